@@ -1,0 +1,29 @@
+"""Errors of the catalogue, subclassed by what the caller does about them."""
+
+
+class CatalogError(Exception):
+    """Root of every error that `catalog` raises; its text is one sentence with a next step."""
+
+
+class DatabaseUnavailableError(CatalogError):
+    """The database cannot be reached, read or written; nothing was changed."""
+
+
+class SchemaVersionError(CatalogError):
+    """The database is older or newer than this program."""
+
+
+class ModelMismatchError(CatalogError):
+    """Vectors of two models were about to be mixed."""
+
+
+class NotFoundError(CatalogError):
+    """No photo, tag or root of that name is in the catalogue."""
+
+
+class QueryError(CatalogError):
+    """A query text is wrong; `position` is where, counted from 0, if known."""
+
+    def __init__(self, message: str, *, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position

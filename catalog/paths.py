@@ -1,0 +1,30 @@
+"""File names as text that every database can store, and back.
+
+A POSIX name is bytes. Python carries what is not UTF-8 as lone surrogates U+DC80 to U+DCFF, which
+neither SQLite nor PostgreSQL takes: they are stored as U+10FF80 to U+10FFFF (private use) instead.
+"""
+
+import os
+from pathlib import Path
+
+_SURROGATES = {0xDC80 + n: 0x10FF80 + n for n in range(0x80)}
+_SURROGATES[0xDCFE], _SURROGATES[0xDCFF] = 0x10FEFE, 0x10FEFF  # U+10FFFE, U+10FFFF: no characters
+_BACK = {stored: surrogate for surrogate, stored in _SURROGATES.items()}
+
+
+def to_text(path: str | os.PathLike[str]) -> str:
+    """Give a path its storable form; `/` separates parts on every system."""
+    return Path(path).as_posix().translate(_SURROGATES)
+
+
+def from_text(text: str) -> Path:
+    """Undo `to_text`: the path as the operating system knows it."""
+    return Path(text.translate(_BACK))
+
+
+def printable(text: str) -> str:
+    """Show a stored path to a person: bytes that are not UTF-8 appear as U+FFFD."""
+    shown = "".join("�" if ord(char) in _BACK else char for char in text)
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
+    )

@@ -1,0 +1,1 @@
+"""The history of the catalogue's tables, run by `kadr db upgrade`."""
