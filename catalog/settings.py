@@ -1,0 +1,20 @@
+"""Where the catalogue is, from the environment (KADR_...) or a `.env` file in the working folder."""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_database_url() -> str:
+    return f"sqlite:///{Path(platformdirs.user_data_dir('kadr')) / 'kadr.db'}"
+
+
+class CatalogSettings(BaseSettings):
+    """What reading the catalogue needs; `worker.settings` adds what tagging needs."""
+
+    model_config = SettingsConfigDict(env_prefix="KADR_", env_file=".env", extra="ignore")
+
+    #: KADR_DATABASE_URL: sqlite:////path/to/kadr.db or postgresql://user:password@host/name
+    database_url: str = Field(default_factory=_default_database_url)
