@@ -1,0 +1,104 @@
+"""Where a model runs and in which number format: measured on the machine, not assumed."""
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from worker.errors import ModelError
+
+Precision = Literal["float32", "float16", "bfloat16"]
+
+#: Unit vectors of a shorter format count as the same where the cosine to float32 is at least this.
+MIN_COSINE = 0.998
+
+DTYPES: dict[Precision, torch.dtype] = {
+    "float32": torch.float32,
+    "float16": torch.float16,
+    "bfloat16": torch.bfloat16,
+}
+
+
+def choose_device(wanted: str = "auto") -> torch.device:
+    """Return the device: the wanted one where it works, else the best (cuda, mps, cpu).
+
+    Raises ModelError where a device was asked for by name that this machine does not have.
+    """
+    if wanted == "auto":
+        return torch.device(_best_device())
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise ModelError(f"{wanted}: no such device; use auto, cpu, cuda, cuda:1 or mps") from error
+    if not _is_present(device):
+        raise ModelError(f"{wanted}: this machine has no such device; use --device auto or cpu")
+    return device
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _is_present(device: torch.device) -> bool:
+    match device.type:
+        case "cpu":
+            return True
+        case "cuda":
+            return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
+        case "mps":
+            return torch.backends.mps.is_available()
+        case _:
+            return False
+
+
+def candidates(device: torch.device) -> tuple[Precision, ...]:
+    """Return the short formats that the device computes in hardware, the most exact first."""
+    match device.type:
+        case "cuda":
+            return ("float16", "bfloat16") if torch.cuda.is_bf16_supported() else ("float16",)
+        case "mps":
+            return ("float16",)
+        case _:
+            has = torch.cpu.get_capabilities()
+            return ("bfloat16",) if has.get("avx512_bf16") or has.get("amx_bf16") else ()
+
+
+def parse_precision(name: str) -> Precision | None:
+    """Return the format of that name, None for `auto`. Raises ModelError for another name."""
+    if name == "auto":
+        return None
+    if name not in DTYPES:
+        raise ModelError(f"{name}: no such precision; use auto, float32, float16 or bfloat16")
+    return name
+
+
+def measure_precision(
+    device: torch.device, prepare: Callable[[Precision], Callable[[], NDArray[np.float32]]]
+) -> Precision:
+    """Return the first format of the device that agrees with float32 and is faster.
+
+    `prepare(precision)` returns a function that encodes a fixed probe to (n, dim) float32,
+    L2-normalised; it agrees where every cosine to float32 is at least MIN_COSINE.
+    """
+    formats = candidates(device)
+    if not formats:
+        return "float32"
+    exact, exact_s = _timed(prepare("float32"))
+    for name in formats:
+        short, short_s = _timed(prepare(name))
+        agrees = bool((np.einsum("nd,nd->n", exact, short) >= MIN_COSINE).all())  # nan does not
+        if agrees and short_s < exact_s:
+            return name
+    return "float32"
+
+
+def _timed(encode: Callable[[], NDArray[np.float32]]) -> tuple[NDArray[np.float32], float]:
+    encode()  # the first call compiles kernels and allocates
+    start = time.perf_counter()
+    vectors = encode()
+    return vectors, time.perf_counter() - start
