@@ -1,0 +1,1 @@
+"""Makes the catalogue move: watches folders, reads photos, scores keywords."""

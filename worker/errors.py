@@ -1,0 +1,20 @@
+"""What can go wrong while photos are tagged, named by what the caller does about it.
+
+Every message is one sentence: the subject, the fact, and the next step.
+"""
+
+
+class WorkerError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class PhotoError(WorkerError):
+    """One photo cannot be read; it costs that photo, and the message is its quarantine reason."""
+
+
+class ModelError(WorkerError):
+    """The model cannot be found, downloaded, loaded, or does not fit the catalogue."""
+
+
+class VocabularyError(WorkerError):
+    """A vocabulary file or a prompt template cannot be read or makes no sense."""

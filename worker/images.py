@@ -1,0 +1,149 @@
+"""Opens photos of every common format safely: upright, in sRGB, at the size the model wants.
+
+Called by `pipeline` (`decode`), `watcher`, `scan` and `ingest` (`is_photo`), and by the gallery
+(`thumbnail`). Thread-safe; Pillow and LibRaw release the GIL while they decode.
+"""
+
+import io
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from worker import colour, decoders, geometry, opener, orientation, raw
+from worker.errors import PhotoError
+from worker.geometry import Preprocess, Scaled, Size
+from worker.opener import AnyPath, Limits
+
+__all__ = ["EXTENSIONS", "Decoded", "Limits", "Preprocess", "decode", "is_photo", "thumbnail"]
+
+#: What the watcher takes, in lower case; what a file really is, its content decides.
+EXTENSIONS: frozenset[str] = raw.EXTENSIONS | frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".gif"}
+    | {".bmp", ".dib", ".heic", ".heif", ".hif", ".heics", ".heifs", ".avif", ".avifs"}
+)
+
+_FORMAT_NAMES = {"MPO": "jpeg", "HEIF": "heic"}
+_JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A photo as the model takes it.
+
+    `pixels` is (size, size, 3) uint8 sRGB; `width` and `height` are the original's in pixels,
+    upright; `format` is what the content is: "jpeg", "heic", "nef", ...
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An opened photo: pixels shrunk to about twice what is needed, 8-bit sRGB, upright."""
+
+    image: Image.Image
+    width: int
+    height: int
+    format: str
+
+
+def is_photo(path: AnyPath) -> bool:
+    """Tell by the extension whether a file is taken for a photo."""
+    return _extension(path) in EXTENSIONS
+
+
+def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) -> Decoded:
+    """Decode a photo to the model's square, as open_clip's transform would.
+
+    Raises:
+        PhotoError: whatever the file is, the reason in a sentence that starts with its name.
+    """
+    picture = _open(path, limits or Limits(), preprocess.scaled)
+    pixels = np.asarray(geometry.to_square(picture.image, preprocess))
+    return Decoded(pixels, picture.width, picture.height, picture.format)
+
+
+def thumbnail(path: AnyPath, max_side: int, limits: Limits | None = None) -> bytes:
+    """Give a photo as a small sRGB JPEG without metadata, its longer side `max_side` at most.
+
+    Raises:
+        PhotoError: as `decode` does.
+    """
+    picture = _open(path, limits or Limits(), lambda size: geometry.fit_inside(size, max_side))
+    image = picture.image
+    image.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=None)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def _extension(path: AnyPath) -> str:
+    return Path(os.fsdecode(path)).suffix.lower()
+
+
+def _open(path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]) -> _Picture:
+    """Open, check, decode and shrink; `scaled` tells how large the whole photo is wanted."""
+    with opener.open_photo(path, limits) as file:
+        try:
+            if raw.is_raw(file, _extension(path)):
+                return _open_raw(file, path, limits, scaled)
+            return _open_plain(file, path, limits, scaled)
+        except (*raw.ERRORS, *decoders.DECODER_ERRORS) as error:
+            reason = decoders.reason_of(error, file)
+            raise PhotoError(f"{opener.name_of(path)}: {reason}") from error
+
+
+def _open_plain(
+    file: BinaryIO, path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]
+) -> _Picture:
+    with decoders.open_image(file, limits.max_pixels) as image:
+        size = image.size
+        _require_acceptable(size, path, limits)
+        name = _FORMAT_NAMES.get(image.format or "", (image.format or "").lower())
+        width, height = (math.ceil(geometry.HEADROOM * side) for side in scaled(size))
+        image.draft(None, (width, height))  # JPEG by its DCT, HEIF by an embedded thumbnail
+        image.load()
+        turn = orientation.orientation_of(image)
+        small = _shrink(image, scaled)
+    return _Picture(orientation.upright(small, turn), *orientation.upright_size(size, turn), name)
+
+
+def _open_raw(
+    file: BinaryIO, path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]
+) -> _Picture:
+    with raw.open_raw(file) as container:
+        size = raw.size_of(container)
+        _require_acceptable(size, path, limits)
+        min_side = math.ceil(min(scaled(size)))
+        image = raw.picture(container, min_side, limits.max_pixels)
+    name = _extension(path).lstrip(".") or "raw"
+    return _Picture(_shrink(image, scaled), *size, name)
+
+
+def _shrink(image: Image.Image, scaled: Callable[[Size], Scaled]) -> Image.Image:
+    """Reduce to about twice the wanted size, then fix colours where there are few pixels left."""
+    plain = colour.to_8_bit(image)
+    factor = geometry.reduction(plain.size, scaled(plain.size))
+    return colour.to_srgb(plain.reduce(factor) if factor > 1 else plain)
+
+
+def _require_acceptable(size: Size, path: AnyPath, limits: Limits) -> None:
+    pixels = size[0] * size[1]
+    if pixels > limits.max_pixels:
+        megapixels, allowed = pixels / 1e6, limits.max_pixels / 1e6
+        raise PhotoError(
+            f"{opener.name_of(path)}: {megapixels:,.0f} MP exceed {allowed:,.0f} MP;"
+            " raise KADR_MAX_PIXELS to include it"
+        )
+    if pixels <= 0:
+        raise PhotoError(f"{opener.name_of(path)}: has no pixels; restore the file from a backup")
