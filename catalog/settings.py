@@ -1,4 +1,4 @@
-"""Where the catalogue is, from the environment (KADR_...) or a `.env` file in the working folder."""
+"""Where the catalogue is: from KADR_... variables or a `.env` file in the working folder."""
 
 from pathlib import Path
 

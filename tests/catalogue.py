@@ -1,0 +1,60 @@
+"""Rows for tests: photos at paths, claimed and tagged as the worker would do it."""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from catalog import leases, ledger, results, tags
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+TAGGER = tags.TaggerSpec(
+    model="tiny",
+    model_digest="a" * 64,
+    dim=4,
+    vocabulary="test",
+    vocabulary_digest="b" * 64,
+    prompts=("a photo of a {word}",),
+    prompt_digest="c" * 64,
+    scoring_digest="d" * 64,
+)
+
+
+def seen(path: str, content: bytes | str | None = None, *, mtime_ns: int = 1) -> ledger.SeenFile:
+    """A file as found on disk; its content is its name if none is given."""
+    data = path if content is None else content
+    data = data.encode() if isinstance(data, str) else data
+    stat = ledger.FileStat(len(data), mtime_ns)
+    return ledger.SeenFile(path, stat, hashlib.sha256(data).digest())
+
+
+def add_photos(session: Session, *paths: str, root: str = "/photos") -> list[int]:
+    """Register files, each a photo of its own."""
+    root_id = ledger.register_root(session, Path(root)).id
+    return ledger.register_files(session, root_id, [seen(path) for path in paths], now=NOW)
+
+
+def tag_photo(
+    session: Session,
+    photo_id: int,
+    words: dict[str, float],
+    *,
+    keywords: tuple[str, ...] = (),
+    specs: dict[str, tags.TagSpec] | None = None,
+) -> None:
+    """Take a pending photo the whole way: claim, then record words with their confidences."""
+    claim = leases.claim_photos(session, [photo_id], limit=1, lease_s=60, now=NOW)
+    tagger = tags.ensure_tagger(session, TAGGER)
+    result = results.TaggedPhoto(
+        photo_id=photo_id,
+        vector=np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32),
+        facts=results.PhotoFacts(640, 480, "jpeg", keywords=keywords),
+        tags=tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items()),
+    )
+    done = results.record_tagged(
+        session, claim.token, [result], tagger=tagger, words=specs or {}, now=NOW
+    )
+    assert done == 1
