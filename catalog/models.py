@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON, BigInteger, Integer, TypeDecorator
@@ -32,6 +33,16 @@ HEAD_REVISION = "0001"
 
 #: BIGINT on PostgreSQL; SQLite's row id must be spelled INTEGER.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
+
+
+#: Keys are compared by code point on both databases, so that an index finds a prefix.
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+
+#: Of `photo_tag` rows, the ones that count; written as the partial index has it, on both databases.
+_ALIVE = {
+    "sqlite_where": text("decision IS NOT 'rejected'"),
+    "postgresql_where": text("decision IS DISTINCT FROM 'rejected'"),
+}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -232,12 +243,15 @@ class PhotoFile(Base):
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     #: None while the file cannot be read: then `failure` says why.
-    photo_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id"), index=True)
+    photo_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id"))
     failure: Mapped[str | None]
     #: Since when it is gone; None while it is there.
     missing_since: Mapped[datetime | None]
 
-    __table_args__ = (UniqueConstraint("root_id", "path"),)
+    __table_args__ = (
+        UniqueConstraint("root_id", "path"),
+        Index(None, "photo_id", "missing_since"),
+    )
 
 
 class PhotoEvent(Base):
@@ -275,7 +289,9 @@ class Tag(Base):
     #: As shown: NFC, otherwise as the vocabulary writes it.
     name: Mapped[str]
     #: The name's form for look-ups (`catalog.words.fold`); unique.
-    key: Mapped[str] = mapped_column(unique=True)
+    key: Mapped[str] = mapped_column(Key, unique=True)
+    #: How many photos had it when `catalog.counts` last counted: for plans and completion.
+    photos: Mapped[int] = mapped_column(default=0, server_default="0")
     #: The broader word, where known: a search for it finds this one.
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id"), index=True)
 
@@ -286,7 +302,7 @@ class TagAlias(Base):
     __tablename__ = "tag_alias"
 
     #: The alias's form for look-ups.
-    key: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
     name: Mapped[str]
     tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id", ondelete="CASCADE"), index=True)
     #: BCP 47, where it is not the vocabulary's own language.
@@ -314,5 +330,6 @@ class PhotoTag(Base):
 
     __table_args__ = (
         Index(None, "photo_id", "tag_id"),
+        Index("ix_photo_tag_ranked", "tag_id", "confidence", "photo_id", **_ALIVE),
         {"sqlite_with_rowid": False},
     )

@@ -10,6 +10,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_KEY = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -69,7 +70,8 @@ def upgrade() -> None:
         "tag",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", _KEY, nullable=False),
+        sa.Column("photos", sa.Integer(), server_default="0", nullable=False),
         sa.Column("parent_id", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["parent_id"], ["tag.id"], name=op.f("fk_tag_parent_id_tag")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tag")),
@@ -78,7 +80,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_tag_parent_id"), "tag", ["parent_id"], unique=False)
     op.create_table(
         "tag_alias",
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", _KEY, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("tag_id", sa.Integer(), nullable=False),
         sa.Column("language", sa.String(length=16), nullable=True),
@@ -200,7 +202,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_photo_file")),
         sa.UniqueConstraint("root_id", "path", name=op.f("uq_photo_file_root_id_path")),
     )
-    op.create_index(op.f("ix_photo_file_photo_id"), "photo_file", ["photo_id"], unique=False)
+    op.create_index(
+        op.f("ix_photo_file_photo_id_missing_since"),
+        "photo_file",
+        ["photo_id", "missing_since"],
+        unique=False,
+    )
     op.create_table(
         "photo_tag",
         sa.Column("tag_id", sa.Integer(), nullable=False),
@@ -232,12 +239,21 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_photo_tag_photo_id_tag_id"), "photo_tag", ["photo_id", "tag_id"], unique=False
     )
+    op.create_index(
+        "ix_photo_tag_ranked",
+        "photo_tag",
+        ["tag_id", "confidence", "photo_id"],
+        unique=False,
+        sqlite_where=sa.text("decision IS NOT 'rejected'"),
+        postgresql_where=sa.text("decision IS DISTINCT FROM 'rejected'"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_photo_tag_ranked", table_name="photo_tag")
     op.drop_index(op.f("ix_photo_tag_photo_id_tag_id"), table_name="photo_tag")
     op.drop_table("photo_tag")
-    op.drop_index(op.f("ix_photo_file_photo_id"), table_name="photo_file")
+    op.drop_index(op.f("ix_photo_file_photo_id_missing_since"), table_name="photo_file")
     op.drop_table("photo_file")
     op.drop_index(op.f("ix_photo_event_photo_id"), table_name="photo_event")
     op.drop_table("photo_event")
