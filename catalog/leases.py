@@ -25,6 +25,14 @@ SWEEP_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a photo lies, and what its file looked like when it was hashed."""
+
+    path: Path
+    stat: ledger.FileStat
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimedPhoto:
     """A photo that is ours to tag until the lease ends."""
 
@@ -32,7 +40,7 @@ class ClaimedPhoto:
     #: How often it was claimed, this time included.
     attempts: int
     #: Every place where it lies now.
-    files: tuple[Path, ...]
+    places: tuple[Place, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +134,12 @@ def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[
 
 def mark_rung(session: Session, photo_ids: Iterable[int], *, now: datetime) -> None:
     """Note that a message is under way, so that the sweep does not send another one soon."""
-    for chunk in sql.chunks(photo_ids):
-        session.execute(
-            update(Photo)
-            .where(Photo.id.in_(chunk), Photo.state == PhotoState.PENDING)
-            .values(due_at=now + timedelta(seconds=RING_AGAIN_S))
-            .execution_options(synchronize_session=False)
-        )
+    _set_due(session, photo_ids, now + timedelta(seconds=RING_AGAIN_S))
+
+
+def make_due(session: Session, photo_ids: Iterable[int], *, now: datetime) -> None:
+    """Let the next sweep ring for pending photos: the message was not taken."""
+    _set_due(session, photo_ids, now)
 
 
 def quarantine_exhausted(session: Session, photo_ids: Sequence[int], *, now: datetime) -> None:
@@ -147,6 +154,16 @@ def quarantine_exhausted(session: Session, photo_ids: Sequence[int], *, now: dat
         reason = {photo.id: {"reason": photo.failure}}
         ledger.add_events(session, [photo.id], "quarantined", now=now, details=reason)
     session.flush()
+
+
+def _set_due(session: Session, photo_ids: Iterable[int], due_at: datetime) -> None:
+    for chunk in sql.chunks(photo_ids):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.state == PhotoState.PENDING)
+            .values(due_at=due_at)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _find_pending(
@@ -168,20 +185,22 @@ def _find_pending(
 
 
 def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
-    places: dict[int, list[Path]] = {photo_id: [] for photo_id in photo_ids}
+    places: dict[int, list[Place]] = {photo_id: [] for photo_id in photo_ids}
     query = (
-        select(PhotoFile.photo_id, Root.path, PhotoFile.path)
+        select(PhotoFile, Root.path)
         .join(Root, Root.id == PhotoFile.root_id)
         .where(PhotoFile.photo_id.in_(photo_ids), PhotoFile.missing_since.is_(None))
         .order_by(PhotoFile.id)
     )
-    for photo_id, root, path in session.execute(query):
-        if photo_id is not None:
-            places[photo_id].append(paths.from_text(root) / paths.from_text(path))
+    for file, root in session.execute(query):
+        stat = ledger.FileStat(file.size_bytes, file.mtime_ns)
+        path = paths.from_text(root) / paths.from_text(file.path)
+        if file.photo_id is not None:
+            places[file.photo_id].append(Place(path, stat))
     attempts = dict(
         session.execute(select(Photo.id, Photo.attempts).where(Photo.id.in_(photo_ids))).all()
     )
     return [
-        ClaimedPhoto(photo_id, attempts[photo_id], tuple(files))
-        for photo_id, files in places.items()
+        ClaimedPhoto(photo_id, attempts[photo_id], tuple(found))
+        for photo_id, found in places.items()
     ]

@@ -26,7 +26,10 @@ def test_a_photo_is_claimed_once(database: Database):
         first, second = claim(session, photo_ids), claim(session, photo_ids)
 
         assert claimed_ids(first) == photo_ids
-        assert [str(photo.files[0]) for photo in first.photos] == ["/photos/a.jpg", "/photos/b.jpg"]
+        assert [str(photo.places[0].path) for photo in first.photos] == [
+            "/photos/a.jpg",
+            "/photos/b.jpg",
+        ]
         assert second.photos == ()
 
 

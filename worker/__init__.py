@@ -1,1 +1,1 @@
-"""Makes the catalogue move: watches folders, reads photos, scores keywords."""
+"""What makes the catalogue move: watch folders, decode and encode photos, score keywords."""

@@ -1,0 +1,58 @@
+"""The Celery application: `celery -A worker worker -P solo`, `celery -A worker beat`.
+
+A message is only a doorbell: it carries photo ids, the rows say what is to be done. JSON only.
+"""
+
+from typing import Any
+
+from celery import Celery
+
+from worker import settings
+
+#: One queue, so that a worker needs no options.
+QUEUE = "kadr"
+
+
+def _configuration() -> dict[str, Any]:
+    """Build the configuration when Celery first asks for it, not at import."""
+    chosen = settings.load()
+    return {
+        "broker_url": chosen.broker_url,
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "task_ignore_result": True,
+        "task_default_queue": QUEUE,
+        "imports": ("worker.tasks",),
+        # One message at a time, and acknowledged when done: others may take the next one.
+        "worker_prefetch_multiplier": 1,
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        # A ring that cannot be sent must not hold up the watcher: the sweep sends it later.
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.5},
+        "broker_transport_options": _transport_options(chosen),
+        "worker_hijack_root_logger": False,
+        "worker_send_task_events": False,
+        "beat_schedule": {"sweep": {"task": "kadr.sweep", "schedule": chosen.sweep_s}},
+        "timezone": "UTC",
+    }
+
+
+def _transport_options(chosen: settings.Settings) -> dict[str, Any]:
+    if chosen.is_embedded:
+        return {"polling_interval": 0.05}
+    return {
+        # A killed worker's message comes back about when its lease ends.
+        "visibility_timeout": max(60, int(2 * chosen.lease_s)),
+        "socket_timeout": 10,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "retry_on_timeout": True,
+    }
+
+
+app = Celery("kadr")
+app.add_defaults(_configuration)

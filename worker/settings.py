@@ -1,0 +1,76 @@
+"""Everything that can be set, from KADR_... variables or a `.env` file; read once per process."""
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, ValidationError
+
+from catalog.settings import CatalogSettings
+from worker.errors import SettingsError
+
+
+class Settings(CatalogSettings):
+    """Settings of the watching process and of the workers, beside the catalogue's own."""
+
+    #: Celery's broker. `memory://` is one process with its worker inside; `redis://...` is a fleet.
+    broker_url: str = "memory://"
+
+    #: Model, vocabulary and preset for a new catalogue; a catalogue remembers what it was begun
+    #: with. None: the best that this machine can have (see `worker.choice`).
+    model: str | None = None
+    vocabulary: str | None = None
+    preset: str | None = None
+    #: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`; and `auto`, `float32`, `float16`, `bfloat16`.
+    device: str = "auto"
+    precision: str = "auto"
+
+    #: Photos that are decoded, encoded and recorded together.
+    batch_size: int = Field(32, ge=1, le=1024)
+    #: Threads that decode.
+    decode_threads: int = Field(4, ge=1, le=64)
+    #: Photos of one message; a worker claims them batch by batch.
+    ring_size: int = Field(256, ge=1, le=10_000)
+    #: A worker that says nothing for so long has lost its photos to another one.
+    lease_s: float = Field(60.0, ge=5.0)
+    #: How often expired leases and lost messages are looked for.
+    sweep_s: float = Field(10.0, ge=0.1)
+
+    #: A file is taken when its size and time of change have been still for so long.
+    settle_s: float = Field(2.0, ge=0.0)
+    #: How often every root is compared with the catalogue, events or not.
+    reconcile_s: float = Field(900.0, ge=1.0)
+    #: How often a polled root (network file systems) is looked at.
+    poll_s: float = Field(30.0, ge=0.5)
+
+    #: A photo above these is quarantined with a reason, not decoded.
+    max_pixels: int = Field(200_000_000, ge=1)
+    max_bytes: int = Field(512 * 1024 * 1024, ge=1)
+
+    #: Digests and word vectors that can be made again.
+    cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    #: `console` for people, `json` for log collectors.
+    log_format: Literal["console", "json"] = "console"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Tell whether watcher and worker share this process."""
+        return self.broker_url.startswith("memory:")
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings; `overrides` that are None are left to the environment.
+
+    Raises:
+        SettingsError: a variable has a value that makes no sense; the message names it.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "KADR_" + "_".join(str(part) for part in first["loc"]).upper()
+        message = f"{name}={first.get('input')!r}: {first['msg'].lower()}; change or unset it"
+        raise SettingsError(message) from error

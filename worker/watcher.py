@@ -1,0 +1,192 @@
+"""Watches roots and hands files on when they have settled; never opens a photo itself.
+
+Three sources feed it: events, polling where there are none, and a reconcile of every root at the
+start, now and then, and after the kernel dropped events. `kadr watch` runs it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from catalog import ledger, paths, sql
+from catalog.database import Database
+from catalog.errors import DatabaseUnavailableError
+from catalog.models import Root
+from worker import ingest, observe, scan
+from worker.settle import Settling
+
+_log = structlog.get_logger()
+
+_TICK_S = 0.1
+#: How often it is checked that each root is still the folder that is observed.
+_ROOTS_CHECK_S = 2.0
+_FILES_AT_ONCE = 256
+#: After the database could not be reached.
+_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How long things take, in seconds; see `worker.settings` for each."""
+
+    settle_s: float = 2.0
+    reconcile_s: float = 900.0
+    poll_s: float = 30.0
+
+
+class _WatchedRoot:
+    """One root: its row, its events, and its observer while the folder is there."""
+
+    def __init__(self, root: Root, intervals: Intervals) -> None:
+        self.root = root
+        self.top = paths.from_text(root.path)
+        self.touched = Settling(intervals.settle_s)
+        self.gone = Settling(0.0)
+        self._poll_s = intervals.poll_s if root.polled else None
+        self._observation: observe.Observation | None = None
+
+    def start(self) -> None:
+        """Begin to listen: nothing that happens from here on is missed."""
+        changes = observe.Changes(self.top, self.touched, self.gone)
+        self._observation = observe.start(changes, poll_s=self._poll_s)
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._observation is not None:
+            self._observation.stop()
+            self._observation = None
+
+    def revive(self) -> bool:
+        """Observe the folder anew if it went away and came back; True if it did."""
+        now = observe.identify(self.top)
+        if self._observation is not None and now != self._observation.identity:
+            _log.warning("root_unreachable", root=self.root.name, folder=str(self.top))
+            self.stop()
+        if self._observation is None and now is not None:
+            self.start()
+            _log.info("root_is_back", root=self.root.name)
+            return True
+        return False
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Keeps the catalogue in step with its roots, from `run` until `stop`."""
+
+    database: Database
+    ring: ingest.Ring
+    intervals: Intervals = field(default_factory=Intervals)
+    clock: Callable[[], float] = time.monotonic
+    _roots: list[_WatchedRoot] = field(default_factory=list)
+    #: Events were lost, or could not be written down: the roots are to be compared again.
+    _behind: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, roots: Iterable[Root], on_ready: Callable[[], None] = lambda: None) -> None:
+        """Watch roots; `on_ready` is called when what was there before has been taken.
+
+        Raises:
+            RootError: a root is not there or cannot be watched.
+        """
+        with observe.OverflowAlarm(self._behind):
+            try:
+                for root in roots:
+                    watched = _WatchedRoot(root, self.intervals)
+                    watched.start()
+                    self._roots.append(watched)
+                self._reconcile_all()
+                on_ready()
+                self._loop()
+            finally:
+                for watched in self._roots:
+                    watched.stop()
+
+    def stop(self) -> None:
+        """End `run` after what it is doing; for any thread and for signal handlers."""
+        self._stopped.set()
+
+    def _loop(self) -> None:
+        reconcile_at = check_at = 0.0
+        self._behind.clear()
+        while not self._stopped.wait(_TICK_S):
+            now = self.clock()
+            try:
+                if self._behind.is_set() or (reconcile_at and now >= reconcile_at):
+                    self._behind.clear()
+                    _log.info("roots_compared_again")
+                    self._reconcile_all()
+                    reconcile_at = 0.0
+                if now >= check_at:
+                    self._revive_roots()
+                    check_at = now + _ROOTS_CHECK_S
+                self._take_changes()
+            except DatabaseUnavailableError as error:
+                _log.error("database_unavailable", reason=str(error), retry_s=_PAUSE_S)
+                self._behind.set()
+                self._stopped.wait(_PAUSE_S)
+            reconcile_at = reconcile_at or now + self.intervals.reconcile_s
+
+    def _take_changes(self) -> None:
+        for watched in self._roots:
+            self._mark_gone(watched, watched.gone.take_due())
+            self._take_due(watched, watched.touched.take_due())
+
+    def _reconcile_all(self) -> None:
+        for watched in self._roots:
+            self._reconcile(watched)
+
+    def _revive_roots(self) -> None:
+        for watched in self._roots:
+            if watched.revive():
+                self._reconcile(watched)
+
+    def _reconcile(self, watched: _WatchedRoot) -> None:
+        for changed in scan.find_changes(self.database, watched.root):
+            self._take(watched, self._settled(watched, changed))
+            if self._stopped.is_set():
+                return
+
+    def _settled(
+        self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]
+    ) -> list[scan.FoundFile]:
+        """Keep files that nobody wrote to lately; the others are waited for."""
+        written_after = time.time() - self.intervals.settle_s
+        settled = []
+        for found in files:
+            if found.changed_at > written_after:
+                watched.touched.touch(found.path)
+            else:
+                settled.append(found)
+        return settled
+
+    def _take_due(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
+        found: list[scan.FoundFile] = []
+        for path in due:
+            if path.is_dir():
+                found.extend(self._settled(watched, scan.walk(path)))
+            elif (file := scan.stat_file(path)) is not None:
+                found.append(file)
+        self._take(watched, found)
+
+    def _take(self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]) -> None:
+        for chunk in sql.chunks(files, _FILES_AT_ONCE):
+            taken = ingest.take_files(self.database, watched.root, chunk, self.ring)
+            for path in taken.unsettled:
+                watched.touched.touch(path)
+
+    def _mark_gone(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
+        """Note what was deleted; a root that is away as a whole took nothing with it."""
+        gone = [path for path in due if path != watched.top and scan.is_gone(path)]
+        if not gone or observe.identify(watched.top) is None:
+            return
+        now = datetime.now(UTC)
+        relative = [scan.relative(path, watched.top) for path in gone]
+        with self.database.write() as session:
+            ledger.mark_missing(session, watched.root.id, relative, now=now)
+            for path in relative:
+                ledger.mark_folder_missing(session, watched.root.id, path, now=now)
