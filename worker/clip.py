@@ -92,14 +92,17 @@ class ClipModel:
         ordered: NDArray[np.float32] = np.concatenate(vectors)[torch.argsort(order).numpy()]
         return ordered
 
-    def copied_to(self, device: torch.device, precision: devices.Precision) -> "ClipModel":
-        """Return a copy of this model on another device and in another number format."""
-        model = ClipModel(copy.deepcopy(self._module), self._tokenize, self._files)
-        model._dtype = devices.DTYPES[precision]
-        model._module.to(device=device, dtype=model._dtype)
-        model._module.visual.to(memory_format=torch.channels_last)
-        model.device, model.precision = str(device), precision
-        return model
+    def copied(self) -> "ClipModel":
+        """Return a second model with weights of its own."""
+        return ClipModel(copy.deepcopy(self._module), self._tokenize, self._files)
+
+    def moved_to(self, device: torch.device, precision: devices.Precision) -> "ClipModel":
+        """Move this model to a device and a number format, and return it."""
+        self._dtype = devices.DTYPES[precision]
+        self._module.to(device=device, dtype=self._dtype)
+        self._module.visual.to(memory_format=torch.channels_last)
+        self.device, self.precision = str(device), precision
+        return self
 
     @property
     def _images_at_once(self) -> int:
@@ -145,7 +148,7 @@ def load(
     target = devices.choose_device(device)
     files = clip_files.find(resolve(spec), cache_dir=cache_dir)
     model = ClipModel(clip_files.build(files), clip_files.tokenizer(files), files)
-    return model.copied_to(target, wanted or _measured_precision(model, target))
+    return model.moved_to(target, wanted or _measured_precision(model, target))
 
 
 def _measured_precision(model: ClipModel, target: torch.device) -> devices.Precision:
@@ -154,7 +157,7 @@ def _measured_precision(model: ClipModel, target: torch.device) -> devices.Preci
     pixels = np.random.default_rng(0).integers(0, 256, (4, size, size, 3), dtype=np.uint8)
 
     def prepare(precision: devices.Precision) -> Callable[[], NDArray[np.float32]]:
-        trial = model.copied_to(target, precision)
+        trial = model.copied().moved_to(target, precision)
         texts = ["a photo of a dog", "the sea at night"]
         return lambda: np.concatenate([trial.encode_images(pixels), trial.encode_texts(texts)])
 

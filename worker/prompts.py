@@ -1,0 +1,77 @@
+"""Prompt templates: how a word is put to the text tower. Several are averaged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from worker.digests import digest_of
+from worker.errors import VocabularyError
+
+#: The paper's one prompt.
+PAPER = "a photo of a {word}"
+MAX_TEMPLATE_CHARS = 200
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The templates of a run; a word's vector is the mean of its prompts' unit vectors."""
+
+    templates: tuple[str, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over the templates."""
+        return digest_of(*self.templates)
+
+
+def parse(specs: Sequence[str]) -> Prompts:
+    """Return the prompts for names of sets and templates of a person's own, mixed as they come.
+
+    Sets are `paper` ("a photo of a {word}"), `plain` ("{word}"), and OpenAI's ensembles for
+    ImageNet, `openai-80` and the 7 that do best together, `openai-7`. Equal templates count once.
+    Raises VocabularyError for a template without `{word}`, and for none at all.
+    """
+    templates: list[str] = []
+    for spec in specs:
+        templates += _named_set(spec.strip()) or [check_template(spec.strip(), where="prompt")]
+    if not templates:
+        raise VocabularyError('no prompt template; give one such as "a photo of a {word}"')
+    return Prompts(tuple(dict.fromkeys(templates)))
+
+
+def check_template(template: str, *, where: str) -> str:
+    """Return the template. Raises VocabularyError where it cannot be one."""
+    if "{word}" not in template:
+        raise VocabularyError(
+            f"{where}: template '{template[:60]}' has no {{word}}; write it where the word goes, "
+            'as in "a photo of a {word}"'
+        )
+    if len(template) > MAX_TEMPLATE_CHARS:
+        raise VocabularyError(
+            f"{where}: template of {len(template)} characters; at most {MAX_TEMPLATE_CHARS}, "
+            "a model reads about 75 tokens"
+        )
+    return template
+
+
+def fill(templates: Sequence[str], word: str) -> list[str]:
+    """Return the word in each template."""
+    return [template.replace("{word}", word) for template in templates]
+
+
+def _named_set(name: str) -> list[str]:
+    match name:
+        case "paper":
+            return [PAPER]
+        case "plain":
+            return ["{word}"]
+        case "openai-80" | "openai-7":
+            import open_clip  # slow: only who asks for the ensemble pays
+
+            full = name == "openai-80"
+            functions = (
+                open_clip.OPENAI_IMAGENET_TEMPLATES if full else open_clip.SIMPLE_IMAGENET_TEMPLATES
+            )
+            return [str(function("{word}")) for function in functions]
+        case _:
+            return []
