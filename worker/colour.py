@@ -57,8 +57,11 @@ def _narrow(image: Image.Image) -> Image.Image:
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     floor, ceiling = _assumed_range(low, high)
-    scaled = (np.nan_to_num(values.astype(np.float64)) - floor) * (255.0 / (ceiling - floor))
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+    numbers = values.astype(np.float32)  # float64 of 200 MP would be 1.6 GB more
+    np.nan_to_num(numbers, copy=False, nan=floor, posinf=ceiling, neginf=floor)
+    numbers -= floor
+    numbers *= 255.0 / (ceiling - floor)
+    return Image.fromarray(np.clip(np.rint(numbers, out=numbers), 0, 255).astype(np.uint8))
 
 
 def _assumed_range(low: float, high: float) -> tuple[float, float]:

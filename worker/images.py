@@ -18,7 +18,7 @@ from PIL import Image
 
 from worker import colour, decoders, geometry, opener, orientation, raw
 from worker.errors import PhotoError
-from worker.geometry import Preprocess, Scaled, Size
+from worker.geometry import Box, Preprocess, Scaled, Shrunk, Size
 from worker.opener import AnyPath, Limits
 
 __all__ = ["EXTENSIONS", "Decoded", "Limits", "Preprocess", "decode", "is_photo", "thumbnail"]
@@ -49,9 +49,9 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """An opened photo: pixels shrunk to about twice what is needed, 8-bit sRGB, upright."""
+    """An opened photo: shrunk while it was decoded, 8-bit sRGB, upright; the original's size."""
 
-    image: Image.Image
+    photo: Shrunk
     width: int
     height: int
     format: str
@@ -69,7 +69,7 @@ def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) 
         PhotoError: whatever the file is, the reason in a sentence that starts with its name.
     """
     picture = _open(path, limits or Limits(), preprocess.scaled)
-    pixels = np.asarray(geometry.to_square(picture.image, preprocess))
+    pixels = np.asarray(geometry.to_square(picture.photo, preprocess))
     return Decoded(pixels, picture.width, picture.height, picture.format)
 
 
@@ -80,10 +80,11 @@ def thumbnail(path: AnyPath, max_side: int, limits: Limits | None = None) -> byt
         PhotoError: as `decode` does.
     """
     picture = _open(path, limits or Limits(), lambda size: geometry.fit_inside(size, max_side))
-    image = picture.image
-    image.thumbnail((max_side, max_side), Image.Resampling.BICUBIC, reducing_gap=None)
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    sides = geometry.fit_inside((picture.width, picture.height), max_side)
+    width, height = (max(1, round(side)) for side in sides)
+    photo, buffer = picture.photo, io.BytesIO()
+    small = photo.image.resize((width, height), Image.Resampling.BICUBIC, box=photo.box)
+    small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return buffer.getvalue()
 
 
@@ -111,11 +112,12 @@ def _open_plain(
         _require_acceptable(size, path, limits)
         name = _FORMAT_NAMES.get(image.format or "", (image.format or "").lower())
         width, height = (math.ceil(geometry.HEADROOM * side) for side in scaled(size))
-        image.draft(None, (width, height))  # JPEG by its DCT, HEIF by an embedded thumbnail
+        drafted = image.draft(None, (width, height))  # JPEG by its DCT, HEIF by a thumbnail in it
         image.load()
         turn = orientation.orientation_of(image)
-        small = _shrink(image, scaled)
-    return _Picture(orientation.upright(small, turn), *orientation.upright_size(size, turn), name)
+        box = drafted[1] if drafted else (0, 0, *image.size)
+        photo = _finish(image, box, turn, scaled)
+    return _Picture(photo, *orientation.upright_size(size, turn), name)
 
 
 def _open_raw(
@@ -126,15 +128,15 @@ def _open_raw(
         _require_acceptable(size, path, limits)
         min_side = math.ceil(min(scaled(size)))
         image = raw.picture(container, min_side, limits.max_pixels)
-    name = _extension(path).lstrip(".") or "raw"
-    return _Picture(_shrink(image, scaled), *size, name)
+    photo = _finish(image, (0, 0, *image.size), 1, scaled)
+    return _Picture(photo, *size, _extension(path).lstrip(".") or "raw")
 
 
-def _shrink(image: Image.Image, scaled: Callable[[Size], Scaled]) -> Image.Image:
-    """Reduce to about twice the wanted size, then fix colours where there are few pixels left."""
-    plain = colour.to_8_bit(image)
-    factor = geometry.reduction(plain.size, scaled(plain.size))
-    return colour.to_srgb(plain.reduce(factor) if factor > 1 else plain)
+def _finish(image: Image.Image, box: Box, turn: int, scaled: Callable[[Size], Scaled]) -> Shrunk:
+    """Shrink first, so that colours and turns are done where few pixels are left."""
+    photo = geometry.shrink(colour.to_8_bit(image), box, scaled(image.size))
+    plain = orientation.upright(colour.to_srgb(photo.image), turn)
+    return Shrunk(plain, orientation.upright_box(photo.box, photo.image.size, turn))
 
 
 def _require_acceptable(size: Size, path: AnyPath, limits: Limits) -> None:

@@ -6,6 +6,7 @@ Called by `images` and `raw`.
 from PIL import ExifTags, Image
 
 from worker import decoders
+from worker.geometry import Box
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -17,6 +18,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _FIRST_SIDEWAYS = 5
+_MIRRORED_SIDEWAYS, _MIRRORED_UPSIDE_DOWN = {2, 3, 6, 7}, {3, 4, 7, 8}
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -26,16 +28,37 @@ def orientation_of(image: Image.Image) -> int:
     EXIF behind the pixels.
     """
     try:
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+        return from_exif(image.getexif())
     except decoders.DECODER_ERRORS:
         return 1
-    return value if isinstance(value, int) and (value in _TURNS) else 1
+
+
+def from_exif(exif: Image.Exif) -> int:
+    """Give the orientation, 1 to 8, that an EXIF directory holds; 1 where it makes no sense."""
+    try:
+        value = exif.get(ExifTags.Base.Orientation, 1)
+    except decoders.DECODER_ERRORS:
+        return 1
+    return value if isinstance(value, int) and value in _TURNS else 1
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
     """Turn an image that is stored with this orientation."""
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
+
+
+def upright_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """Give the place of `box` in an image of `size` (as stored) after `upright` turned it."""
+    left, top, right, bottom = box
+    if orientation >= _FIRST_SIDEWAYS:  # transposed, then perhaps mirrored
+        left, top, right, bottom = top, left, bottom, right
+    width, height = upright_size(size, orientation)
+    if orientation in _MIRRORED_SIDEWAYS:
+        left, right = width - right, width - left
+    if orientation in _MIRRORED_UPSIDE_DOWN:
+        top, bottom = height - bottom, height - top
+    return left, top, right, bottom
 
 
 def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
