@@ -8,9 +8,10 @@ import struct
 import warnings
 import zlib
 from functools import cache
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import pillow_heif
+import rawpy
 from PIL import Image, UnidentifiedImageError, _imaging
 
 #: The formats Pillow may open here, by its names; EPS, which starts Ghostscript, is not among them.
@@ -36,15 +37,21 @@ DECODER_ERRORS = (
 )
 
 _MAGIC = {
-    b"\xff\xd8\xff": "jpeg",
-    b"\x89PNG": "png",
-    b"RIFF": "webp",
-    b"II*\0": "tiff",
-    b"MM\0*": "tiff",
-    b"GIF8": "gif",
-    b"BM": "bmp",
-    b"\0\0\0": "heif or avif",
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"RIFF": "WebP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
 }
+_BOXES = {b"ftypavi": "AVIF", b"ftyphei": "HEIF", b"ftyphev": "HEIF", b"ftypmif": "HEIF"}
+
+# What plugins grumble about is no news: the file is read, or its reason is stored.
+_FILTERS: tuple[tuple[Literal["ignore", "error"], type[Warning], str], ...] = (
+    ("ignore", UserWarning, r"(PIL|pillow_heif)\."),
+    ("error", Image.DecompressionBombWarning, ""),
+)
 
 
 def open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
@@ -61,10 +68,9 @@ def reason_of(error: BaseException, file: BinaryIO) -> str:
     """Say why this file could not be decoded, and what to do; no name, no trailing full stop."""
     text = str(error).lower()
     if isinstance(error, UnidentifiedImageError):
-        kind = _kind_of(file)
-        if kind is None:
-            return "is not an image of a kind Kadr reads; convert it to JPEG, or leave it out"
-        return f"a damaged {kind} header; restore the file from a backup"
+        return _unidentified(file)
+    if isinstance(error, rawpy.LibRawFileUnsupportedError | rawpy.NotSupportedError):
+        return "a camera RAW of a kind that LibRaw does not know; convert it to DNG or JPEG"
     if "truncated" in text or "unexpected end" in text:
         return "truncated, the file ends before its picture does; copy it here again"
     if isinstance(error, MemoryError):
@@ -80,10 +86,21 @@ def _text_of(error: BaseException) -> str:
     return first.decode(errors="replace") if isinstance(first, bytes) else str(error)
 
 
+def _unidentified(file: BinaryIO) -> str:
+    kind = _kind_of(file)
+    if kind is None:
+        return "no image of a kind Kadr reads; convert it to JPEG, or leave it out"
+    if kind in _BOXES.values():  # libavif and libheif refuse what old writers got wrong
+        return f"a damaged {kind} header, or one against the standard; save it as JPEG elsewhere"
+    return f"a damaged {kind} header; restore the file from a backup"
+
+
 def _kind_of(file: BinaryIO) -> str | None:
     file.seek(0)
-    head = file.read(8)
-    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    head = file.read(16)
+    known = [(magic, kind, 0) for magic, kind in _MAGIC.items()]
+    known += [(magic, kind, 4) for magic, kind in _BOXES.items()]
+    return next((kind for magic, kind, at in known if head.startswith(magic, at)), None)
 
 
 def _prepare_pillow(max_pixels: int) -> None:
@@ -94,11 +111,13 @@ def _prepare_pillow(max_pixels: int) -> None:
     """
     _register_decoders()
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
-    known = {(action, category) for action, _, category, _, _ in warnings.filters}
-    if ("ignore", UserWarning) not in known:
-        warnings.filterwarnings("ignore", category=UserWarning, module=r"(PIL|pillow_heif)\.")
-    if ("error", Image.DecompressionBombWarning) not in known:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
+    known = {
+        (action, category, getattr(module, "pattern", ""))
+        for action, _, category, module, _ in warnings.filters
+    }
+    for action, category, module in _FILTERS:
+        if (action, category, module) not in known:
+            warnings.filterwarnings(action, category=category, module=module)
 
 
 @cache

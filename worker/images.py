@@ -129,7 +129,7 @@ def _open_raw(
         min_side = math.ceil(min(scaled(size)))
         image = raw.picture(container, min_side, limits.max_pixels)
     photo = _finish(image, (0, 0, *image.size), 1, scaled)
-    return _Picture(photo, *size, _extension(path).lstrip(".") or "raw")
+    return _Picture(photo, *size, raw.format_of(_extension(path)))
 
 
 def _finish(image: Image.Image, box: Box, turn: int, scaled: Callable[[Size], Scaled]) -> Shrunk:

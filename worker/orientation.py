@@ -28,15 +28,7 @@ def orientation_of(image: Image.Image) -> int:
     EXIF behind the pixels.
     """
     try:
-        return from_exif(image.getexif())
-    except decoders.DECODER_ERRORS:
-        return 1
-
-
-def from_exif(exif: Image.Exif) -> int:
-    """Give the orientation, 1 to 8, that an EXIF directory holds; 1 where it makes no sense."""
-    try:
-        value = exif.get(ExifTags.Base.Orientation, 1)
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
     except decoders.DECODER_ERRORS:
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1

@@ -33,7 +33,7 @@ _MAGIC = (
     b"\0\0\0\x18ftypcrx ",  # Canon CR3
 )  # fmt: skip
 _TIFF_MAGIC = (b"II*\0", b"MM\0*")
-_NEW_SUBFILE_TYPE, _REDUCED_RESOLUTION, _DNG_VERSION = 254, 1, 50706
+_DNG_VERSION = 50706
 
 # LibRaw counts turns as dcraw did; where it differs from EXIF is 5, a quarter turn to the left.
 _EXIF_OF_FLIP = {3: 3, 5: 8, 6: 6}
@@ -42,7 +42,7 @@ _EXIF_OF_FLIP = {3: 3, 5: 8, 6: 6}
 def is_raw(file: BinaryIO, extension: str) -> bool:
     """Tell a RAW file by its content; the extension decides only for TIFF's many children.
 
-    NEF, ARW, CR2, DNG and others are TIFF files whose first page is a small preview.
+    NEF, ARW, CR2, DNG and others are TIFF files whose first page is often a small preview.
     """
     file.seek(0)
     head = file.read(16)
@@ -50,18 +50,22 @@ def is_raw(file: BinaryIO, extension: str) -> bool:
         return True
     if not head.startswith(_TIFF_MAGIC):
         return False
-    return extension.lower() in EXTENSIONS or head[8:10] == b"CR" or _is_preview_first(file)
+    return extension.lower() in EXTENSIONS or head[8:10] == b"CR" or _has_dng_version(file)
 
 
-def _is_preview_first(file: BinaryIO) -> bool:
+def format_of(extension: str) -> str:
+    """Name a RAW file's format by its extension ("nef"); "raw" where that says nothing."""
+    return extension.lower().lstrip(".") if extension.lower() in EXTENSIONS else "raw"
+
+
+def _has_dng_version(file: BinaryIO) -> bool:
     directory = Image.Exif()
     try:
         file.seek(0)
         directory.load_from_fp(file)
-        first_page = int(directory.get(_NEW_SUBFILE_TYPE, 0))
     except decoders.DECODER_ERRORS:
         return False
-    return _DNG_VERSION in directory or bool(first_page & _REDUCED_RESOLUTION)
+    return _DNG_VERSION in directory
 
 
 def size_of(raw: rawpy.RawPy) -> tuple[int, int]:
