@@ -142,6 +142,16 @@ def make_due(session: Session, photo_ids: Iterable[int], *, now: datetime) -> No
     _set_due(session, photo_ids, now)
 
 
+def make_all_due(session: Session, *, now: datetime) -> None:
+    """Let the next sweep ring for every pending photo: the messages went with their process."""
+    session.execute(
+        update(Photo)
+        .where(Photo.state == PhotoState.PENDING, Photo.due_at > now)
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def quarantine_exhausted(session: Session, photo_ids: Sequence[int], *, now: datetime) -> None:
     """Quarantine photos that were claimed `MAX_ATTEMPTS` times; the last failure is the reason."""
     for photo in session.scalars(select(Photo).where(Photo.id.in_(photo_ids))):

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import ColumnElement, exists, literal, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths, sql
@@ -51,12 +51,21 @@ class KnownFile:
 
 
 def register_root(session: Session, path: Path, *, polled: bool = False) -> Root:
-    """Return the root at an absolute path, made known if it is new; its name is its folder's."""
+    """Return the root that an absolute path belongs to, made known if there is none.
+
+    A folder below a known root is that root's. A new root takes in the known ones below it: their
+    files become its files, so that no file is in the catalogue twice.
+    """
     text = paths.to_text(path)
-    found = session.scalar(select(Root).where(Root.path == text))
+    roots = list(session.scalars(select(Root)))
+    found = next((root for root in roots if _is_at_or_below(text, root.path)), None)
     if found is None:
         found = Root(name=_free_name(session, paths.to_text(path.name) or "root"), path=text)
         session.add(found)
+        session.flush()
+        for inner in roots:
+            if _is_at_or_below(inner.path, text):
+                _take_in(session, found, inner)
     found.polled = polled or bool(found.polled)
     session.flush()
     return found
@@ -119,8 +128,7 @@ def mark_missing(session: Session, root_id: int, files: Iterable[str], *, now: d
 
 def mark_folder_missing(session: Session, root_id: int, folder: str, *, now: datetime) -> int:
     """Note that everything below a relative folder is gone; returns how many files."""
-    below = PhotoFile.path.startswith(folder.rstrip("/") + "/", autoescape=True)
-    return _mark_missing(session, root_id, below, now)
+    return _mark_missing(session, root_id, sql.is_below(PhotoFile.path, folder), now)
 
 
 def add_events(
@@ -143,6 +151,21 @@ def add_events(
 def is_present() -> ColumnElement[bool]:
     """Say in SQL that a photo lies in at least one place now."""
     return exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
+
+
+def _is_at_or_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _take_in(session: Session, outer: Root, inner: Root) -> None:
+    prefix = inner.path.removeprefix(outer.path).strip("/") + "/"
+    session.execute(
+        update(PhotoFile)
+        .where(PhotoFile.root_id == inner.id)
+        .values(root_id=outer.id, path=literal(prefix) + PhotoFile.path)
+        .execution_options(synchronize_session=False)
+    )
+    session.delete(inner)
 
 
 def _free_name(session: Session, wanted: str) -> str:
@@ -197,10 +220,22 @@ def _note_arrivals(
 ) -> None:
     """Write `moved`, `copied` or `returned` into the history of photos that were known before."""
     elsewhere = _present_elsewhere(session, arrived)
+    _try_again(session, sorted(arrived.keys() - elsewhere), now)
     for photo_id, (path, was_here) in arrived.items():
         came = "copied" if photo_id in elsewhere else "moved"
         kind = "returned" if was_here else came
         add_events(session, [photo_id], kind, now=now, details={photo_id: {"to": path}})
+
+
+def _try_again(session: Session, photo_ids: Sequence[int], now: datetime) -> None:
+    """Give photos that were put aside another chance, now that their files are back."""
+    for chunk in sql.chunks(photo_ids):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.state == PhotoState.QUARANTINED)
+            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _present_elsewhere(session: Session, photo_ids: Iterable[int]) -> set[int]:

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from catalog import ledger, sql, tags
 from catalog.models import Embedding, Photo, PhotoState, PhotoTag, Source
 
-#: A photo whose file could not be read waits this long times its attempts.
-RETRY_DELAY_S = 5.0
+#: A photo whose file was away or changing is looked at again after this.
+RETRY_DELAY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +142,23 @@ def quarantine(session: Session, token: str, reasons: Mapping[int, str], *, now:
 
 
 def postpone(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
-    """Give photos back whose files could not be read just now; the sweep rings for them later."""
+    """Give photos back whose files are away or changing; the sweep rings for them later.
+
+    No attempt is counted: a disk that is not mounted is no fault of its photos.
+    """
     owned = _owned(session, token, list(reasons))
-    for photo_id in sorted(owned):
-        attempts = session.scalars(select(Photo.attempts).where(Photo.id == photo_id)).one()
+    rows = [
+        {"id": photo_id, "state": PhotoState.PENDING, "failure": reasons[photo_id]}
+        | {"lease_token": None, "due_at": now + timedelta(seconds=RETRY_DELAY_S)}
+        for photo_id in sorted(owned)
+    ]
+    if rows:
+        session.execute(update(Photo), rows)
         session.execute(
             update(Photo)
-            .where(Photo.id == photo_id)
-            .values(
-                state=PhotoState.PENDING,
-                failure=reasons[photo_id],
-                lease_token=None,
-                due_at=now + timedelta(seconds=RETRY_DELAY_S * attempts),
-            )
+            .where(Photo.id.in_(sorted(owned)))
+            .values(attempts=Photo.attempts - 1)
+            .execution_options(synchronize_session=False)
         )
     return len(owned)
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.models import Base
 
@@ -32,3 +33,9 @@ def chunks(items: Iterable[T], size: int = MAX_IN) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def is_below(column: InstrumentedAttribute[str], folder: str) -> ColumnElement[bool]:
+    """Say that a path lies below a folder; SQLite's LIKE would take `a/` and `A/` for one."""
+    prefix = folder.rstrip("/") + "/"
+    return func.substr(column, 1, len(prefix)) == prefix

@@ -149,18 +149,20 @@ def test_a_photo_whose_file_is_gone_is_not_claimed(database: Database):
         assert claim(session, photo_ids).photos == ()
 
 
-def test_a_postponed_photo_waits_and_ends_in_quarantine_with_its_reason(database: Database):
+def test_a_postponed_photo_waits_for_its_file_and_no_attempt_is_counted(database: Database):
     with database.write() as session:
         photo_ids = add_photos(session, "a.jpg")
         now = NOW
-        for _ in range(leases.MAX_ATTEMPTS):
+        for _ in range(leases.MAX_ATTEMPTS + 1):
             batch = claim(session, photo_ids, now=now)
-            results.postpone(session, batch.token, {photo_ids[0]: "a.jpg: stale handle"}, now=now)
+            results.postpone(session, batch.token, {photo_ids[0]: "a.jpg: gone"}, now=now)
             now += timedelta(seconds=60)
-        session.expire_all()
-        claim(session, photo_ids, now=now)
         session.expire_all()
 
         photo = session.scalars(select(Photo)).one()
-        assert photo.state == PhotoState.QUARANTINED
-        assert photo.failure == "a.jpg: stale handle"
+        assert (photo.state, photo.attempts, photo.failure) == (
+            PhotoState.PENDING,
+            0,
+            "a.jpg: gone",
+        )
+        assert leases.sweep(session, now=now) == photo_ids

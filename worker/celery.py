@@ -5,9 +5,9 @@ A message is only a doorbell: it carries photo ids, the rows say what is to be d
 
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 
-from worker import settings
+from worker import bootstrap, settings
 
 #: One queue, so that a worker needs no options.
 QUEUE = "kadr"
@@ -56,3 +56,9 @@ def _transport_options(chosen: settings.Settings) -> dict[str, Any]:
 
 app = Celery("kadr")
 app.add_defaults(_configuration)
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _end_after_batch(**_: object) -> None:
+    """On SIGTERM a worker ends its batch and gives back what it claimed ahead."""
+    bootstrap.stop_process()

@@ -1,13 +1,17 @@
 """Rings for photos, many ids a message; a ring that is lost costs a delay and nothing else."""
 
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 
 import structlog
 from kombu.exceptions import OperationalError
 
 from catalog import leases, sql
 from catalog.database import Database
+from catalog.errors import DatabaseUnavailableError
 
 _log = structlog.get_logger()
 
@@ -15,23 +19,57 @@ _log = structlog.get_logger()
 Send = Callable[[list[int]], object]
 
 
-def ring(send: Send, photo_ids: Sequence[int], *, ring_size: int) -> bool:
-    """Ring for photos; False where the broker did not take the messages."""
-    try:
-        for chunk in sql.chunks(photo_ids, ring_size):
-            send(chunk)
-    except OperationalError as error:
-        _log.warning("ring_lost", photos=len(photo_ids), reason=str(error), next="swept later")
-        return False
-    return True
+@dataclass(frozen=True, slots=True)
+class Doorbell:
+    """Where rings go, and how many photos go into one."""
 
+    send: Send
+    ring_size: int
 
-def sweep(database: Database, send: Send, *, ring_size: int) -> int:
-    """Free expired leases and ring for pending photos whose ring is due; returns how many."""
-    with database.write() as session:
-        due = leases.sweep(session, now=datetime.now(UTC))
-    if due and not ring(send, due, ring_size=ring_size):
+    def ring(self, photo_ids: Sequence[int]) -> bool:
+        """Ring for photos; False where the broker did not take the messages."""
+        try:
+            for chunk in sql.chunks(photo_ids, self.ring_size):
+                self.send(chunk)
+        except OperationalError as error:
+            _log.warning("ring_lost", photos=len(photo_ids), reason=str(error), next="swept later")
+            return False
+        return True
+
+    def sweep(self, database: Database) -> int:
+        """Free expired leases and ring for pending photos that are due; returns how many."""
         with database.write() as session:
-            leases.make_due(session, due, now=datetime.now(UTC))
-        return 0
-    return len(due)
+            due = leases.sweep(session, now=datetime.now(UTC))
+        if due and not self.ring(due):
+            with database.write() as session:
+                leases.make_due(session, due, now=datetime.now(UTC))
+            return 0
+        return len(due)
+
+
+class Sweeper:
+    """A thread that sweeps at once and then every `interval_s`; a context manager."""
+
+    def __init__(self, database: Database, doorbell: Doorbell, interval_s: float) -> None:
+        self._database = database
+        self._doorbell = doorbell
+        self._interval_s = interval_s
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self._doorbell.sweep(self._database)
+            except DatabaseUnavailableError as error:
+                _log.warning("sweep_failed", reason=str(error))
+            if self._done.wait(self._interval_s):
+                return

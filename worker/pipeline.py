@@ -97,6 +97,7 @@ class Pipeline:
         tagger: Tagger,
         settings: PipelineSettings,
         *,
+        stopping: threading.Event | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
@@ -104,7 +105,12 @@ class Pipeline:
         self._settings = settings
         self._clock = clock
         #: Set to end after the current batch; what is claimed ahead is given back.
-        self.stopping = threading.Event()
+        self.stopping = stopping or threading.Event()
+
+    @property
+    def tagger(self) -> Tagger:
+        """What tags."""
+        return self._tagger
 
     def tag_photos(self, photo_ids: Sequence[int]) -> Outcome:
         """Tag those of the photos that are pending; others have them, or they are done."""
@@ -185,7 +191,7 @@ class Pipeline:
             half = len(photos) // 2
             first, second = self._encode(photos[:half]), self._encode(photos[half:])
             return first[0] + second[0], first[1] + second[1]
-        finite = [bool(ok) for ok in np.isfinite(vectors).all(axis=1)]
+        finite = [bool(np.isfinite(vector).all()) for vector in vectors]
         good = [(p, v) for p, v, ok in zip(photos, vectors, finite, strict=True) if ok]
         bad = [
             p.refused("the model gave no number for it")

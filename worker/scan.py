@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 _SKIPPED_FOLDERS = frozenset({"@eadir", "$recycle.bin", "lost+found", "system volume information"})
 #: Names that a program is still writing under.
 _TEMPORARY_ENDINGS = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", "~")
-_FILES_AT_ONCE = 1_000
+_FILES_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,25 +117,28 @@ def walk(folder: Path) -> Iterator[FoundFile]:
                 yield found
 
 
-def find_changes(database: Database, root: Root) -> Iterator[list[FoundFile]]:
-    """Walk a root; give, some at a time, what is new or changed, then mark what is gone.
+def find_changes(
+    database: Database, root: Root, folder: Path | None = None
+) -> Iterator[list[FoundFile]]:
+    """Walk a root, or a folder below it; give what is new or changed, then mark what is gone.
 
-    A root that is not there, or is empty although photos are known in it (a disk that is not
-    mounted), marks nothing as missing.
+    Lists come some files at a time, and are empty where all is known. A folder that is not there,
+    or is empty although photos are known in it (a disk that is not mounted), marks nothing as
+    missing.
     """
     top = paths.from_text(root.path)
+    where = folder or top
     seen: set[str] = set()
-    for batch in sql.chunks(walk(top), _FILES_AT_ONCE):
+    for batch in sql.chunks(walk(where), _FILES_AT_ONCE):
         by_path = {relative(found.path, top): found for found in batch}
         seen.update(by_path)
         with database.read() as session:
             known = ledger.find_known(session, root.id, by_path)
-        changed = [found for path, found in by_path.items() if _differs(found, known.get(path))]
-        yield changed
-    if not seen and _is_unreachable(top):
-        _log.warning("root_unreachable", root=root.name, folder=paths.printable(root.path))
+        yield [found for path, found in by_path.items() if _differs(found, known.get(path))]
+    if not seen and _is_unreachable(where):
+        _log.warning("root_unreachable", folder=paths.printable(paths.to_text(where)))
         return
-    _mark_gone(database, root, seen, datetime.now(UTC))
+    _mark_gone(database, root, relative(where, top), seen)
 
 
 def relative(path: Path, top: Path) -> str:
@@ -166,14 +169,16 @@ def _is_unreachable(top: Path) -> bool:
         return True
 
 
-def _mark_gone(database: Database, root: Root, seen: set[str], now: datetime) -> None:
+def _mark_gone(database: Database, root: Root, folder: str, seen: set[str]) -> None:
     query = select(PhotoFile.path).where(
         PhotoFile.root_id == root.id, PhotoFile.missing_since.is_(None)
     )
+    if folder != ".":
+        query = query.where(sql.is_below(PhotoFile.path, folder))
     with database.read() as session:
         unseen = [path for path in session.scalars(query) if path not in seen]
     top = paths.from_text(root.path)
     for chunk in sql.chunks(unseen, _FILES_AT_ONCE):
         gone = [path for path in chunk if is_gone(top / paths.from_text(path))]
         with database.write() as session:
-            ledger.mark_missing(session, root.id, gone, now=now)
+            ledger.mark_missing(session, root.id, gone, now=datetime.now(UTC))

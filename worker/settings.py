@@ -21,6 +21,10 @@ class Settings(CatalogSettings):
     model: str | None = None
     vocabulary: str | None = None
     preset: str | None = None
+    #: Prompt templates with {word}, or names of sets of them; None: those the model was made for.
+    prompts: list[str] | None = None
+    #: Keywords that a photo gets at most.
+    top_k: int = Field(10, ge=1, le=1000)
     #: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`; and `auto`, `float32`, `float16`, `bfloat16`.
     device: str = "auto"
     precision: str = "auto"

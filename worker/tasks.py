@@ -2,18 +2,25 @@
 
 from dataclasses import asdict
 
-from worker import bootstrap, doorbell
+from worker import bootstrap
+from worker.bootstrap import Process
 from worker.celery import app
+from worker.doorbell import Doorbell
 
 
-@app.task(name="kadr.tag_photos")
+@app.task(name="kadr.tag_photos")  # type: ignore[untyped-decorator]
 def tag_photos(photo_ids: list[int]) -> dict[str, int]:
     """Tag those of the photos that are still pending."""
-    return asdict(bootstrap.get_pipeline().tag_photos(photo_ids))
+    return asdict(bootstrap.get_process().get_pipeline().tag_photos(photo_ids))
 
 
-@app.task(name="kadr.sweep")
+@app.task(name="kadr.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> int:
     """Free expired leases and ring again for photos whose message was lost."""
     process = bootstrap.get_process()
-    return doorbell.sweep(process.database, tag_photos.delay, ring_size=process.settings.ring_size)
+    return doorbell_of(process).sweep(process.database)
+
+
+def doorbell_of(process: Process) -> Doorbell:
+    """Return what this process rings with."""
+    return Doorbell(tag_photos.delay, process.settings.ring_size)

@@ -16,8 +16,8 @@ import structlog
 from catalog import ledger, paths, sql
 from catalog.database import Database
 from catalog.errors import DatabaseUnavailableError
-from catalog.models import Root
 from worker import ingest, observe, scan
+from worker.roots import Folder
 from worker.settle import Settling
 
 _log = structlog.get_logger()
@@ -42,12 +42,14 @@ class Intervals:
 class _WatchedRoot:
     """One root: its row, its events, and its observer while the folder is there."""
 
-    def __init__(self, root: Root, intervals: Intervals) -> None:
-        self.root = root
-        self.top = paths.from_text(root.path)
+    def __init__(self, folder: Folder, intervals: Intervals) -> None:
+        self.root = folder.root
+        #: What is watched; the root itself, or a folder below it.
+        self.top = folder.path
+        self.base = paths.from_text(folder.root.path)
         self.touched = Settling(intervals.settle_s)
         self.gone = Settling(0.0)
-        self._poll_s = intervals.poll_s if root.polled else None
+        self._poll_s = intervals.poll_s if folder.root.polled else None
         self._observation: observe.Observation | None = None
 
     def start(self) -> None:
@@ -87,16 +89,16 @@ class Watcher:
     _behind: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, roots: Iterable[Root], on_ready: Callable[[], None] = lambda: None) -> None:
-        """Watch roots; `on_ready` is called when what was there before has been taken.
+    def run(self, folders: Iterable[Folder], on_ready: Callable[[], None] = lambda: None) -> None:
+        """Watch folders; `on_ready` is called when what was there before has been taken.
 
         Raises:
-            RootError: a root is not there or cannot be watched.
+            RootError: a folder is not there or cannot be watched.
         """
         with observe.OverflowAlarm(self._behind):
             try:
-                for root in roots:
-                    watched = _WatchedRoot(root, self.intervals)
+                for folder in folders:
+                    watched = _WatchedRoot(folder, self.intervals)
                     watched.start()
                     self._roots.append(watched)
                 self._reconcile_all()
@@ -146,7 +148,7 @@ class Watcher:
                 self._reconcile(watched)
 
     def _reconcile(self, watched: _WatchedRoot) -> None:
-        for changed in scan.find_changes(self.database, watched.root):
+        for changed in scan.find_changes(self.database, watched.root, watched.top):
             self._take(watched, self._settled(watched, changed))
             if self._stopped.is_set():
                 return
@@ -185,7 +187,7 @@ class Watcher:
         if not gone or observe.identify(watched.top) is None:
             return
         now = datetime.now(UTC)
-        relative = [scan.relative(path, watched.top) for path in gone]
+        relative = [scan.relative(path, watched.base) for path in gone]
         with self.database.write() as session:
             ledger.mark_missing(session, watched.root.id, relative, now=now)
             for path in relative:

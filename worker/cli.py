@@ -1,0 +1,66 @@
+"""The `kadr` command. Its commands import what they need when they run, so each starts fast."""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from catalog import commands as catalog_commands
+from catalog import console
+from catalog.errors import CatalogError
+from worker.commands import database, demo, doctor, retag, status, tag, watch
+from worker.errors import WorkerError
+
+
+def build() -> typer.Typer:
+    """Put the commands together."""
+    app = typer.Typer(
+        name="kadr",
+        help="Tags photos with keywords as they arrive; search and group them by those keywords.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode="rich",
+    )
+    for module in (tag, watch, catalog_commands, status, retag, demo, doctor, database):
+        module.register(app)
+    app.callback()(_version)
+    return app
+
+
+def main() -> NoReturn:
+    """Run `kadr`; every expected error is one sentence on standard error, and exit status 1."""
+    try:
+        build()()
+    except (CatalogError, WorkerError) as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # `kadr search ... | head`
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _fail(message: str) -> NoReturn:
+    console.err().print(f"[bold red]kadr:[/] {_escaped(message)}", soft_wrap=True)
+    sys.exit(1)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _version(
+    *,
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and end.", is_eager=True
+    ),
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        console.out().print(f"kadr {version_of('kadr')}")
+        raise typer.Exit

@@ -1,0 +1,46 @@
+"""Options that several commands share, spelled and explained once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker import log
+from worker import settings as all_settings
+from worker.settings import Settings
+
+Folders = Annotated[
+    list[str], typer.Argument(metavar="DIR...", help="Folders of photos; - reads them from stdin.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="Model: starter, ViT-B/32, ViT-L/14, any open_clip NAME/TAG, hf-hub:ORG/NAME, "
+        "local-dir:PATH."
+    ),
+]
+Vocabulary = Annotated[
+    str | None, typer.Option(help="Vocabulary: starter, english-50k, or a file of your own.")
+]
+Prompt = Annotated[
+    list[str] | None, typer.Option(help='Prompt template, such as "a photo of a {word}"; repeat.')
+]
+Preset = Annotated[str | None, typer.Option(help="Way of scoring: default or paper.")]
+Device = Annotated[str | None, typer.Option(help="auto, cuda, cuda:1, mps or cpu.")]
+BatchSize = Annotated[int | None, typer.Option(help="Photos encoded together.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Poll = Annotated[
+    bool, typer.Option(help="Poll the folders: for network file systems, which send no events.")
+]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
+]
+
+__all__ = ["AsJson", "Path", "Poll", "load"]
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings with a command's options before them, and configure the logs."""
+    settings = all_settings.load(**overrides)
+    log.configure(settings.log_level, as_json=settings.log_format == "json")
+    return settings
