@@ -39,7 +39,7 @@ BigId = BigInteger().with_variant(Integer(), "sqlite")
 Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 #: Of `photo_tag` rows, the ones that count; written as the partial index has it, on both databases.
-_ALIVE = {
+_ALIVE: dict[str, Any] = {
     "sqlite_where": text("decision IS NOT 'rejected'"),
     "postgresql_where": text("decision IS DISTINCT FROM 'rejected'"),
 }

@@ -1,0 +1,111 @@
+"""The commands that read the catalogue: `kadr search`, `kadr show`, `kadr tags`.
+
+`worker.cli` adds them to its own and tells their errors. What takes long to import is imported when
+a command runs.
+"""
+
+from typing import Annotated, Literal
+
+import typer
+
+from catalog import console
+from catalog.errors import QueryError
+
+#: Photos that a table or a JSON page shows unless told otherwise; CSV and lists of paths are whole.
+PAGE = 50
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_SEARCH_HELP = """Find photos by keyword.
+
+`dog AND (beach OR sea) NOT person`, `"polar bear"`, `mount*`, `tag:=dog`, `dog^0.5`,
+`taken:2023-05`, `camera:nikon`, `path:holiday/*`, `is:failed`, `added:>-7d`, ...
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to an app."""
+    app.command("search", help=_SEARCH_HELP)(search)
+    app.command("show")(show)
+    app.command("tags")(tags)
+
+
+def search(
+    query: Annotated[list[str] | None, typer.Argument(help="What to find; nothing: all.")] = None,
+    *,
+    sort: Annotated[
+        Literal["relevance", "taken", "oldest", "added", "name"],
+        typer.Option("--sort", "-s", help="Order; oldest is the oldest taken first."),
+    ] = "relevance",
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=0, help="Photos at most; 0: all.")
+    ] = None,
+    after: Annotated[str | None, typer.Option(help="The mark of the page before.")] = None,
+    form: Annotated[
+        Literal["table", "json", "csv", "paths", "paths0"],
+        typer.Option("--format", "-f", help="How to print."),
+    ] = "table",
+    nul: Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")] = False,
+    as_json: AsJson = False,
+    only_count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
+) -> None:
+    """Find photos by keyword."""
+    from catalog import output
+
+    text = " ".join(query or [])
+    chosen = output.choose_format(form, nul=nul, as_json=as_json)
+    try:
+        with console.reading() as session:
+            if only_count:
+                output.print_count(session, text, as_json=chosen == "json")
+            elif chosen in output.PATH_ENDS:
+                output.print_paths(session, text, sort, limit, end=output.PATH_ENDS[chosen])
+            else:
+                size = {"csv": 0}.get(chosen, PAGE) if limit is None else limit
+                output.print_page(session, text, sort=sort, limit=size, after=after, form=chosen)
+    except QueryError as error:
+        console.point_at(error, text)
+        raise
+
+
+def show(
+    photos: Annotated[
+        list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known of a photo: keywords and where they came from, places, history."""
+    from catalog import card, lookup, query
+
+    with console.reading() as session:
+        wanted = [lookup.argument(each) for each in console.read_arguments(photos)]
+        found = [query.get_photo(session, each) for each in wanted]
+    if as_json:
+        console.print_json([card.as_data(each) for each in found])
+        return
+    for each in found:
+        card.print_card(each, console.out())
+
+
+def tags(
+    prefix: Annotated[str, typer.Argument(help="Only keywords that begin so.")] = "",
+    *,
+    sort: Annotated[
+        Literal["count", "name"], typer.Option("--sort", "-s", help="Order.")
+    ] = "count",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="0 for all.")] = PAGE,
+    unused: Annotated[bool, typer.Option("--unused", help="Also those of no photo.")] = False,
+    form: Annotated[
+        Literal["table", "json", "csv"], typer.Option("--format", "-f", help="How to print.")
+    ] = "table",
+    as_json: AsJson = False,
+) -> None:
+    """List keywords with how many photos have them."""
+    from catalog import output, query
+
+    with console.reading() as session:
+        found = query.list_tags(
+            session, prefix=prefix, sort=sort, limit=limit or None, unused=unused
+        )
+    output.print_tags(found, "json" if as_json else form)

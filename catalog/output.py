@@ -1,0 +1,158 @@
+"""How lists of photos and keywords are printed: tables, JSON, CSV, paths."""
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from catalog import console, hits, paths, query
+
+#: Counted up to here under a table; `--count` counts all.
+COUNT_CAP = 10_000
+#: What ends a path in the formats that list nothing else.
+PATH_ENDS = {"paths": "\n", "paths0": "\0"}
+_CSV = ("id", "path", "relevance", "state", "taken_at", "added_at", "camera", "format")
+_CSV_ALL = (*_CSV, "width", "height", "keywords")
+
+
+def choose_format(form: str, *, nul: bool, as_json: bool) -> str:
+    """Give the format that options name together."""
+    if nul:
+        return "paths0"
+    return "json" if as_json else form
+
+
+def print_count(session: Session, text: str, *, as_json: bool) -> None:
+    """Print how many photos a query finds."""
+    number = query.count(session, text)
+    if as_json:
+        console.print_json({"query": text, "count": number})
+    else:
+        typer.echo(str(number))
+
+
+def print_paths(session: Session, text: str, sort: str, limit: int | None, *, end: str) -> None:
+    """Print where the photos lie, byte for byte, for another program to read."""
+    ids = query.find_ids(session, text, sort=sort, limit=limit or None)
+    found = hits.find_paths(session, ids)
+    sys.stdout.flush()
+    for photo_id in ids:
+        if photo_id in found:
+            sys.stdout.buffer.write(os.fsencode(found[photo_id]) + end.encode())
+    sys.stdout.buffer.flush()
+
+
+def print_page(
+    session: Session, text: str, *, sort: str, limit: int, after: str | None, form: str
+) -> None:
+    """Print a page of results; a limit of 0 prints all."""
+    size = limit or query.count(session, text) + 1
+    page = query.search(session, text, sort=sort, limit=size, after=after)
+    if form == "json":
+        data = {"query": text, "sort": sort, "photos": [hit_data(hit) for hit in page.hits]}
+        console.print_json(data | {"next": page.next_cursor, "unknown": list(page.unknown)})
+    elif form == "csv":
+        _print_csv(page.hits)
+    else:
+        _print_table(session, text, page)
+
+
+def hit_data(hit: query.Hit) -> dict[str, Any]:
+    """Give a photo of a list as JSON."""
+    return {
+        "id": hit.photo_id,
+        "path": None if hit.path is None else str(hit.path),
+        "relevance": hit.relevance,
+        "state": hit.state.value,
+        "taken_at": None if hit.taken_at is None else hit.taken_at.isoformat(),
+        "added_at": hit.added_at.isoformat(),
+        "camera": hit.camera,
+        "format": hit.format,
+        "width": hit.width,
+        "height": hit.height,
+        "keywords": [
+            {"name": each.name, "confidence": each.confidence, "source": each.source.value}
+            for each in hit.keywords
+        ],
+    }
+
+
+def _print_csv(found: Iterable[query.Hit]) -> None:
+    sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
+    writer = csv.writer(sys.stdout)
+    writer.writerow(_CSV_ALL)
+    for hit in found:
+        row = hit_data(hit) | {"keywords": "; ".join(each.name for each in hit.keywords)}
+        writer.writerow(row[name] for name in _CSV_ALL)
+
+
+def _print_table(session: Session, text: str, page: query.Page) -> None:
+    out = console.out()
+    if page.hits:
+        out.print(_table(page.hits))
+    number = query.count(session, text, cap=COUNT_CAP + 1)
+    total = (
+        f"over {COUNT_CAP:,} photos" if number > COUNT_CAP else console.count_of(number, "photo")
+    )
+    shown = f"{len(page.hits):,} of {total}" if page.next_cursor else total
+    out.print(f"{shown} found" if number else "no photo found")
+    if page.next_cursor:
+        out.print(f"next page: --after {page.next_cursor}", soft_wrap=True)
+    for word in page.unknown:
+        out.print(f"no photo was ever tagged {escape(word)!r}")
+
+
+def _table(found: Sequence[query.Hit]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("id", justify="right")
+    table.add_column("photo", overflow="fold", ratio=3)
+    if is_rated := any(hit.relevance is not None for hit in found):
+        table.add_column("fit", justify="right")
+    table.add_column("taken", no_wrap=True)
+    table.add_column("keywords", ratio=4)
+    for hit in found:
+        table.add_row(*_row(hit, is_rated=is_rated))
+    return table
+
+
+def _row(hit: query.Hit, *, is_rated: bool) -> list[str]:
+    path = "" if hit.path is None else paths.printable(paths.to_text(hit.path))
+    fit = [] if not is_rated else ["" if hit.relevance is None else f"{hit.relevance:.2f}"]
+    taken = "" if hit.taken_at is None else f"{hit.taken_at:%Y-%m-%d}"
+    words = ", ".join(f"{escape(each.name)} [dim]{each.confidence:.2f}[/]" for each in hit.keywords)
+    return [str(hit.photo_id), escape(path), *fit, taken, words or f"[dim]{hit.state.value}[/]"]
+
+
+def print_tags(found: Sequence[query.TagCount], form: str) -> None:
+    """Print keywords with their counts."""
+    if form == "json":
+        console.print_json([_tag_data(tag) for tag in found])
+        return
+    if form == "csv":
+        writer = csv.writer(sys.stdout)
+        writer.writerow(("name", "photos", "parent", "aliases"))
+        writer.writerows((t.name, t.photos, t.parent or "", "; ".join(t.aliases)) for t in found)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("photos", justify="right")
+    for name in ("keyword", "is a", "also"):
+        table.add_column(name)
+    for tag in found:
+        cells = (tag.name, tag.parent or "", ", ".join(tag.aliases))
+        table.add_row(f"{tag.photos:,}", *(escape(cell) for cell in cells))
+    console.out().print(table if found else "no keyword begins so")
+
+
+def _tag_data(tag: query.TagCount) -> dict[str, Any]:
+    return {
+        "name": tag.name,
+        "photos": tag.photos,
+        "parent": tag.parent,
+        "aliases": list(tag.aliases),
+    }

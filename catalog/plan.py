@@ -1,0 +1,102 @@
+"""A query that is ready to run, and its driver: the rarest tags of which every match has one.
+
+`catalog.ranking`, `catalog.dating` and `catalog.sorting` find its photos in some order, so that a
+page does not cost a look at every photo that matches.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, select, true
+from sqlalchemy.orm import Session, aliased
+
+from catalog import filters
+from catalog.compiler import Compiler, alive, member
+from catalog.models import Photo, PhotoTag
+from catalog.nodes import And, Node, Or, Word
+from catalog.terms import Terms
+
+#: The driver's rows, in the statements that begin with them.
+DRIVEN = aliased(PhotoTag, name="driven")
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Tags of which every match has at least one."""
+
+    tag_ids: tuple[int, ...]
+    #: About how many photos have them.
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A query that is ready to run in one session."""
+
+    session: Session
+    node: Node
+    terms: Terms
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.session.get_bind().dialect.name
+
+    def about(self, photo_id: Any, photo: type[Photo] | None = None) -> Compiler:  # noqa: ANN401
+        """Give a compiler for conditions on the photo of that id."""
+        return Compiler(self.terms, filters.Subject(photo_id, self.dialect, photo))
+
+    def matches(self, photo_id: Any, photo: type[Photo] | None = None) -> ColumnElement[bool]:  # noqa: ANN401
+        """Say that a photo is found by the query; what is missing is not, unless asked for."""
+        found = self.about(photo_id, photo).condition(self.node)
+        shown = true() if filters.mentions_missing(self.node) else filters.is_present(photo_id)
+        return and_(found, shown)
+
+    @property
+    def driver(self) -> Driver | None:
+        """The rarest tags of which every match has one; None if it need not have any."""
+        return find_driver(self.node, self.terms)
+
+
+def find_driver(node: Node, terms: Terms) -> Driver | None:
+    """Find the rarest set of tags of which every match of a node has one."""
+    if isinstance(node, Word):
+        return Driver(terms[node].tag_ids, terms[node].photos)
+    if isinstance(node, And):
+        found = [find_driver(child, terms) for child in node.children]
+        return min((each for each in found if each), key=lambda each: each.photos, default=None)
+    if isinstance(node, Or):
+        parts = [find_driver(child, terms) for child in node.children]
+        known = [part for part in parts if part]
+        if len(known) < len(parts):
+            return None
+        tag_ids = {tag_id for part in known for tag_id in part.tag_ids}
+        return Driver(tuple(sorted(tag_ids)), sum(part.photos for part in known))
+    return None
+
+
+def count(plan: Plan, cap: int | None) -> int:
+    """Count the matches, up to a cap."""
+    driver = plan.driver
+    if driver is not None and not driver.tag_ids:
+        return 0
+    ids = matching_ids(plan, driver).limit(cap).subquery()
+    return plan.session.scalar(select(func.count()).select_from(ids)) or 0
+
+
+def matching_ids(plan: Plan, driver: Driver | None) -> Select[int]:
+    """Select the id of every match, once, in no order."""
+    if driver is None:
+        return select(Photo.id).where(plan.matches(Photo.id, Photo))
+    row = DRIVEN
+    ids = select(row.photo_id).where(
+        has_driver(row, driver, plan.dialect), plan.matches(row.photo_id)
+    )
+    return ids if len(driver.tag_ids) == 1 else ids.distinct()
+
+
+def has_driver(row: Any, driver: Driver, dialect: str) -> ColumnElement[bool]:  # noqa: ANN401
+    """Say that a keyword's row is one of the driver's."""
+    if len(driver.tag_ids) == 1:
+        return and_(row.tag_id == driver.tag_ids[0], alive(row))
+    return and_(member(row.tag_id, driver.tag_ids, dialect), alive(row))

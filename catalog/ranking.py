@@ -1,0 +1,104 @@
+"""The best matches first, without rating every match.
+
+The driver's photos are read best first until none that is left can be better: Fagin's threshold
+algorithm (doi:10.1016/S0022-0000(03)00026-6) with the bound that AND is the least of its parts.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, literal, select, true, tuple_
+
+from catalog.compiler import alive, as_real, member
+from catalog.cursor import Place
+from catalog.models import Tag
+from catalog.nodes import Word
+from catalog.plan import DRIVEN, Driver, Plan, has_driver
+
+#: The driver's photos in the first look, and by how much further looks are larger.
+FIRST_LOOK = 400
+GROWTH = 4
+LEAST_LOOK = 8
+
+
+def find_best(plan: Plan, driver: Driver, limit: int, after: Place | None) -> list[Place]:
+    """Give the driver's photos that match, best first, from after a place on."""
+    best: dict[int, Place] = {}
+    for high, low in _looks(plan, driver, after):
+        for place in _look(plan, driver, (high, low), limit, after):
+            best[place.photo_id] = place
+        ranked = sorted(best.values(), key=_descending)[:limit]
+        if len(ranked) == limit and low is not None and _descending(ranked[-1]) <= _descending(low):
+            break
+        best = {place.photo_id: place for place in ranked}
+    return sorted(best.values(), key=_descending)[:limit]
+
+
+def _descending(place: Place) -> tuple[float, int]:
+    return (-float(place.key or 0), -place.photo_id)  # type: ignore[arg-type]
+
+
+def _looks(
+    plan: Plan, driver: Driver, after: Place | None
+) -> Iterator[tuple[Place | None, Place | None]]:
+    """Cut the driver's photos into looks, best first: after one place, down to another."""
+    high = after if isinstance(plan.node, Word) and len(driver.tag_ids) == 1 else None
+    depth = max(FIRST_LOOK // len(driver.tag_ids), LEAST_LOOK)
+    while True:
+        low = _rank(plan, driver, high, depth)
+        yield high, low
+        if low is None:
+            return
+        high, depth = low, depth * GROWTH
+
+
+def _rank(plan: Plan, driver: Driver, high: Place | None, depth: int) -> Place | None:
+    """Give the place of the photo at a depth of the driver; None where it has fewer.
+
+    Of several tags it is the best of their confidences at that depth: no tag has more than
+    `depth` photos above it. Id 0 then takes in all photos of that very confidence.
+    """
+    row = DRIVEN
+    ranked = select(row.confidence, row.photo_id).where(alive(row), _below(row, high))
+    ranked = ranked.order_by(row.confidence.desc(), row.photo_id.desc()).limit(1).offset(depth)
+    if len(driver.tag_ids) == 1:
+        found = plan.session.execute(ranked.where(row.tag_id == driver.tag_ids[0])).first()
+        return Place(found[0], found[1]) if found else None
+    one = ranked.with_only_columns(row.confidence).where(row.tag_id == Tag.id)
+    each = select(func.max(one.correlate(Tag).scalar_subquery()))
+    best = plan.session.scalar(each.where(member(Tag.id, driver.tag_ids, plan.dialect)))
+    return None if best is None else Place(best, 0)
+
+
+def _below(row: Any, place: Place | None) -> ColumnElement[bool]:  # noqa: ANN401
+    if place is None:
+        return true()
+    return tuple_(row.confidence, row.photo_id) < _pair(place)
+
+
+def _pair(place: Place) -> ColumnElement[Any]:
+    key = place.key if isinstance(place.key, float | int) else 0.0
+    return tuple_(as_real(key), literal(place.photo_id))
+
+
+def _look(
+    plan: Plan,
+    driver: Driver,
+    look: tuple[Place | None, Place | None],
+    limit: int,
+    after: Place | None,
+) -> list[Place]:
+    high, low = look
+    row = DRIVEN
+    ids = select(row.photo_id.label("id")).where(
+        has_driver(row, driver, plan.dialect), _below(row, high), plan.matches(row.photo_id)
+    )
+    if low is not None:
+        ids = ids.where(tuple_(row.confidence, row.photo_id) >= _pair(low))
+    found = (ids if len(driver.tag_ids) == 1 else ids.distinct()).cte("found")
+    fit = plan.about(found.c.id).relevance(plan.node).label("fit")
+    rated = select(found.c.id, fit).cte("rated")
+    page = select(rated.c.fit, rated.c.id).order_by(rated.c.fit.desc(), rated.c.id.desc())
+    if after is not None:
+        page = page.where(tuple_(rated.c.fit, rated.c.id) < _pair(after))
+    return [Place(fit, photo_id) for fit, photo_id in plan.session.execute(page.limit(limit))]
