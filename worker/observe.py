@@ -67,7 +67,7 @@ class OverflowAlarm(logging.Handler):
         logging.getLogger(self.LOGGER).removeHandler(self)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)  # watchdog keeps handlers in sets
 class Changes(FileSystemEventHandler):
     """Where events of one root end up: paths to look at, and paths that went away."""
 

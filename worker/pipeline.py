@@ -173,7 +173,7 @@ class Pipeline:
             waiting = {photo.photo_id: photo.reason for photo in postponed}
             put_off = results.postpone(session, batch.token, waiting, now=now)
         for photo in [*unreadable, *refused]:
-            _log.warning("photo_quarantined", photo_id=photo.photo_id, reason=photo.reason)
+            _log.info("photo_quarantined", photo_id=photo.photo_id, reason=photo.reason)
         return Outcome(tagged, quarantined, put_off)
 
     def _encode(

@@ -39,8 +39,14 @@ Paths = Annotated[
 __all__ = ["AsJson", "Path", "Poll", "load"]
 
 
-def load(**overrides: object) -> Settings:
-    """Read the settings with a command's options before them, and configure the logs."""
+def load(*, is_quiet: bool = True, **overrides: object) -> Settings:
+    """Read the settings with a command's options before them, and configure the logs.
+
+    A quiet command tells a person what matters itself: unless a level was asked for, only warnings
+    are logged.
+    """
     settings = all_settings.load(**overrides)
+    if is_quiet and "log_level" not in settings.model_fields_set:
+        settings.log_level = "WARNING"
     log.configure(settings.log_level, as_json=settings.log_format == "json")
     return settings

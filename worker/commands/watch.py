@@ -79,7 +79,7 @@ def worker(
     ] = None,
 ) -> None:
     """Tag photos that others ring for: one Celery worker, one process per GPU."""
-    settings = options.load()
+    settings = options.load(is_quiet=False)
     if settings.is_embedded:
         from worker.errors import SettingsError
 
