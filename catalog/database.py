@@ -57,11 +57,15 @@ def open_database(url: str, *, upgrade: bool) -> Database:
         DatabaseUnavailableError: it cannot be reached or is no database.
     """
     engine = create(url)
-    with _explained(engine.url):
-        found = current_revision(engine)
-        if found != HEAD_REVISION:
-            _reconcile_version(engine, found, upgrade=upgrade)
-        _note_halfvec(engine)
+    try:
+        with _explained(engine.url):
+            found = current_revision(engine)
+            if found != HEAD_REVISION:
+                _reconcile_version(engine, found, upgrade=upgrade)
+            _note_halfvec(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return Database(engine, sessionmaker(engine, expire_on_commit=False))
 
 

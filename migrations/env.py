@@ -5,6 +5,7 @@ From the `alembic` command line the database is the one of KADR_DATABASE_URL.
 
 import os
 
+import pgvector.sqlalchemy  # noqa: F401 - tells SQLAlchemy what a halfvec is
 from alembic import context
 from sqlalchemy import Connection
 

@@ -1,0 +1,42 @@
+# `make demo` and `make test` do all the set-up themselves; both need Python 3.11 or newer and pip.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PHOTOS ?=
+MODEL ?= starter
+
+.PHONY: demo test check format clean
+
+demo: .venv/installed
+	$(BIN)/kadr demo $(PHOTOS) --model $(MODEL)
+
+test: .venv/installed-dev
+	$(BIN)/python -m pytest -q
+
+# What CI runs: format, lint, types, import contracts, migrations, tests.
+check: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q
+
+format: .venv/installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf .venv demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+.venv/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kadr needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+.venv/installed: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
+.venv/installed-dev: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ .venv/installed
