@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from worker.digests import digest_of
 from worker.errors import VocabularyError
@@ -10,6 +11,9 @@ from worker.errors import VocabularyError
 #: The paper's one prompt.
 PAPER = "a photo of a {word}"
 MAX_TEMPLATE_CHARS = 200
+
+#: In a model's folder: the templates it does best with, one a line.
+FILE = "prompts.txt"
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,21 @@ def parse(specs: Sequence[str]) -> Prompts:
     if not templates:
         raise VocabularyError('no prompt template; give one such as "a photo of a {word}"')
     return Prompts(tuple(dict.fromkeys(templates)))
+
+
+def default_for(folder: Path | None) -> Prompts:
+    """Return the prompts for a model: those in its folder (`prompts.txt`), else the paper's.
+
+    Raises VocabularyError for a file that cannot be read or holds no template.
+    """
+    path = None if folder is None else folder / FILE
+    if path is None or not path.is_file():
+        return parse([PAPER])
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise VocabularyError(f"{path}: cannot be read ({error}); get the model again") from error
+    return parse([line for line in lines if line.strip() and not line.startswith("#")])
 
 
 def check_template(template: str, *, where: str) -> str:
