@@ -159,7 +159,7 @@ def _times(name: str, parts: Parts, now: datetime) -> Operand:
         return Interval(high=period.end if "=" in relation else period.start, high_open=True)
     low = period.start if relation[0] == "[" else period.after
     high = other.end if relation[1] == "]" else other.start
-    if low is not None and high is not None and low > high:
+    if period.start is not None and other.start is not None and period.start > other.start:
         raise OperandError(f"the range begins at {parts.value} and ends before it, at {parts.end}")
     return Interval(low, high, high_open=True)
 
