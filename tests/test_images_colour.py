@@ -106,7 +106,8 @@ def test_big_endian_sixteen_bit_grey_is_read_the_right_way(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("black", "white"), [(0.0, 1.0), (0.0, 255.0), (0.0, 65535.0), (-3.0, 5.0), (1e6, 2e6)]
+    ("black", "white"),
+    [(0.0, 1.0), (0.0, 255.0), (0.0, 65535.0), (-3.0, 5.0), (1e6, 2e6), (-3e38, 3e38)],
 )
 def test_float_tiff_is_scaled_to_what_its_values_mean(
     tmp_path: Path, black: float, white: float
@@ -128,7 +129,9 @@ def test_int32_tiff_is_scaled(tmp_path: Path) -> None:
     assert middle(path) == (128, 128, 128)
 
 
-@pytest.mark.parametrize(("value", "grey"), [(0.0, 0), (float("nan"), 0), (float("inf"), 255)])
+@pytest.mark.parametrize(
+    ("value", "grey"), [(0.0, 0), (float("nan"), 0), (float("inf"), 255), (1e30, 0)]
+)
 def test_float_tiff_of_one_value_is_a_photo(tmp_path: Path, value: float, grey: int) -> None:
     path = photos.save(tmp_path / "p.tif", flat("F", value))
 

@@ -20,8 +20,10 @@ def to_8_bit(image: Image.Image) -> Image.Image:
     """
     if image.mode in _WIDE_MODES:
         narrow = _narrow(image)
+    elif image.mode in ("LA", "RGBA"):
+        return image
     elif image.has_transparency_data:
-        narrow = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
+        narrow = image.convert("LA" if image.mode == "La" else "RGBA")
     elif image.mode == "1":
         narrow = image.convert("L")
     elif image.mode in ("L", "RGB", "CMYK", "LAB"):
@@ -51,17 +53,22 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 def _narrow(image: Image.Image) -> Image.Image:
     """Scale 16-bit, 32-bit and float grey to 8-bit; Pillow's own `convert` clips them to white."""
-    values = np.asarray(image)
     if image.mode.startswith("I;16"):
-        return Image.fromarray((values >> 8).astype(np.uint8))
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    values = np.array(image, np.float32)  # in place from here on: 200 MP are 0.8 GB
+    is_finite = np.isfinite(values)
+    if not is_finite.any():
+        low = high = 0.0
+    else:
+        low = float(values.min(where=is_finite, initial=np.inf))
+        high = float(values.max(where=is_finite, initial=-np.inf))
     floor, ceiling = _assumed_range(low, high)
-    numbers = values.astype(np.float32)  # float64 of 200 MP would be 1.6 GB more
-    np.nan_to_num(numbers, copy=False, nan=floor, posinf=ceiling, neginf=floor)
-    numbers -= floor
-    numbers *= 255.0 / (ceiling - floor)
-    return Image.fromarray(np.clip(np.rint(numbers, out=numbers), 0, 255).astype(np.uint8))
+    np.nan_to_num(values, copy=False, nan=floor, posinf=ceiling, neginf=floor)
+    with np.errstate(over="ignore"):  # from -1e38 to 3e38 is more than a float32 holds
+        values -= floor
+        values *= 255.0 / (ceiling - floor)
+    np.clip(np.rint(values, out=values), 0, 255, out=values)
+    return Image.fromarray(values.astype(np.uint8))
 
 
 def _assumed_range(low: float, high: float) -> tuple[float, float]:
@@ -70,7 +77,7 @@ def _assumed_range(low: float, high: float) -> tuple[float, float]:
         for ceiling in (1.0, 255.0, float(_SIXTEEN_BIT_MAX)):
             if high <= ceiling:
                 return 0.0, ceiling
-    return low, high if high > low else low + 1.0
+    return low, high if high > low else low + max(1.0, abs(low))
 
 
 def _over_white(image: Image.Image) -> Image.Image:
