@@ -33,7 +33,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> clip.ClipModel:
 
 def unit(n: int, seed: int, dim: int = DIM) -> NDArray[np.float32]:
     vectors = np.random.default_rng(seed).normal(size=(n, dim)) + 0.5
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    rows: NDArray[np.float32] = vectors.astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
 
 
 def make_scorer(
