@@ -8,8 +8,8 @@ what lets `catalog.plan` stop early.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -61,6 +61,8 @@ class Compiler:
 
     terms: Terms
     subject: filters.Subject
+    #: The confidence of words that the statement has at hand.
+    known: Mapping[Node, ColumnElement[float]] = field(default_factory=dict)
 
     def condition(self, node: Node) -> ColumnElement[bool]:
         """Say that the photo is found by a node."""
@@ -83,6 +85,8 @@ class Compiler:
     def relevance(self, node: Node) -> ColumnElement[float]:
         """Give how well the photo fits, in [0, 1]; only meant for photos that are found."""
         match node:
+            case Word() if node in self.known:
+                return self.known[node]
             case Word():
                 return func.coalesce(self._best(self.terms[node].tag_ids, node.rules), as_real(0))
             case And():

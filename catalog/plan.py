@@ -11,9 +11,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from catalog import filters
-from catalog.compiler import Compiler, alive, member
+from catalog.compiler import Compiler, alive, member, rules_of
 from catalog.models import Photo, PhotoTag
-from catalog.nodes import And, Node, Or, Word
+from catalog.nodes import And, Node, Or, Rule, Word
 from catalog.terms import Terms
 
 #: The driver's rows, in the statements that begin with them.
@@ -27,6 +27,10 @@ class Driver:
     tag_ids: tuple[int, ...]
     #: About how many photos have them.
     photos: int
+    #: The part of the query that any of its rows fulfils, if there is one: it is not asked again.
+    covers: Node | None = None
+    #: What must hold of a row to fulfil it.
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,28 @@ class Plan:
         """`sqlite` or `postgresql`."""
         return self.session.get_bind().dialect.name
 
-    def about(self, photo_id: Any, photo: type[Photo] | None = None) -> Compiler:  # noqa: ANN401
+    def about(
+        self,
+        photo_id: Any,  # noqa: ANN401
+        photo: type[Photo] | None = None,
+        known: dict[Node, Any] | None = None,
+    ) -> Compiler:
         """Give a compiler for conditions on the photo of that id."""
-        return Compiler(self.terms, filters.Subject(photo_id, self.dialect, photo))
+        subject = filters.Subject(photo_id, self.dialect, photo)
+        return Compiler(self.terms, subject, known or {})
 
-    def matches(self, photo_id: Any, photo: type[Photo] | None = None) -> ColumnElement[bool]:  # noqa: ANN401
-        """Say that a photo is found by the query; what is missing is not, unless asked for."""
-        found = self.about(photo_id, photo).condition(self.node)
+    def matches(
+        self,
+        photo_id: Any,  # noqa: ANN401
+        photo: type[Photo] | None = None,
+        driver: Driver | None = None,
+    ) -> ColumnElement[bool]:
+        """Say that a photo is found by the query; what is missing is not, unless asked for.
+
+        With a driver the statement must begin with its rows: see `has_driver`.
+        """
+        asked = self.node if driver is None else without(self.node, driver.covers)
+        found = self.about(photo_id, photo).condition(asked)
         shown = true() if filters.mentions_missing(self.node) else filters.is_present(photo_id)
         return and_(found, shown)
 
@@ -61,7 +80,7 @@ class Plan:
 def find_driver(node: Node, terms: Terms) -> Driver | None:
     """Find the rarest set of tags of which every match of a node has one."""
     if isinstance(node, Word):
-        return Driver(terms[node].tag_ids, terms[node].photos)
+        return Driver(terms[node].tag_ids, terms[node].photos, node, node.rules)
     if isinstance(node, And):
         found = [find_driver(child, terms) for child in node.children]
         return min((each for each in found if each), key=lambda each: each.photos, default=None)
@@ -71,8 +90,24 @@ def find_driver(node: Node, terms: Terms) -> Driver | None:
         if len(known) < len(parts):
             return None
         tag_ids = {tag_id for part in known for tag_id in part.tag_ids}
-        return Driver(tuple(sorted(tag_ids)), sum(part.photos for part in known))
+        photos = sum(part.photos for part in known)
+        rules = known[0].rules
+        if any(part.covers is None or part.rules != rules for part in known):
+            return Driver(tuple(sorted(tag_ids)), photos)
+        whole = all(part.covers is child for part, child in zip(known, node.children, strict=True))
+        return Driver(tuple(sorted(tag_ids)), photos, *((node, rules) if whole else ()))
     return None
+
+
+def without(node: Node, part: Node | None) -> Node:
+    """Take a part that is known to hold out of a query."""
+    if part is None:
+        return node
+    if node is part:
+        return And(())
+    if isinstance(node, And):
+        return And(tuple(without(child, part) for child in node.children))
+    return node
 
 
 def count(plan: Plan, cap: int | None) -> int:
@@ -90,13 +125,14 @@ def matching_ids(plan: Plan, driver: Driver | None) -> Select[int]:
         return select(Photo.id).where(plan.matches(Photo.id, Photo))
     row = DRIVEN
     ids = select(row.photo_id).where(
-        has_driver(row, driver, plan.dialect), plan.matches(row.photo_id)
+        has_driver(row, driver, plan.dialect), plan.matches(row.photo_id, driver=driver)
     )
     return ids if len(driver.tag_ids) == 1 else ids.distinct()
 
 
 def has_driver(row: Any, driver: Driver, dialect: str) -> ColumnElement[bool]:  # noqa: ANN401
     """Say that a keyword's row is one of the driver's."""
-    if len(driver.tag_ids) == 1:
-        return and_(row.tag_id == driver.tag_ids[0], alive(row))
-    return and_(member(row.tag_id, driver.tag_ids, dialect), alive(row))
+    is_one = row.tag_id == driver.tag_ids[0] if len(driver.tag_ids) == 1 else None
+    if is_one is None:
+        is_one = member(row.tag_id, driver.tag_ids, dialect)
+    return and_(is_one, alive(row), *rules_of(row, driver.rules))

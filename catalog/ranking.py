@@ -90,13 +90,18 @@ def _look(
 ) -> list[Place]:
     high, low = look
     row = DRIVEN
-    ids = select(row.photo_id.label("id")).where(
-        has_driver(row, driver, plan.dialect), _below(row, high), plan.matches(row.photo_id)
+    is_one = len(driver.tag_ids) == 1
+    ids = select(row.photo_id.label("id"), *([row.confidence.label("own")] if is_one else []))
+    ids = ids.where(
+        has_driver(row, driver, plan.dialect),
+        _below(row, high),
+        plan.matches(row.photo_id, driver=driver),
     )
     if low is not None:
         ids = ids.where(tuple_(row.confidence, row.photo_id) >= _pair(low))
-    found = (ids if len(driver.tag_ids) == 1 else ids.distinct()).cte("found")
-    fit = plan.about(found.c.id).relevance(plan.node).label("fit")
+    found = (ids if is_one else ids.distinct()).cte("found")
+    known = {driver.covers: found.c.own} if is_one and driver.covers is not None else None
+    fit = plan.about(found.c.id, known=known).relevance(plan.node).label("fit")
     rated = select(found.c.id, fit).cte("rated")
     page = select(rated.c.fit, rated.c.id).order_by(rated.c.fit.desc(), rated.c.id.desc())
     if after is not None:
