@@ -5,6 +5,7 @@
 
 import logging
 import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -112,26 +113,27 @@ def start(changes: Changes, *, poll_s: float | None) -> Observation:
     Raises:
         RootError: it is not there, or the system's limits do not allow it.
     """
-    observer = Observer() if poll_s is None else PollingObserver(timeout=poll_s)
-    found = identify(changes.top)
+    found = scan.identify(changes.top)
     shown = paths.printable(paths.to_text(changes.top))
     if found is None:
         raise RootError(f"{shown}: no such folder; check the name, or mount it first")
     try:
-        observer.schedule(changes, str(changes.top), recursive=True, event_filter=_EVENTS)
-        observer.start()
+        return Observation(_observe(changes, poll_s), found)
     except OSError as error:
         raise RootError(_explain(shown, error)) from error
-    return Observation(observer, found)
 
 
-def identify(folder: Path) -> tuple[int, int] | None:
-    """Tell one folder from another that comes to lie in its place; None if there is none."""
+def _observe(changes: Changes, poll_s: float | None) -> BaseObserver:
+    # `mkdir -p a/b` can make watchdog watch b twice, which it warns of and which does no harm.
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+    observer = Observer() if poll_s is None else PollingObserver(timeout=poll_s)
     try:
-        found = folder.stat()
+        observer.schedule(changes, str(changes.top), recursive=True, event_filter=_EVENTS)
+        observer.start()
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        observer.stop()  # it has an inotify instance and a thread from the start
+        raise
+    return observer
 
 
 def _text(path: bytes | str) -> str:

@@ -60,15 +60,30 @@ def is_below_skipped(path: Path, root: Path) -> bool:
 
 def check_root(path: Path) -> Path:
     """Return a folder's absolute path; raises `RootError` if it cannot be watched."""
-    absolute = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() follows links
+    # os.path's functions raise nothing; Path's follow links, or raise for users that are not there
+    absolute = Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
     shown = paths.printable(paths.to_text(absolute))
-    if not absolute.exists():
-        raise RootError(f"{shown}: no such folder; check the name, or mount it first")
-    if not absolute.is_dir():
-        raise RootError(f"{shown} is a file; give the folder that it is in")
+    try:
+        is_folder = stat.S_ISDIR(absolute.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
+        raise RootError(f"{shown}: no such folder; check the name, or mount it first") from error
+    except OSError as error:
+        fact = (error.strerror or str(error)).lower()
+        raise RootError(f"{shown}: {fact}; check its name and your access to it") from error
+    if not is_folder:
+        raise RootError(f"{shown}: not a folder; give the folder that it is in")
     if not os.access(absolute, os.R_OK | os.X_OK):
         raise RootError(f"{shown}: permission denied; give yourself read access to the folder")
     return absolute
+
+
+def identify(folder: Path) -> tuple[int, int] | None:
+    """Tell one folder from another that comes to lie in its place; None if there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def stat_file(path: Path) -> FoundFile | None:
@@ -123,11 +138,12 @@ def find_changes(
     """Walk a root, or a folder below it; give what is new or changed, then mark what is gone.
 
     Lists come some files at a time, and are empty where all is known. A folder that is not there,
-    or is empty although photos are known in it (a disk that is not mounted), marks nothing as
-    missing.
+    goes away meanwhile, or is empty although photos are known in it (a disk that is not mounted),
+    marks nothing as missing.
     """
     top = paths.from_text(root.path)
     where = folder or top
+    identity = identify(where)
     seen: set[str] = set()
     for batch in sql.chunks(walk(where), _FILES_AT_ONCE):
         by_path = {relative(found.path, top): found for found in batch}
@@ -136,9 +152,14 @@ def find_changes(
             known = ledger.find_known(session, root.id, by_path)
         yield [found for path, found in by_path.items() if _differs(found, known.get(path))]
     if not seen and _is_unreachable(where):
-        _log.warning("root_unreachable", folder=paths.printable(paths.to_text(where)))
+        _warn_unreachable(where)
         return
-    _mark_gone(database, root, relative(where, top), seen)
+    for gone in _find_gone(database, root, relative(where, top), seen):
+        if identify(where) != identity:  # it went away during the walk, and all of it seems gone
+            _warn_unreachable(where)
+            return
+        with database.write() as session:
+            ledger.mark_missing(session, root.id, gone, now=datetime.now(UTC))
 
 
 def relative(path: Path, top: Path) -> str:
@@ -169,7 +190,11 @@ def _is_unreachable(top: Path) -> bool:
         return True
 
 
-def _mark_gone(database: Database, root: Root, folder: str, seen: set[str]) -> None:
+def _warn_unreachable(folder: Path) -> None:
+    _log.warning("root_unreachable", folder=paths.printable(paths.to_text(folder)))
+
+
+def _find_gone(database: Database, root: Root, folder: str, seen: set[str]) -> Iterator[list[str]]:
     query = select(PhotoFile.path).where(
         PhotoFile.root_id == root.id, PhotoFile.missing_since.is_(None)
     )
@@ -179,6 +204,4 @@ def _mark_gone(database: Database, root: Root, folder: str, seen: set[str]) -> N
         unseen = [path for path in session.scalars(query) if path not in seen]
     top = paths.from_text(root.path)
     for chunk in sql.chunks(unseen, _FILES_AT_ONCE):
-        gone = [path for path in chunk if is_gone(top / paths.from_text(path))]
-        with database.write() as session:
-            ledger.mark_missing(session, root.id, gone, now=datetime.now(UTC))
+        yield [path for path in chunk if is_gone(top / paths.from_text(path))]

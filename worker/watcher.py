@@ -4,6 +4,7 @@ Three sources feed it: events, polling where there are none, and a reconcile of 
 start, now and then, and after the kernel dropped events. `kadr watch` runs it.
 """
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -16,7 +17,8 @@ import structlog
 from catalog import ledger, paths, sql
 from catalog.database import Database
 from catalog.errors import DatabaseUnavailableError
-from worker import ingest, observe, scan
+from worker import images, ingest, observe, scan
+from worker.errors import RootError
 from worker.roots import Folder
 from worker.settle import Settling
 
@@ -63,10 +65,15 @@ class _WatchedRoot:
             self._observation.stop()
             self._observation = None
 
+    def is_in_place(self) -> bool:
+        """Tell whether the folder that is observed is still the one at its path."""
+        found = scan.identify(self.top)
+        return self._observation is not None and found == self._observation.identity
+
     def revive(self) -> bool:
         """Observe the folder anew if it went away and came back; True if it did."""
-        now = observe.identify(self.top)
-        if self._observation is not None and now != self._observation.identity:
+        now = scan.identify(self.top)
+        if self._observation is not None and not self.is_in_place():
             _log.warning("root_unreachable", root=self.root.name, folder=str(self.top))
             self.stop()
         if self._observation is None and now is not None:
@@ -144,7 +151,12 @@ class Watcher:
 
     def _revive_roots(self) -> None:
         for watched in self._roots:
-            if watched.revive():
+            try:
+                is_back = watched.revive()
+            except RootError as error:  # gone again at once, or too many watches: try again later
+                _log.warning("root_unreachable", root=watched.root.name, reason=str(error))
+                continue
+            if is_back:
                 self._reconcile(watched)
 
     def _reconcile(self, watched: _WatchedRoot) -> None:
@@ -169,7 +181,7 @@ class Watcher:
     def _take_due(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
         found: list[scan.FoundFile] = []
         for path in due:
-            if path.is_dir():
+            if os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises without permission
                 found.extend(self._settled(watched, scan.walk(path)))
             elif (file := scan.stat_file(path)) is not None:
                 found.append(file)
@@ -184,11 +196,12 @@ class Watcher:
     def _mark_gone(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
         """Note what was deleted; a root that is away as a whole took nothing with it."""
         gone = [path for path in due if path != watched.top and scan.is_gone(path)]
-        if not gone or observe.identify(watched.top) is None:
+        if not gone or not watched.is_in_place():
             return
         now = datetime.now(UTC)
         relative = [scan.relative(path, watched.base) for path in gone]
         with self.database.write() as session:
             ledger.mark_missing(session, watched.root.id, relative, now=now)
             for path in relative:
-                ledger.mark_folder_missing(session, watched.root.id, path, now=now)
+                if not images.is_photo(path):  # each folder costs a look at every row
+                    ledger.mark_folder_missing(session, watched.root.id, path, now=now)
