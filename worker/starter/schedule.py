@@ -1,0 +1,43 @@
+"""Owns the plan of a training run: crop size, crop area, mixing and learning rate by progress.
+
+Progress runs from 0 to 1, by the clock or by steps, so a run ends on time on any machine.
+"""
+
+import math
+from dataclasses import dataclass
+
+#: Highest and lowest learning rate, and the share of the run that warms up.
+PEAK_RATE = 2e-3
+LAST_RATE = 1e-5
+WARM_UP = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """How crops are made until ``until`` of the run: small and wild first, large and calm last."""
+
+    until: float
+    size: int
+    min_area: float
+    mixed_share: float
+
+
+PHASES = (
+    Phase(until=0.30, size=64, min_area=0.25, mixed_share=0.5),
+    Phase(until=0.62, size=80, min_area=0.25, mixed_share=0.6),
+    Phase(until=0.90, size=96, min_area=0.30, mixed_share=0.5),
+    Phase(until=1.01, size=96, min_area=0.45, mixed_share=0.0),
+)
+
+
+def get_phase(progress: float) -> Phase:
+    """Return the phase of the run at ``progress``."""
+    return next(phase for phase in PHASES if progress < phase.until)
+
+
+def get_learning_rate(progress: float) -> float:
+    """Return the learning rate at ``progress``: a linear warm-up, then half a cosine."""
+    if progress < WARM_UP:
+        return PEAK_RATE * max(progress, 1e-4) / WARM_UP
+    fall = 0.5 * (1.0 + math.cos(math.pi * min(1.0, (progress - WARM_UP) / (1.0 - WARM_UP))))
+    return LAST_RATE + (PEAK_RATE - LAST_RATE) * fall
