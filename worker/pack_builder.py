@@ -1,0 +1,163 @@
+"""Builds the packs that come with Kadr from names, frequencies and reviewed lists.
+
+Runs when a pack is made, not when it is used: packs are plain files (`worker.vocabulary_file`).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from catalog import words
+from worker import concepts, forms, vocabulary_file
+from worker.concepts import Concept
+from worker.keywords import Alias, Keyword, Vocabulary
+
+SOURCES = Path(__file__).parent / "packs" / "sources"
+
+_PLAIN = re.compile(r"[a-z]+( [a-z]+)?")
+#: Rarer words are names for specialists, and every one of them is a chance to be wrong.
+_MIN_ZIPF = 2.3
+_MIN_PHRASE_ZIPF = 2.8
+_MIN_ZIPF_IN_PHRASE = 3.2
+#: Words above mean too many things ("can", "well"): the reviewed list has those that show.
+_MAX_ZIPF = 4.3
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The lists that people wrote."""
+
+    reviewed: Vocabulary
+    parents: Vocabulary
+    stop: frozenset[str]
+
+    def parents_of(self, name: str, genus: str | None) -> tuple[str, ...]:
+        """Return the broader words of a name: by its last word, then by its definition's noun."""
+        last = name.rsplit(maxsplit=1)[-1]
+        for broader in (last if last != name else None, genus and forms.lemma(genus)):
+            known = self._find(broader) if broader and broader != name else None
+            if known is not None and name not in known.parents:
+                return (known.word, *known.parents)
+        return ()
+
+    def _find(self, word: str) -> Keyword | None:
+        known = self.parents.find(word)
+        if known is not None:
+            return known
+        known = self.reviewed.find(word)
+        return known if known is not None and known.parents else None
+
+
+def read_sources() -> Sources:
+    """Read the reviewed lists. Raises VocabularyError."""
+    stop = (SOURCES / "stop.txt").read_text(encoding="utf-8")
+    listed = [line for line in stop.splitlines() if not line.startswith("#")]
+    return Sources(
+        reviewed=vocabulary_file.read(SOURCES / "reviewed.txt")[0],
+        parents=vocabulary_file.read(SOURCES / "parents.txt")[0],
+        stop=frozenset(" ".join(listed).split()),
+    )
+
+
+def build_visual() -> Vocabulary:
+    """Build `visual`: the reviewed words and ImageNet-22k's common visible things."""
+    sources = read_sources()
+    found = [concept for concept in concepts.imagenet_22k() if concept.is_visible]
+    meanings = Counter(name for concept in found for name in concept.names)
+    everyday = {concept.wnid for concept in concepts.imagenet_1k()}
+    keywords = {words.fold(keyword.word): keyword for keyword in sources.reviewed}
+    for concept in found:
+        keyword = _keyword(concept, sources, meanings, is_everyday=concept.wnid in everyday)
+        if keyword is not None and sources.reviewed.find(keyword.word) is None:
+            keywords.setdefault(words.fold(keyword.word), keyword)
+    for parent in sources.parents:
+        for name in (parent.word, *parent.parents):
+            if sources.reviewed.find(name) is None:
+                keywords.setdefault(words.fold(name), Keyword(name))
+    ordered = sorted(keywords.values(), key=lambda each: (-forms.zipf(each.word), each.word))
+    return Vocabulary("visual", with_plurals(_with_known_parents(ordered)))
+
+
+def build_imagenet_1k() -> Vocabulary:
+    """Build `imagenet-1k`: the 1,000 classes in their order, each under its first free name."""
+    sources = read_sources()
+    taken: set[str] = set()
+    keywords: list[Keyword] = []
+    for concept in concepts.imagenet_1k():
+        names = [name for name in concept.names if words.fold(name) not in taken]
+        word, *rest = names or [f"{concept.names[0]} ({concept.genus})"]
+        taken.add(words.fold(word))
+        aliases = tuple(Alias(name) for name in rest)
+        keywords.append(Keyword(word, aliases, sources.parents_of(word, concept.genus)))
+    return Vocabulary("imagenet-1k", with_plurals(keywords))
+
+
+def with_plurals(keywords: Iterable[Keyword]) -> tuple[Keyword, ...]:
+    """Add each keyword's plural as an alias where it is not yet known."""
+    listed = list(keywords)
+    known = {words.fold(form) for each in listed for form in _all_forms(each)}
+    grown = []
+    for keyword in listed:
+        many = forms.plural(keyword.word)
+        if many is not None and words.fold(many) not in known:
+            keyword = replace(keyword, aliases=(*keyword.aliases, Alias(many)))  # noqa: PLW2901
+        grown.append(keyword)
+    return tuple(grown)
+
+
+def _keyword(
+    concept: Concept, sources: Sources, meanings: Counter[str], *, is_everyday: bool
+) -> Keyword | None:
+    """Make a keyword of a concept; None where no name of it is fit to be one."""
+    names = [name for name in concept.names if _PLAIN.fullmatch(name) and name not in sources.stop]
+    if not names or names[0] != concept.names[0]:
+        return None
+    word = _canonical(names, meanings)
+    if any(sources.reviewed.find(name) is not None for name in names):
+        return None
+    if not is_everyday and not _is_common(word, is_plant=concept.is_plant):
+        return None
+    aliases = tuple(
+        Alias(name) for name in names if name != word and meanings[name] == meanings[word] == 1
+    )
+    return Keyword(word, aliases, sources.parents_of(word, concept.genus))
+
+
+def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
+    """Return the most frequent name; WordNet's first one where that has other meanings."""
+    if meanings[names[0]] > 1:
+        return names[0]
+    return max((name for name in names if meanings[name] == 1), key=forms.zipf)
+
+
+def _is_common(name: str, *, is_plant: bool) -> bool:
+    if " " in name:
+        common = forms.rarest_zipf(name) >= _MIN_ZIPF_IN_PHRASE
+        return common and not is_plant and forms.zipf(name) >= _MIN_PHRASE_ZIPF
+    return _MIN_ZIPF <= forms.zipf(name) <= _MAX_ZIPF
+
+
+def _with_known_parents(keywords: Sequence[Keyword]) -> list[Keyword]:
+    """Name parents by their canonical words, and leave out a word's own name among them."""
+    canonical = {
+        words.fold(form): keyword.word for keyword in keywords for form in _all_forms(keyword)
+    } | {words.fold(keyword.word): keyword.word for keyword in keywords}
+    return [
+        replace(
+            keyword,
+            parents=tuple(
+                dict.fromkeys(
+                    canonical.get(words.fold(parent), parent)
+                    for parent in keyword.parents
+                    if canonical.get(words.fold(parent), parent) != keyword.word
+                )
+            ),
+        )
+        for keyword in keywords
+    ]
+
+
+def _all_forms(keyword: Keyword) -> list[str]:
+    return [keyword.word, *(alias.word for alias in keyword.aliases)]
