@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from catalog import leases
 from catalog.database import Database
+from catalog.models import Photo, PhotoState
 from tests import folders
 from tests.folders import Folder, digest
 from worker import ingest, scan
@@ -41,6 +43,26 @@ def test_rows_are_committed_before_the_bell_rings(folder: Folder) -> None:
     ingest.take_files(folder.database, folder.root, [found], ring)
 
     assert seen == [{"a.jpg": digest("a.jpg")}]
+
+
+def test_rows_are_free_to_be_claimed_when_the_bell_rings(folder: Folder) -> None:
+    folder.write("a.jpg")
+    claimed: list[int] = []
+
+    def ring(photo_ids: Sequence[int]) -> bool:
+        with folder.database.write() as session:
+            now = datetime.now(UTC)
+            assert leases.sweep(session, now=now + timedelta(minutes=1)) == []
+            claim = leases.claim_photos(session, photo_ids, limit=9, lease_s=60, now=now)
+            claimed.extend(photo.photo_id for photo in claim.photos)
+        return True
+
+    (found,) = scan.walk(folder.top)
+    ingest.take_files(folder.database, folder.root, [found], ring)
+
+    assert claimed == [folder.photo_ids()["a.jpg"]]
+    with folder.database.read() as session:
+        assert session.get_one(Photo, claimed[0]).state == PhotoState.LEASED
 
 
 def test_photo_is_rung_for_again_where_the_broker_was_down(folder: Folder) -> None:

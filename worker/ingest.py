@@ -42,7 +42,7 @@ class Taken:
 def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:
     """Register files of one root and ring for those that are to be tagged.
 
-    A ring that is lost costs a delay: the row is committed first, and the sweep rings again.
+    A ring that is lost costs a delay: the rows are committed first, and the sweep rings again.
     """
     top = paths.from_text(root.path)
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
@@ -51,9 +51,11 @@ def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring:
     with database.write() as session:
         seen = [file for _, file in read if file is not None]
         photo_ids = ledger.register_files(session, root.id, seen, now=now)
-    if photo_ids and ring(photo_ids):
+        # Not after the ring: a worker that claims at once would skip the rows that we lock.
+        leases.mark_rung(session, photo_ids, now=now)
+    if photo_ids and not ring(photo_ids):
         with database.write() as session:
-            leases.mark_rung(session, photo_ids, now=now)
+            leases.make_due(session, photo_ids, now=now)
     _log.debug("files_registered", root=root.name, files=len(seen), photos=len(photo_ids))
     unsettled = tuple(found.path for found, file in read if file is None)
     return Taken(tuple(photo_ids), unsettled)
