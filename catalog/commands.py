@@ -1,4 +1,4 @@
-"""The commands that read the catalogue: `kadr search`, `kadr show`, `kadr tags`.
+"""The commands that read the catalogue: `kadr search`, `kadr show`, `kadr tags`, `kadr groups`.
 
 `worker.cli` adds them to its own and tells their errors. What takes long to import is imported when
 a command runs.
@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from catalog import console
+from catalog import console, group_commands
 from catalog.errors import QueryError
 
 #: Photos that a table or a JSON page shows unless told otherwise; CSV and lists of paths are whole.
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("search", help=_SEARCH_HELP)(search)
     app.command("show")(show)
     app.command("tags")(tags)
+    group_commands.register(app)
 
 
 def search(

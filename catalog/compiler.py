@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import (
     REAL,
+    BigInteger,
     ColumnElement,
     Integer,
     and_,
@@ -39,6 +40,7 @@ from catalog.terms import Terms
 
 #: Longer lists of tags travel as one parameter, which keeps statements short.
 _FEW = 8
+_MAX_INTEGER = 2**31 - 1
 
 # Every scalar subquery has a scope of its own, so all share one alias: making one takes longer
 # than running the subquery.
@@ -141,7 +143,8 @@ def member(
         return column.in_(
             select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
         )
-    is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(Integer)))
+    kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
+    is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))
     return is_any
 
 

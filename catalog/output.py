@@ -95,7 +95,7 @@ def _print_csv(found: Iterable[query.Hit]) -> None:
 def _print_table(session: Session, text: str, page: query.Page) -> None:
     out = console.out()
     if page.hits:
-        out.print(_table(page.hits))
+        out.print(hit_table(page.hits))
     number = query.count(session, text, cap=COUNT_CAP + 1)
     total = (
         f"over {COUNT_CAP:,} photos" if number > COUNT_CAP else console.count_of(number, "photo")
@@ -108,7 +108,8 @@ def _print_table(session: Session, text: str, page: query.Page) -> None:
         out.print(f"no photo was ever tagged {escape(word)!r}")
 
 
-def _table(found: Sequence[query.Hit]) -> Table:
+def hit_table(found: Sequence[query.Hit]) -> Table:
+    """Give a table of photos."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("id", justify="right")
     table.add_column("photo", overflow="fold", ratio=3)

@@ -1,0 +1,91 @@
+"""Measures search by keyword: first pages, counts, facets, completion; p50 and p95 in milliseconds.
+
+    python benchmarks/search.py sqlite:////tmp/million.db
+
+The queries are of one to five words, drawn as the catalogue's own photos have them, so that most of
+them find something; common words come as often as they are common.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog import database, query
+from catalog.models import PhotoTag, Tag
+
+QUERIES = 60
+
+
+def draw_words(session: Session, seed: int = 0) -> list[list[str]]:
+    """Give the words of some photos, each in random order."""
+    random = np.random.default_rng(seed)
+    last = session.scalar(select(PhotoTag.photo_id).order_by(PhotoTag.photo_id.desc()).limit(1))
+    found = []
+    for photo_id in random.integers(1, (last or 1) + 1, QUERIES).tolist():
+        named = select(Tag.name).join(PhotoTag, PhotoTag.tag_id == Tag.id)
+        words = list(session.scalars(named.where(PhotoTag.photo_id == photo_id)))
+        found.append([words[n] for n in random.permutation(len(words))])
+    return found
+
+
+def draw_queries(session: Session) -> Iterator[tuple[str, list[str]]]:
+    """Give kinds of queries with examples of each."""
+    photos = draw_words(session)
+    common = list(session.scalars(select(Tag.name).order_by(Tag.photos.desc()).limit(10)))
+    rare = list(session.scalars(select(Tag.name).where(Tag.photos.between(5, 50)).limit(QUERIES)))
+    for n in (1, 2, 3, 5):
+        yield f"AND of {n}", [" ".join(words[:n]) for words in photos]
+    yield "OR of 2", [" OR ".join(words[:2]) for words in photos]
+    yield "OR of 5", [" OR ".join(words[:5]) for words in photos]
+    yield "AND NOT", [f"{words[0]} {words[1]} NOT {words[2]}" for words in photos]
+    yield "mixed of 5", ["{0} AND ({1} OR {2}) NOT {3} NOT {4}".format(*words) for words in photos]
+    yield "prefix", [words[0][:8] + "*" for words in photos]
+    yield "two commonest", [f"{common[0]} {common[1]}", f"{common[1]} {common[2]}"] * 10
+    yield "five commonest", [" ".join(common[:5]), " OR ".join(common[:5])] * 10
+    yield "rare with common", [f"{word} {common[0]}" for word in rare]
+
+
+def timed(calls: list[Callable[[], object]]) -> dict[str, float]:
+    """Run each call once; milliseconds."""
+    times = []
+    for call in calls:
+        started = time.perf_counter()
+        call()
+        times.append(1000 * (time.perf_counter() - started))
+    low, mid, high = np.percentile(times, [50, 95, 100])
+    return {"p50": round(low, 1), "p95": round(mid, 1), "max": round(high, 1)}
+
+
+def main() -> None:
+    """Print one JSON line for each kind of query and question."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url")
+    url = parser.parse_args().url
+    opened = database.open_database(url, upgrade=False)
+    with opened.read() as session:
+        kinds = list(draw_queries(session))
+        query.search(session, kinds[0][1][0])  # the first one loads code and dictionaries
+        for kind, texts in kinds:
+            for sort in ("relevance", "taken"):
+                found = timed([_page(session, text, sort) for text in texts])
+                print(json.dumps({"kind": kind, "what": f"page by {sort}"} | found), flush=True)
+            found = timed([_count(session, text) for text in texts])
+            print(json.dumps({"kind": kind, "what": "exact count"} | found), flush=True)
+    opened.close()
+
+
+def _page(session: Session, text: str, sort: str) -> Callable[[], object]:
+    return lambda: query.search(session, text, sort=sort, limit=50)
+
+
+def _count(session: Session, text: str) -> Callable[[], object]:
+    return lambda: query.count(session, text)
+
+
+if __name__ == "__main__":
+    main()
