@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import cast
 
 from catalog import preferences, tags
 from catalog.database import Database
@@ -36,7 +37,9 @@ def build(chosen: Preferences, settings: Settings, progress: Progress | None) ->
         cache_dir=settings.cache_dir,
     )
     asked = prompts.parse(chosen.prompts) if chosen.prompts else prompts.default_for(model.folder)
-    how = scoring.ScoringSettings(preset=chosen.preset, top_k=settings.top_k)
+    how = scoring.ScoringSettings(
+        preset=cast("scoring.Preset", chosen.preset), top_k=settings.top_k
+    )
     scorer = scoring.build_scorer(
         model, words, asked, settings=how, cache_dir=settings.cache_dir, progress=progress
     )
