@@ -31,8 +31,25 @@ def register(app: typer.Typer) -> None:
     group_commands.register(app)
 
 
+def _complete(incomplete: str) -> list[tuple[str, str]]:
+    """Complete a keyword in the shell; what goes wrong there must not be seen there."""
+    from catalog import completion
+    from catalog.errors import CatalogError
+
+    head = incomplete[: len(incomplete) - len(completion.half_typed(incomplete))]
+    try:
+        with console.reading() as session:
+            found = completion.complete(session, incomplete)
+    except CatalogError:
+        return []
+    return [(head + each.word, console.count_of(each.photos, "photo")) for each in found]
+
+
 def search(
-    query: Annotated[list[str] | None, typer.Argument(help="What to find; nothing: all.")] = None,
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(help="What to find; nothing: all.", autocompletion=_complete),
+    ] = None,
     *,
     sort: Annotated[
         Literal["relevance", "taken", "oldest", "added", "name"],
@@ -48,6 +65,9 @@ def search(
     ] = "table",
     nul: Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")] = False,
     as_json: AsJson = False,
+    show_facets: Annotated[
+        bool, typer.Option("--facets", help="Only what the photos have in common.")
+    ] = False,
     only_count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
 ) -> None:
     """Find photos by keyword."""
@@ -57,7 +77,9 @@ def search(
     chosen = output.choose_format(form, nul=nul, as_json=as_json)
     try:
         with console.reading() as session:
-            if only_count:
+            if show_facets:
+                output.print_facets(session, text, as_json=chosen == "json")
+            elif only_count:
                 output.print_count(session, text, as_json=chosen == "json")
             elif chosen in output.PATH_ENDS:
                 output.print_paths(session, text, sort, limit, end=output.PATH_ENDS[chosen])

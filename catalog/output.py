@@ -4,6 +4,7 @@ import csv
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import typer
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from catalog import console, hits, paths, query
+from catalog import completion, console, facets, hits, paths, query
 
 #: Counted up to here under a table; `--count` counts all.
 COUNT_CAP = 10_000
@@ -105,7 +106,24 @@ def _print_table(session: Session, text: str, page: query.Page) -> None:
     if page.next_cursor:
         out.print(f"next page: --after {page.next_cursor}", soft_wrap=True)
     for word in page.unknown:
-        out.print(f"no photo was ever tagged {escape(word)!r}")
+        meant = " or ".join(completion.suggest(session, word))
+        more = f"; did you mean {meant}?" if meant else ""
+        out.print(f"there is no keyword {word!r}{more}", markup=False)
+
+
+def print_facets(session: Session, text: str, *, as_json: bool) -> None:
+    """Print what the photos of a query have in common."""
+    found = facets.count_facets(session, text)
+    if as_json:
+        console.print_json({"query": text} | asdict(found))
+        return
+    for name in ("keywords", "years", "cameras", "formats"):
+        values = getattr(found, name)
+        shown = ", ".join(f"{escape(each.value)} [dim]{each.photos:,}[/]" for each in values)
+        if shown:
+            console.out().print(f"[bold]{name}[/]  {shown}")
+    if not found.is_exact:
+        console.out().print("estimated from a sample")
 
 
 def hit_table(found: Sequence[query.Hit]) -> Table:
