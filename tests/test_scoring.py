@@ -183,6 +183,24 @@ def test_narrower_word_is_kept_after_its_broader_one() -> None:
     assert [tag.word for tag in tags] == ["dog", "beagle"]
 
 
+def test_confidence_of_a_word_does_not_depend_on_the_vocabulary(model: clip.ClipModel) -> None:
+    photos = unit(5, 0, dim=model.dim)
+    more = Vocabulary("more", (*DOGS.keywords, Keyword("lamp"), Keyword("glacier")))
+    found = [
+        scoring.build_scorer(model, words, PROMPTS, settings=ScoringSettings(), cache_dir=None)
+        for words in (DOGS, more)
+    ]
+    confidences = [
+        {(photo, tag.word): tag.confidence for photo, tags in enumerate(each) for tag in tags}
+        for each in (scorer.score(photos) for scorer in found)
+    ]
+
+    shared = confidences[0].keys() & confidences[1].keys()
+    assert shared
+    for key in shared:
+        assert confidences[0][key] == pytest.approx(confidences[1][key], rel=1e-4)
+
+
 @pytest.mark.parametrize("preset", scoring.PRESETS)
 def test_scores_of_a_real_model_are_in_range(
     model: clip.ClipModel, tmp_path: Path, preset: scoring.Preset
@@ -265,17 +283,23 @@ def test_settings_that_cannot_be_are_refused(preset: str, top_k: int, message: s
 
 
 def test_prior_follows_how_common_a_word_is_and_has_bounds() -> None:
-    dog, beagle, name, the = priors.zipf(["dog", "beagle", "xqzzyv", "the"], "en")
+    words = ("dog", "beagle", "xqzzyv", "the", "dog house")
+    dog, beagle, name, the, phrase = priors.build(Vocabulary("v", tuple(map(Keyword, words))))
 
-    assert the == priors.ZIPF_RANGE[1]
-    assert the > dog > beagle > name == priors.ZIPF_RANGE[0]
+    assert the == priors.WEIGHT * priors.ZIPF_RANGE[1]
+    assert the > dog > beagle > name == priors.WEIGHT * priors.ZIPF_RANGE[0]
+    assert phrase < dog - priors.WEIGHT * 0.9
+
+
+def test_function_words_of_the_papers_vocabulary_are_not_raised() -> None:
+    found = priors.build(Vocabulary("english-50k", (Keyword("the"), Keyword("dogs"))))
+
+    assert found.tolist() == [priors.WEIGHT * priors.ZIPF_RANGE[0], pytest.approx(4.9, abs=0.5)]
 
 
 def test_prior_knows_other_languages_and_is_flat_where_it_does_not() -> None:
-    sobaka, taksa = priors.zipf(["собака", "такса"], "ru")
-
-    assert sobaka > taksa
-    assert len(set(priors.zipf(["a", "b"], "xx"))) == 1
+    assert priors.zipf("собака", "ru") > priors.zipf("такса", "ru") > 0
+    assert priors.zipf("a", "xx") == priors.zipf("b", "xx") == 0
 
 
 def test_aliases_of_a_keyword_are_not_scored() -> None:

@@ -30,3 +30,7 @@ class BrokerError(WorkerError):
 
 class RootError(WorkerError):
     """A folder to watch is not there, not a folder, or cannot be read."""
+
+
+class EvaluationError(WorkerError):
+    """Labels or photos to evaluate or compare with cannot be read, or do not fit together."""

@@ -1,34 +1,32 @@
-"""Plurals and frequencies of English words, for building packs."""
+"""Plurals and dictionary forms of English words, for building packs and comparing words."""
 
 import functools
 import re
 
-#: A phrase is rarer than its rarest word; wordfreq knows only the words.
-_PHRASE_ZIPF = 1.0
+from worker import priors
+
 _ES = re.compile(r"(s|x|z|ch|sh)$")
 _IES = re.compile(r"[^aeiou]y$")
 
 
-@functools.cache
-def zipf(name: str) -> float:
-    """Return how common a word or phrase is (Zipf scale of wordfreq)."""
-    import wordfreq  # reads its tables on first use
-
-    extra_words = len(name.split()) - 1
-    return float(wordfreq.zipf_frequency(name, "en")) - _PHRASE_ZIPF * extra_words
-
-
 def rarest_zipf(name: str) -> float:
     """Return the Zipf frequency of the rarest word in a phrase."""
-    return min(zipf(word) for word in name.split())
+    return min(priors.zipf(word) for word in name.split())
 
 
-@functools.cache
-def lemma(word: str) -> str:
-    """Return the dictionary form of an English word: "fishes" is "fish"."""
+@functools.lru_cache(maxsize=100_000)
+def lemma(name: str, language: str = "en") -> str:
+    """Return the dictionary form of a word or of a phrase's words: "fishes" is "fish".
+
+    A word of a language that simplemma does not know stays as it is.
+    """
     import simplemma  # reads its tables on first use
 
-    return str(simplemma.lemmatize(word, lang="en"))
+    code = language.partition("-")[0]
+    try:
+        return " ".join(str(simplemma.lemmatize(word, lang=code)) for word in name.split())
+    except ValueError:
+        return name
 
 
 def plural(name: str) -> str | None:
@@ -40,6 +38,6 @@ def plural(name: str) -> str | None:
         many = f"{last[:-1]}ies"
     else:
         many = f"{last}s"
-    if zipf(many) < 1.0 or lemma(many) != last:  # Zipf 1: once in a hundred million words
+    if priors.zipf(many) < 1.0 or lemma(many) != last:  # Zipf 1: once in a hundred million words
         return None
     return " ".join([*before, many])

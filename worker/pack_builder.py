@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog import words
-from worker import concepts, forms, vocabulary_file
+from worker import concepts, forms, priors, vocabulary_file
 from worker.concepts import Concept
 from worker.keywords import Alias, Keyword, Vocabulary
 
@@ -76,7 +76,7 @@ def build_visual() -> Vocabulary:
         for name in (parent.word, *parent.parents):
             if sources.reviewed.find(name) is None:
                 keywords.setdefault(words.fold(name), Keyword(name))
-    ordered = sorted(keywords.values(), key=lambda each: (-forms.zipf(each.word), each.word))
+    ordered = sorted(keywords.values(), key=lambda each: (-priors.zipf(each.word), each.word))
     return Vocabulary("visual", with_plurals(_with_known_parents(ordered)))
 
 
@@ -129,14 +129,14 @@ def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
     """Return the most frequent name; WordNet's first one where that has other meanings."""
     if meanings[names[0]] > 1:
         return names[0]
-    return max((name for name in names if meanings[name] == 1), key=forms.zipf)
+    return max((name for name in names if meanings[name] == 1), key=priors.zipf)
 
 
 def _is_common(name: str, *, is_plant: bool) -> bool:
     if " " in name:
         common = forms.rarest_zipf(name) >= _MIN_ZIPF_IN_PHRASE
-        return common and not is_plant and forms.zipf(name) >= _MIN_PHRASE_ZIPF
-    return _MIN_ZIPF <= forms.zipf(name) <= _MAX_ZIPF
+        return common and not is_plant and priors.zipf(name) >= _MIN_PHRASE_ZIPF
+    return _MIN_ZIPF <= priors.zipf(name) <= _MAX_ZIPF
 
 
 def _with_known_parents(keywords: Sequence[Keyword]) -> list[Keyword]:

@@ -1,5 +1,6 @@
 """What the presets are made of: a ranking for a model and a vocabulary, and what identifies it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -7,19 +8,24 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from worker import calibration, priors, ranking, whitening
+from worker import calibration, priors, ranking, text_vectors, vocabulary, whitening
 from worker.calibration import Calibration
-from worker.keywords import Vocabulary
+from worker.keywords import Keyword, Vocabulary
+from worker.prompts import Prompts
 from worker.ranking import Ranking
 
 #: Words more alike than this say the same thing (cosine of centred vectors).
 MAX_LIKENESS = 0.8
-#: Confidence of the default preset, fitted on photos with captions; see `docs/keywording.md`.
-SIGMOID = (1.0, -8.0)
+#: Confidence of the default preset: sigmoid(slope * score + intercept), fitted on photos with
+#: captions; see `docs/keywording.md`.
+SIGMOID = (1.45, -12.9)
+#: English vocabularies are measured against the commonest words of the pack `visual`, so that a
+#: word's confidence is the same in a vocabulary of ten words and in one of ten thousand.
+REFERENCE_WORDS = 2000
 
 
-class Model(Protocol):
-    """What of a model is needed here."""
+class Model(text_vectors.TextEncoder, Protocol):
+    """What of a model is needed here; `worker.clip.ClipModel` is one."""
 
     logit_scale: float
     logit_bias: float | None
@@ -30,43 +36,83 @@ class Model(Protocol):
 class Preset:
     """A preset made for one model and vocabulary."""
 
+    #: (n_words, dim) float32, L2-normalised.
+    vectors: NDArray[np.float32]
     ranking: Ranking
     #: JSON: all that the ranking depends on beside model, vocabulary and prompts.
     identity: dict[str, Any]
     max_likeness: float | None = None
 
 
-def build(name: str, model: Model, vocabulary: Vocabulary, vectors: NDArray[np.float32]) -> Preset:
-    """Make the preset of that name for (n_words, dim) vectors of the vocabulary's words.
+def build(
+    name: str,
+    model: Model,
+    words: Vocabulary,
+    prompts: Prompts,
+    *,
+    cache_dir: Path | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Preset:
+    """Make the preset of that name for a vocabulary.
 
     A model that brings its own calibration is ranked by that, unless the preset is `paper`.
+    Raises ModelError for a calibration that cannot be read.
     """
-    if name == "paper":
-        return Preset(ranking.paper(*vectors.shape), {"kind": "paper"})
+
+    def encode(keywords: tuple[Keyword, ...]) -> NDArray[np.float32]:
+        return text_vectors.encode_keywords(
+            model, keywords, prompts, cache_dir=cache_dir, progress=progress
+        )
+
     own = calibration.find(model.folder)
+    if name == "paper":
+        vectors = encode(words.keywords)
+        return Preset(vectors, ranking.paper(*vectors.shape), {"kind": "paper"})
     if own is not None:
-        return _calibrated(own, model, vocabulary, vectors)
-    prior = priors.WEIGHT * priors.zipf(vocabulary.words, vocabulary.language)
-    return Preset(
-        whitening.build(vectors, vectors, prior, sigmoid=SIGMOID),
-        {"kind": "whitened", "shrinkage": whitening.SHRINKAGE, "rank": whitening.RANK}
-        | {"prior": priors.WEIGHT, "zipf": priors.ZIPF_RANGE, "sigmoid": SIGMOID}
-        | {"likeness": MAX_LIKENESS},
-        max_likeness=MAX_LIKENESS,
+        return _calibrated(own, model, words, encode(words.keywords))
+    others = _reference(words)
+    vectors = encode((*words.keywords, *others))
+    return from_vectors(
+        vectors[: len(words)], vectors[len(words) :] if others else vectors, priors.build(words)
     )
+
+
+def from_vectors(
+    vectors: NDArray[np.float32], reference: NDArray[np.float32], prior: NDArray[np.float64]
+) -> Preset:
+    """Make the default preset of (n_words, dim) vectors measured against (n_reference, dim).
+
+    `prior` is (n_words,), see `worker.priors`.
+    """
+    identity = {
+        "kind": "whitened",
+        "shrinkage": whitening.SHRINKAGE,
+        "rank": whitening.RANK,
+        "prior": [priors.WEIGHT, priors.PHRASE_ZIPF, *priors.ZIPF_RANGE],
+        "sigmoid": SIGMOID,
+        "likeness": MAX_LIKENESS,
+        "reference": len(reference),
+    }
+    made = whitening.build(vectors, reference, prior, sigmoid=SIGMOID)
+    return Preset(vectors, made, identity, max_likeness=MAX_LIKENESS)
+
+
+def _reference(words: Vocabulary) -> tuple[Keyword, ...]:
+    """Return the words to measure against; none where a vocabulary must do for itself."""
+    if words.language.partition("-")[0] != "en":
+        return ()
+    return vocabulary.load("visual").keywords[:REFERENCE_WORDS]
 
 
 def _calibrated(
-    own: Calibration, model: Model, vocabulary: Vocabulary, vectors: NDArray[np.float32]
+    own: Calibration, model: Model, words: Vocabulary, vectors: NDArray[np.float32]
 ) -> Preset:
-    slopes, intercepts = own.terms(vocabulary.words)
-    return Preset(
-        ranking.affine(
-            slopes * model.logit_scale,
-            slopes * (model.logit_bias or 0.0) + intercepts,
-            vectors.shape[1],
-            centre=vectors.mean(axis=0),
-        ),
-        {"kind": "calibrated", "calibration": own.digest, "likeness": MAX_LIKENESS},
-        max_likeness=MAX_LIKENESS,
+    slopes, intercepts = own.terms(words.words)
+    made = ranking.affine(
+        slopes * model.logit_scale,
+        slopes * (model.logit_bias or 0.0) + intercepts,
+        vectors.shape[1],
+        centre=vectors.mean(axis=0),
     )
+    identity = {"kind": "calibrated", "calibration": own.digest, "likeness": MAX_LIKENESS}
+    return Preset(vectors, made, identity, max_likeness=MAX_LIKENESS)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.results import ScoredTag
-from worker import choosing, digests, presets, text_vectors
+from worker import choosing, digests, presets
 from worker.errors import SettingsError
 from worker.keywords import Vocabulary
 from worker.prompts import Prompts
@@ -48,12 +48,9 @@ class ScoringSettings:
             raise SettingsError(f"top_k {self.top_k}: must be from 1 to 1000 keywords a photo")
 
 
-class Model(text_vectors.TextEncoder, Protocol):
+class Model(presets.Model, Protocol):
     """What of a model is needed here; `worker.clip.ClipModel` is one."""
 
-    logit_scale: float
-    logit_bias: float | None
-    folder: Path | None
     device: str
 
 
@@ -141,14 +138,13 @@ def build_scorer(
     `progress(done, total)` counts words to encode. Raises ModelError for a calibration beside the
     model that cannot be read.
     """
-    vectors = text_vectors.encode_keywords(
-        model, vocabulary.keywords, prompts, cache_dir=cache_dir, progress=progress
+    preset = presets.build(
+        settings.preset, model, vocabulary, prompts, cache_dir=cache_dir, progress=progress
     )
-    preset = presets.build(settings.preset, model, vocabulary, vectors)
     identity = [VERSION, dataclasses.asdict(settings), preset.identity]
     return Scorer(
         vocabulary.words,
-        vectors,
+        preset.vectors,
         preset.ranking,
         logit_scale=model.logit_scale,
         choice=choosing.Choice.of(vocabulary, settings.top_k, max_likeness=preset.max_likeness),
