@@ -101,6 +101,10 @@ class Observation:
     observer: BaseObserver
     identity: tuple[int, int]
 
+    def is_listening(self) -> bool:
+        """Tell whether it still hears: it goes deaf when its folder is away for a moment."""
+        return all(emitter.is_alive() for emitter in self.observer.emitters)
+
     def stop(self) -> None:
         """End it and its threads."""
         self.observer.stop()

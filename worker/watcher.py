@@ -72,8 +72,8 @@ class _WatchedRoot:
 
     def revive(self) -> bool:
         """Observe the folder anew if it went away and came back; True if it did."""
-        now = scan.identify(self.top)
-        if self._observation is not None and not self.is_in_place():
+        now, observation = scan.identify(self.top), self._observation
+        if observation and not (self.is_in_place() and observation.is_listening()):
             _log.warning("root_unreachable", root=self.root.name, folder=str(self.top))
             self.stop()
         if self._observation is None and now is not None:
