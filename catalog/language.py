@@ -17,6 +17,7 @@ from catalog import fields, nodes
 from catalog.errors import QueryError
 from catalog.fields import Choice, Interval
 from catalog.nodes import And, Filter, Node, Not, Or, Rule, Word, apply_rules
+from catalog.words import fold
 
 #: Longer queries are refused: databases limit the depth of an expression.
 MAX_QUERY_CHARS = 4000
@@ -188,15 +189,19 @@ def _beside(item: tree.Item) -> Iterator[tree.Item]:
 def make_word(item: tree.Item, position: int, *, exact: bool) -> Word:
     """Read one keyword, quoted or not."""
     if isinstance(item, tree.Phrase):
-        return Word(_unescape(str(item.value)[1:-1]), position, exact=exact)
+        return _named(Word(_unescape(str(item.value)[1:-1]), position, exact=exact))
     text = str(item.value).removeprefix("=") if exact else str(item.value)
     prefix = bool(re.search(r"(?<!\\)\*$", text))
     body = text[:-1] if prefix else text
     if re.search(r"(?<!\\)[*?]", body):
         raise _at(position, f"{text!r}: a * is understood at a keyword's end only")
-    if not body:
-        raise _at(position, "a keyword is missing here")
-    return Word(_unescape(body), position, prefix=prefix, exact=exact)
+    return _named(Word(_unescape(body), position, prefix=prefix, exact=exact))
+
+
+def _named(word: Word) -> Word:
+    if not fold(word.text):
+        raise _at(word.position, "a keyword is missing here")
+    return word
 
 
 def _operand_parts(item: tree.Item) -> fields.Parts:

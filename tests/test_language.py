@@ -108,6 +108,7 @@ def test_sizes_have_units() -> None:
         ("camera:>3", 0, "takes a text"),
         ("dog^2", 0, "from 0 to 1"),
         ("d*g", 0, "end only"),
+        ('dog " "', 4, "keyword is missing"),
         ("dog~2", 0, "not understood"),
         ("/dog/", 0, "not understood"),
         ("[a TO b]", 0, "needs a field"),
