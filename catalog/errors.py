@@ -27,3 +27,7 @@ class QueryError(CatalogError):
     def __init__(self, message: str, *, position: int | None = None) -> None:
         super().__init__(message)
         self.position = position
+
+
+class DecisionFileError(CatalogError):
+    """A file of decisions has a line that makes no sense; nothing was taken over."""
