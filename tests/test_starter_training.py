@@ -128,7 +128,7 @@ def test_evaluation_prints_figures_beside_baselines(
 
     report = json.loads(capsys.readouterr().out)
     assert report["ranking"]["all"]["photos"] == 7
-    assert set(report["baselines"]) == {"frequency", "teacher"}
+    assert set(report["baselines"]) == {"frequency", "cosine", "teacher"}
     assert set(report["offered"]["all"]) >= {"precision", "coverage", "ece"}
 
 

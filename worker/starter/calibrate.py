@@ -45,16 +45,21 @@ class Calibration:
         return {"version": 1, "kind": "sigmoid", **least, "words": each}
 
 
-def fit(logits: Floats, labels: Floats, n_labelled: Floats) -> Calibration:
+def fit(
+    logits: Floats, labels: Floats, n_labelled: Floats, sources: NDArray[np.str_]
+) -> Calibration:
     """Fit slope and intercepts to (n_photos, n_words) logits and labels.
 
     A word's intercept is a line in the logarithm of its number of training labels, ``n_labelled``
     (n_words,), plus a part of its own that is held small: most words have few photos here.
+    Each of the ``sources`` (n_photos,) counts alike, or the large collections of few things
+    would speak for everybody's photos.
     """
     known = torch.from_numpy(np.log1p(n_labelled))
     slope, offset, line = (torch.tensor(start, requires_grad=True) for start in (1.0, 0.0, 0.0))
     own = torch.zeros(logits.shape[1], requires_grad=True)
     given, wanted = torch.from_numpy(logits), torch.from_numpy(labels)
+    weights = torch.from_numpy(_get_weights(sources))
     optimiser = torch.optim.LBFGS(
         [slope, offset, line, own], max_iter=_ITERATIONS, line_search_fn="strong_wolfe"
     )
@@ -62,8 +67,8 @@ def fit(logits: Floats, labels: Floats, n_labelled: Floats) -> Calibration:
     def get_loss() -> Tensor:
         optimiser.zero_grad()
         fitted = given * slope + (offset + line * known + own)
-        loss = functional.binary_cross_entropy_with_logits(fitted, wanted, reduction="sum")
-        loss = loss + INTERCEPT_STIFFNESS * own.square().sum() / 2
+        loss = functional.binary_cross_entropy_with_logits(fitted, wanted, reduction="none")
+        loss = (loss.sum(1) * weights).sum() + INTERCEPT_STIFFNESS * own.square().sum() / 2
         torch.autograd.backward(loss)
         return loss.detach()
 
@@ -71,3 +76,10 @@ def fit(logits: Floats, labels: Floats, n_labelled: Floats) -> Calibration:
     with torch.no_grad():
         intercept = offset + line * known + own
         return Calibration(slope.expand(len(own)).numpy().copy(), intercept.numpy())
+
+
+def _get_weights(sources: NDArray[np.str_]) -> Floats:
+    """Return a weight for each photo, 1 on average and equal in sum for each source."""
+    _, place, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    weights: Floats = (len(sources) / (len(counts) * counts[place])).astype(np.float32)
+    return weights

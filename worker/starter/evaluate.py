@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from worker import calibration, vocabulary_file
 from worker.starter import answers, metrics
+from worker.starter.folder import VOCABULARY
 from worker.starter.index import Index
 from worker.starter.teacher import Teacher
 
@@ -36,29 +37,33 @@ def evaluate(folder: Path, index: Index, teacher: Teacher | None, *, split: str)
     Raises ModelError, PhotoError, VocabularyError.
     """
     rows = index.get_rows(split)
-    labels, sources = index.get_labels(), index.get_sources()[rows]
+    labels, sources = index.get_labels()[rows], index.get_sources()[rows]
     logits = answers.get_logits(folder, index, rows, index.concepts)
-    confidence, offered = _get_offered(folder, index, logits)
+    sureness = _calibrate(folder, index, logits)
+    offered = _get_offered(folder, index)
+    ranking = _by_source(metrics.get_ranking_figures, sureness, labels, sources)
+    confidence = _sigmoid(sureness[:, offered])
     return Report(
-        ranking=_by_source(metrics.get_ranking_figures, logits, labels[rows], sources),
-        baselines=_get_baselines(index, teacher, rows),
-        offered=_by_source(
-            metrics.get_confidence_figures, confidence, labels[rows][:, offered], sources
-        ),
+        ranking=ranking,
+        baselines=_get_baselines(index, teacher, rows, logits),
+        offered=_by_source(metrics.get_confidence_figures, confidence, labels[:, offered], sources),
         n_offered=len(offered),
     )
 
 
-def _get_offered(folder: Path, index: Index, logits: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    vocabulary, _ = vocabulary_file.read(folder / "vocabulary.txt")
-    column = {word: number for number, word in enumerate(index.concepts)}
-    offered = np.array([column[word] for word in vocabulary.words if word in column])
+def _calibrate(folder: Path, index: Index, logits: Floats) -> Floats:
+    """Return what Kadr ranks keywords by: the logit of each one's confidence."""
     fitted = calibration.find(folder)
     if fitted is None:
-        return _sigmoid(logits[:, offered]), offered
-    slopes, intercepts = fitted.terms([index.concepts[each] for each in offered])
-    given = logits[:, offered] * slopes.astype(np.float32) + intercepts.astype(np.float32)
-    return _sigmoid(given), offered
+        return logits
+    slopes, intercepts = fitted.terms(list(index.concepts))
+    return logits * slopes.astype(np.float32) + intercepts.astype(np.float32)
+
+
+def _get_offered(folder: Path, index: Index) -> NDArray[np.int64]:
+    vocabulary, _ = vocabulary_file.read(folder / VOCABULARY)
+    column = {word: number for number, word in enumerate(index.concepts)}
+    return np.array([column[word] for word in vocabulary.words if word in column], np.int64)
 
 
 def _sigmoid(values: Floats) -> Floats:
@@ -80,10 +85,13 @@ def _by_source(
     }
 
 
-def _get_baselines(index: Index, teacher: Teacher | None, rows: NDArray[np.int64]) -> Figures:
+def _get_baselines(
+    index: Index, teacher: Teacher | None, rows: NDArray[np.int64], logits: Floats
+) -> Figures:
+    """Return the figures of the commonest concepts, of the bare cosine, of the teacher alone."""
     labels = index.get_labels()
     frequency = labels[index.get_rows("train")].mean(0)
-    scores = {"frequency": np.broadcast_to(frequency, labels[rows].shape)}
+    scores = {"frequency": np.broadcast_to(frequency, labels[rows].shape), "cosine": logits}
     if teacher is not None:
         scores["teacher"] = teacher.map_to_concepts()[torch.from_numpy(rows)].numpy()
     figures: Figures = {}

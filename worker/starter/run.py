@@ -84,7 +84,7 @@ def write_words(plan: Plan, index: Index) -> None:
     labels, held = index.get_labels(), index.get_rows("holdout")
     n_labelled = labels[index.get_rows("train")].sum(0)
     logits = answers.get_logits(plan.out, index, held, index.concepts)
-    fitted = calibrate.fit(logits, labels[held], n_labelled)
+    fitted = calibrate.fit(logits, labels[held], n_labelled, index.get_sources()[held])
     chosen = offered.choose(fitted.get_confidence(logits), labels[held], n_labelled)
     words = [word for word, taken in zip(index.concepts, chosen, strict=True) if taken]
     logger.info("starter.words offered=%d known=%d", len(words), len(index.concepts))

@@ -18,6 +18,11 @@ CLASS_SHARE = 0.5
 #: What a label counts before the teacher speaks, and what the teacher alone can reach.
 LABEL_FLOOR = 0.7
 TEACHER_CEILING = 0.7
+#: A photo of three labels, the rarest of them on 60 photos, is drawn once an epoch; others by
+#: the square root of how much rarer and how many they are, within limits; unlabelled ones so often.
+USUAL_COUNT, USUAL_LABELS = 60.0, 3.0
+DRAWN = (0.4, 8.0)
+UNLABELLED_DRAWN = 4.0
 
 
 def get_targets(index: Index, teacher: Teacher | None, folder: Path) -> Tensor:
@@ -43,16 +48,17 @@ def add_classes(targets: Tensor, shares: Tensor, teacher: Teacher) -> Tensor:
 def get_draw_weights(index: Index) -> Tensor:
     """Return how often each photo is drawn, (n_photos,) float32; 0 unless in ``train``.
 
-    Photos with rare labels are drawn up to four times as often, so that ten thousand photos
-    of few things do not crowd out the thousand photos of a thousand things.
+    Photos with rare labels, or many, are drawn more often, so that ten thousand photos of few
+    things do not crowd out the thousand of a thousand things, most like a person's own.
     """
     labels = torch.from_numpy(index.get_labels())
     train = torch.from_numpy(index.get_rows("train"))
     counts = labels[train].sum(0).clamp_min(1.0)
     rarest = torch.where(labels > 0, counts, torch.inf).min(1).values
+    drawn = (USUAL_COUNT / rarest * labels.sum(1) / USUAL_LABELS).sqrt().clamp(*DRAWN)
+    drawn[labels.sum(1) == 0] = UNLABELLED_DRAWN
     weights = torch.zeros(len(index.photos))
-    drawn = (60.0 / rarest).sqrt().clamp(1.0, 4.0)
-    weights[train] = torch.where(labels[train].sum(1) > 0, drawn[train], 2.0)
+    weights[train] = drawn[train]
     return weights
 
 
