@@ -8,27 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from catalog import console, group_commands
+from catalog import console, group_commands, similar_commands
 from catalog.errors import QueryError
 
 #: Photos that a table or a JSON page shows unless told otherwise; CSV and lists of paths are whole.
 PAGE = 50
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-_SEARCH_HELP = """Find photos by keyword.
-
-`dog AND (beach OR sea) NOT person`, `"polar bear"`, `mount*`, `tag:=dog`, `dog^0.5`,
-`taken:2023-05`, `camera:nikon`, `path:holiday/*`, `is:failed`, `added:>-7d`, ...
-"""
-
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to an app."""
-    app.command("search", help=_SEARCH_HELP)(search)
-    app.command("show")(show)
-    app.command("tags")(tags)
-    group_commands.register(app)
 
 
 def _complete(incomplete: str) -> list[tuple[str, str]]:
@@ -45,30 +29,55 @@ def _complete(incomplete: str) -> list[tuple[str, str]]:
     return [(head + each.word, console.count_of(each.photos, "photo")) for each in found]
 
 
+Query = Annotated[
+    list[str] | None,
+    typer.Argument(help="What to find; nothing: all.", autocompletion=_complete),
+]
+Like = Annotated[str | None, typer.Option(help="Photos that look like this text.")]
+Sort = Annotated[
+    Literal["relevance", "taken", "oldest", "added", "name"],
+    typer.Option("--sort", "-s", help="Order; oldest is the oldest taken first."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", "-n", min=0, help="Photos at most; 0: all.")]
+After = Annotated[str | None, typer.Option(help="The mark of the page before.")]
+Form = Annotated[
+    Literal["table", "json", "csv", "paths", "paths0"],
+    typer.Option("--format", "-f", help="How to print."),
+]
+Nul = Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")]
+ShowFacets = Annotated[bool, typer.Option("--facets", help="Only what the photos have in common.")]
+OnlyCount = Annotated[bool, typer.Option("--count", help="Only how many.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_SEARCH_HELP = """Find photos by keyword.
+
+`dog AND (beach OR sea) NOT person`, `"polar bear"`, `mount*`, `tag:=dog`, `dog^0.5`,
+`taken:2023-05`, `camera:nikon`, `path:holiday/*`, `is:failed`, `added:>-7d`, ...
+"""
+
+
+def register(app: typer.Typer, load_encoder: similar_commands.EncoderLoader | None = None) -> None:
+    """Add these commands to an app; `load_encoder` gives `search --like` what encodes its text."""
+    app.command("search", help=_SEARCH_HELP)(search)
+    app.command("show")(show)
+    app.command("tags")(tags)
+    similar_commands.register(app, load_encoder)
+    group_commands.register(app)
+
+
 def search(
-    query: Annotated[
-        list[str] | None,
-        typer.Argument(help="What to find; nothing: all.", autocompletion=_complete),
-    ] = None,
+    ctx: typer.Context,
+    query: Query = None,
     *,
-    sort: Annotated[
-        Literal["relevance", "taken", "oldest", "added", "name"],
-        typer.Option("--sort", "-s", help="Order; oldest is the oldest taken first."),
-    ] = "relevance",
-    limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=0, help="Photos at most; 0: all.")
-    ] = None,
-    after: Annotated[str | None, typer.Option(help="The mark of the page before.")] = None,
-    form: Annotated[
-        Literal["table", "json", "csv", "paths", "paths0"],
-        typer.Option("--format", "-f", help="How to print."),
-    ] = "table",
-    nul: Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")] = False,
+    like: Like = None,
+    sort: Sort = "relevance",
+    limit: Limit = None,
+    after: After = None,
+    form: Form = "table",
+    nul: Nul = False,
     as_json: AsJson = False,
-    show_facets: Annotated[
-        bool, typer.Option("--facets", help="Only what the photos have in common.")
-    ] = False,
-    only_count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
+    show_facets: ShowFacets = False,
+    only_count: OnlyCount = False,
 ) -> None:
     """Find photos by keyword."""
     from catalog import output
@@ -77,7 +86,11 @@ def search(
     chosen = output.choose_format(form, nul=nul, as_json=as_json)
     try:
         with console.reading() as session:
-            if show_facets:
+            if like is not None:
+                similar_commands.search_like(
+                    session, ctx.obj, like, text, limit=limit or PAGE, form=chosen
+                )
+            elif show_facets:
                 output.print_facets(session, text, as_json=chosen == "json")
             elif only_count:
                 output.print_count(session, text, as_json=chosen == "json")

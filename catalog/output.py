@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markup import escape
@@ -13,6 +13,10 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from catalog import completion, console, facets, hits, paths, query
+from catalog.cursor import Place
+
+if TYPE_CHECKING:
+    from catalog.similar import Match
 
 #: Counted up to here under a table; `--count` counts all.
 COUNT_CAP = 10_000
@@ -40,7 +44,11 @@ def print_count(session: Session, text: str, *, as_json: bool) -> None:
 
 def print_paths(session: Session, text: str, sort: str, limit: int | None, *, end: str) -> None:
     """Print where the photos lie, byte for byte, for another program to read."""
-    ids = query.find_ids(session, text, sort=sort, limit=limit or None)
+    write_paths(session, query.find_ids(session, text, sort=sort, limit=limit or None), end)
+
+
+def write_paths(session: Session, ids: Sequence[int], end: str) -> None:
+    """Write where photos lie, byte for byte, in their order."""
     found = hits.find_paths(session, ids)
     sys.stdout.flush()
     for photo_id in ids:
@@ -62,6 +70,23 @@ def print_page(
         _print_csv(page.hits)
     else:
         _print_table(session, text, page)
+
+
+def print_matches(session: Session, found: "Sequence[Match]", form: str) -> None:
+    """Print photos that look alike, as a search prints its page."""
+    places = [Place(match.similarity, match.photo_id) for match in found]
+    if form in PATH_ENDS:
+        write_paths(session, [match.photo_id for match in found], PATH_ENDS[form])
+        return
+    shown = hits.load(session, places)
+    if form == "json":
+        console.print_json({"photos": [hit_data(hit) for hit in shown]})
+    elif form == "csv":
+        _print_csv(shown)
+    elif shown:
+        console.out().print(hit_table(shown))
+    else:
+        console.out().print("no photo looks like it")
 
 
 def hit_data(hit: query.Hit) -> dict[str, Any]:

@@ -14,7 +14,12 @@ def _default_database_url() -> str:
 class CatalogSettings(BaseSettings):
     """What reading the catalogue needs; `worker.settings` adds what tagging needs."""
 
-    model_config = SettingsConfigDict(env_prefix="KADR_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="KADR_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     #: KADR_DATABASE_URL: sqlite:////path/to/kadr.db or postgresql://user:password@host/name
     database_url: str = Field(default_factory=_default_database_url)
+
+    #: KADR_CACHE_DIR: what can be made again, such as the file of all vectors.
+    cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))

@@ -1,0 +1,104 @@
+"""`kadr search --like TEXT` and `kadr similar PHOTO`: photos by how they look."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from catalog import console
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from sqlalchemy.orm import Session
+
+    from catalog.similar import Match, TextEncoder
+    from catalog.vector_index import VectorIndex
+
+#: Loads the encoder of a model by its name, when a text has to be encoded.
+EncoderLoader = Callable[[str], "TextEncoder"]
+
+#: Photos that are listed unless told otherwise.
+PAGE = 50
+
+
+def register(app: typer.Typer, load_encoder: EncoderLoader | None) -> None:
+    """Add `similar`, and keep for `search --like` what encodes its text."""
+    app.info.context_settings = {**(app.info.context_settings or {}), "obj": load_encoder}
+    app.command("similar")(similar)
+
+
+def similar(
+    photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A path or an id.")],
+    *,
+    within: Annotated[
+        str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos of a query.")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Photos at most.")] = PAGE,
+    cut: Annotated[
+        bool, typer.Option("--cut/--all", help="Leave out what is only alike by chance.")
+    ] = True,
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="table, json, csv, paths...")
+    ] = "table",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List photos that look like a photo, most alike first."""
+    from catalog import lookup, output, vector_index
+    from catalog import similar as finder
+
+    with console.reading() as session:
+        photo_id = lookup.find_photo_id(session, lookup.argument(photo))
+        index = _open_index(session)
+        direction = finder.like_photo(index, vector_index.vector_of(session, photo_id, index.model))
+        found = _find(session, index, direction, within, limit + 1, cut=cut)
+        others = [match for match in found if match.photo_id != photo_id][:limit]
+        output.print_matches(session, others, "json" if as_json else form)
+
+
+def search_like(
+    session: "Session",
+    load_encoder: EncoderLoader | None,
+    like: str,
+    within: str,
+    *,
+    limit: int,
+    form: str,
+) -> None:
+    """Print the photos of a query that look like a text.
+
+    Raises:
+        CatalogError: there are no vectors, or no encoder for them.
+    """
+    from catalog import output, similar
+    from catalog.errors import NotFoundError
+
+    index = _open_index(session)
+    if load_encoder is None:
+        raise NotFoundError("there is no text encoder here; run `kadr search --like`")
+    direction = similar.encode_query(load_encoder(index.model.name), like, index)
+    found = _find(session, index, direction, within, limit, cut=True)
+    output.print_matches(session, found, form)
+
+
+def _open_index(session: "Session") -> "VectorIndex":
+    from catalog import vector_index
+    from catalog.settings import CatalogSettings
+
+    return vector_index.open_index(session, CatalogSettings().cache_dir)
+
+
+def _find(
+    session: "Session",
+    index: "VectorIndex",
+    direction: "NDArray[np.float32]",
+    within: str,
+    limit: int,
+    *,
+    cut: bool,
+) -> "list[Match]":
+    """Find matches among the photos of a query; without one, among those that are there."""
+    from catalog import incidence, query, similar
+
+    among = incidence.find_ids(session, query.prepare(session, within))
+    return similar.find_nearest(index, direction, limit=limit, among=among, cut=cut)
