@@ -8,7 +8,7 @@ import typer
 from catalog import commands as catalog_commands
 from catalog import console
 from catalog.errors import CatalogError
-from worker.commands import database, demo, doctor, retag, status, tag, watch
+from worker.commands import database, demo, doctor, encoder, retag, status, tag, watch
 from worker.errors import WorkerError
 
 
@@ -22,7 +22,10 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         rich_markup_mode="rich",
     )
-    for module in (tag, watch, catalog_commands, status, retag, demo, doctor, database):
+    for module in (tag, watch):
+        module.register(app)
+    catalog_commands.register(app, encoder.load)
+    for module in (status, retag, demo, doctor, database):
         module.register(app)
     app.callback()(_version)
     return app
