@@ -45,6 +45,7 @@ Form = Annotated[
     typer.Option("--format", "-f", help="How to print."),
 ]
 Nul = Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")]
+Fold = Annotated[bool, typer.Option("--fold", help="Show one of several near duplicates.")]
 ShowFacets = Annotated[bool, typer.Option("--facets", help="Only what the photos have in common.")]
 OnlyCount = Annotated[bool, typer.Option("--count", help="Only how many.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -76,6 +77,7 @@ def search(
     form: Form = "table",
     nul: Nul = False,
     as_json: AsJson = False,
+    fold: Fold = False,
     show_facets: ShowFacets = False,
     only_count: OnlyCount = False,
 ) -> None:
@@ -98,7 +100,8 @@ def search(
                 output.print_paths(session, text, sort, limit, end=output.PATH_ENDS[chosen])
             else:
                 size = {"csv": 0}.get(chosen, PAGE) if limit is None else limit
-                output.print_page(session, text, sort=sort, limit=size, after=after, form=chosen)
+                asked = output.PageOptions(sort, size, after, chosen, is_folded=fold)
+                output.print_page(session, text, asked)
     except QueryError as error:
         console.point_at(error, text)
         raise

@@ -1,6 +1,6 @@
 """`kadr groups` and `kadr group N`: photos that share keywords."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,10 @@ Within = Annotated[
 Detail = Annotated[
     float | None,
     typer.Option(min=0.0, max=1.0, help="More, smaller groups the higher it is; 0.25 if not said."),
+]
+By = Annotated[
+    Literal["tags", "events", "alike"],
+    typer.Option(help="Shared keywords, occasions, or near duplicates and bursts."),
 ]
 #: Groups, or photos of one, that are listed unless told otherwise.
 PAGE = 50
@@ -27,6 +31,7 @@ def register(app: typer.Typer) -> None:
 
 def groups(
     *,
+    by: By = "tags",
     within: Within = "",
     min_size: Annotated[int, typer.Option(min=1, help="Photos that make a group.")] = 3,
     detail: Detail = None,
@@ -35,6 +40,9 @@ def groups(
     as_json: AsJson = False,
 ) -> None:
     """List groups of photos that share keywords; new photos join the groups there are."""
+    if by != "tags":
+        _print_other(by, within, min_size, limit, as_json=as_json)
+        return
     from catalog import groups as grouping
 
     catalogue = console.open_catalogue()
@@ -56,6 +64,7 @@ def groups(
 def group(
     number: Annotated[int, typer.Argument(help="A group's number, as `kadr groups` lists it.")],
     *,
+    by: By = "tags",
     within: Within = "",
     detail: Detail = None,
     limit: Limit = PAGE,
@@ -68,12 +77,16 @@ def group(
 
     catalogue = console.open_catalogue()
     with catalogue.read() as session:
-        made = _definitions(catalogue, session, within, detail, refresh=False)
-        pairs = grouping.find_photos(session, made, number, within=within)
+        if by == "tags":
+            made = _definitions(catalogue, session, within, detail, refresh=False)
+            name = grouping.name_of(made, number)
+            pairs = grouping.find_photos(session, made, number, within=within)
+        else:
+            name, photo_ids = _other(session, by, within, number)
+            pairs = [(photo_id, 1.0) for photo_id in photo_ids]
         places = [Place(share, photo_id) for photo_id, share in pairs[: limit or None]]
         found = hits.load(session, places)
     catalogue.close()
-    name = next((each.name for each in made.groups if each.number == number), "")
     if as_json:
         photos = [output.hit_data(hit) for hit in found]
         console.print_json({"number": number, "name": name, "size": len(pairs), "photos": photos})
@@ -108,6 +121,50 @@ def _definitions(
         with catalogue.write() as writing:
             group_store.save(writing, made)
     return made
+
+
+def _others(session: Any, by: str, within: str) -> list[tuple[str, tuple[int, ...]]]:  # noqa: ANN401
+    """Give groups of another kind, each with a name and its photos."""
+    if by == "events":
+        from catalog import events
+
+        return [(each.name, each.photo_ids) for each in events.find_events(session, within=within)]
+    from catalog import duplicates, hits, paths, vector_index
+    from catalog.settings import CatalogSettings
+
+    index = vector_index.open_index(session, CatalogSettings().cache_dir)
+    found = duplicates.find_alike(session, index, within=within)
+    places = hits.find_paths(session, [each.photo_ids[0] for each in found])
+    return [
+        (paths.printable(paths.to_text(places.get(each.photo_ids[0], ""))), each.photo_ids)
+        for each in found
+    ]
+
+
+def _other(session: Any, by: str, within: str, number: int) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401
+    from catalog.errors import NotFoundError
+
+    found = _others(session, by, within)
+    if not 0 < number <= len(found):
+        raise NotFoundError(f"there is no group {number}; `kadr groups --by {by}` lists them")
+    return found[number - 1]
+
+
+def _print_other(by: str, within: str, min_size: int, limit: int, *, as_json: bool) -> None:
+    with console.reading() as session:
+        found = _others(session, by, within)
+    least = 2 if by == "alike" else min_size
+    large = [(n, *each) for n, each in enumerate(found, 1) if len(each[1]) >= least]
+    shown = large[: limit or None]
+    if as_json:
+        groups = [{"number": n, "name": name, "photos": list(ids)} for n, name, ids in shown]
+        console.print_json({"by": by, "total": len(large), "groups": groups})
+        return
+    from rich.markup import escape
+
+    for number, name, ids in shown:
+        console.out().print(f"{number:>5}  {len(ids):>6,}  {escape(name)}", soft_wrap=True)
+    console.out().print(console.count_of(len(large), "group"))
 
 
 def _table(groups: Any) -> Any:  # noqa: ANN401

@@ -129,6 +129,11 @@ def find_photos(
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 
 
+def name_of(definitions: Definitions, number: int) -> str:
+    """Give a group's name, empty if there is no such group."""
+    return next((each.name for each in definitions.groups if each.number == number), "")
+
+
 def load_or_make(
     session: Session, *, detail: float | None = None, refresh: bool = False
 ) -> tuple[Definitions, bool]:

@@ -4,7 +4,7 @@ import csv
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -57,19 +57,45 @@ def write_paths(session: Session, ids: Sequence[int], end: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def print_page(
-    session: Session, text: str, *, sort: str, limit: int, after: str | None, form: str
-) -> None:
-    """Print a page of results; a limit of 0 prints all."""
-    size = limit or query.count(session, text) + 1
-    page = query.search(session, text, sort=sort, limit=size, after=after)
-    if form == "json":
-        data = {"query": text, "sort": sort, "photos": [hit_data(hit) for hit in page.hits]}
+@dataclass(frozen=True, slots=True)
+class PageOptions:
+    """How a page is asked for and printed."""
+
+    sort: str
+    #: Photos at most; 0 for all.
+    limit: int
+    after: str | None
+    form: str
+    #: Show one of several near duplicates.
+    is_folded: bool = False
+
+
+def print_page(session: Session, text: str, options: PageOptions) -> None:
+    """Print a page of results."""
+    size = options.limit or query.count(session, text) + 1
+    page = query.search(session, text, sort=options.sort, limit=size, after=options.after)
+    folded = _fold(session, page) if options.is_folded else {}
+    shown = [hit for hit in page.hits if not options.is_folded or hit.photo_id in folded]
+    if options.form == "json":
+        photos = [hit_data(hit) | _others(folded, hit) for hit in shown]
+        data = {"query": text, "sort": options.sort, "photos": photos}
         console.print_json(data | {"next": page.next_cursor, "unknown": list(page.unknown)})
-    elif form == "csv":
-        _print_csv(page.hits)
+    elif options.form == "csv":
+        _print_csv(shown)
     else:
-        _print_table(session, text, page)
+        _print_table(session, text, replace(page, hits=tuple(shown)))
+
+
+def _fold(session: Session, page: query.Page) -> dict[int, list[int]]:
+    from catalog import duplicates, vector_index
+    from catalog.settings import CatalogSettings
+
+    index = vector_index.open_index(session, CatalogSettings().cache_dir)
+    return duplicates.fold(index, [hit.photo_id for hit in page.hits])
+
+
+def _others(folded: dict[int, list[int]], hit: query.Hit) -> dict[str, Any]:
+    return {"alike": folded[hit.photo_id]} if hit.photo_id in folded else {}
 
 
 def print_matches(session: Session, found: "Sequence[Match]", form: str) -> None:
