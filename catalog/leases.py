@@ -111,21 +111,26 @@ def release_claim(session: Session, token: str, *, now: datetime) -> list[int]:
 def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[int]:
     """Free expired leases and return pending photos whose ring is due: lost messages, dead workers.
 
-    The caller rings for what is returned, after the commit.
+    The caller rings for what is returned, after the commit. A lease that ran out means that a worker
+    died, and with it the rest of its message: then every pending photo is rung for again. Workers
+    that meet a photo twice find it claimed or done.
     """
-    session.execute(
+    freed = session.scalars(
         update(Photo)
         .where(Photo.state == PhotoState.LEASED, Photo.due_at < now)
         .values(state=PhotoState.PENDING, lease_token=None)
+        .returning(Photo.id)
         .execution_options(synchronize_session=False)
-    )
+    ).all()
+    if freed:
+        make_all_due(session, now=now)
     due = list(
         session.scalars(
             select(Photo.id)
             .where(Photo.state == PhotoState.PENDING, Photo.due_at <= now, ledger.is_present())
             .order_by(Photo.due_at, Photo.id)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=Photo, key_share=True)
         )
     )
     mark_rung(session, due, now=now)
@@ -143,10 +148,13 @@ def make_due(session: Session, photo_ids: Iterable[int], *, now: datetime) -> No
 
 
 def make_all_due(session: Session, *, now: datetime) -> None:
-    """Let the next sweep ring for every pending photo: the messages went with their process."""
+    """Let the next sweep ring for every pending photo: the messages went with their process.
+
+    Photos whose file was away keep their pause.
+    """
     session.execute(
         update(Photo)
-        .where(Photo.state == PhotoState.PENDING, Photo.due_at > now)
+        .where(Photo.state == PhotoState.PENDING, Photo.due_at > now, Photo.failure.is_(None))
         .values(due_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -186,7 +194,7 @@ def _find_pending(
             .where(Photo.id.in_(chunk), Photo.state == PhotoState.PENDING, ledger.is_present())
             .order_by(Photo.attempts, Photo.id)
             .limit(limit - len(found))
-            .with_for_update(skip_locked=True, of=Photo)
+            .with_for_update(skip_locked=True, of=Photo, key_share=True)
         )
         found.extend((photo_id, attempts) for photo_id, attempts in session.execute(query))
         if len(found) >= limit:

@@ -37,4 +37,6 @@ def configure(level: str, *, as_json: bool) -> None:
             foreign_pre_chain=shared,
         )
     )
+    # Pillow logs what it then raises: `worker.images` tells it in words.
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler])
