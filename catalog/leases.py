@@ -111,9 +111,9 @@ def release_claim(session: Session, token: str, *, now: datetime) -> list[int]:
 def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[int]:
     """Free expired leases and return pending photos whose ring is due: lost messages, dead workers.
 
-    The caller rings for what is returned, after the commit. A lease that ran out means that a worker
-    died, and with it the rest of its message: then every pending photo is rung for again. Workers
-    that meet a photo twice find it claimed or done.
+    The caller rings for what is returned, after the commit. A lease that ran out means that a
+    worker died, and with it the rest of its message: then every pending photo is rung for again.
+    Workers that meet a photo twice find it claimed or done.
     """
     freed = session.scalars(
         update(Photo)
