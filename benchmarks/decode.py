@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from worker import geometry, images
+from worker import extensions, geometry, images
 from worker.images import Preprocess
 
 #: More than any photo has, so that nothing is shrunk before the last step.
@@ -34,7 +34,7 @@ def main() -> None:
     options = parse_options()
     with tempfile.TemporaryDirectory() as name:
         folder = options.folder or make_photos(Path(name))
-        paths = sorted(path for path in folder.rglob("*") if images.is_photo(path))
+        paths = sorted(path for path in folder.rglob("*") if extensions.is_photo(path))
         measure(paths, Preprocess(options.size, (0.0,) * 3, (1.0,) * 3), options.runs)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests import photos
-from worker import images
+from worker import extensions, images
 from worker.images import Preprocess
 
 SIZE = 96
@@ -174,17 +174,17 @@ def test_any_name_the_file_system_allows_works(tmp_path: Path, name: bytes) -> N
     path = os.fsencode(tmp_path) + b"/" + name
     Path(os.fsdecode(path)).write_bytes(photos.jpeg_bytes())
 
-    assert images.is_photo(path)
+    assert extensions.is_photo(path)
     assert_shows_scene(images.decode(path, PREPROCESS).pixels)
     assert_shows_scene(images.decode(os.fsdecode(path), PREPROCESS).pixels)
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "A.JPEG", "x.HeIc", "b.nef", "d.avif", ".x.png"])
 def test_photo_extensions_are_taken_in_any_case(name: str) -> None:
-    assert images.is_photo(name)
-    assert images.is_photo(Path("somewhere") / name)
+    assert extensions.is_photo(name)
+    assert extensions.is_photo(Path("somewhere") / name)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "jpg", ".jpg", "a.jpg.part", "a.eps", "a.mp4", "", "a."])
 def test_other_extensions_are_left_alone(name: str) -> None:
-    assert not images.is_photo(name)
+    assert not extensions.is_photo(name)

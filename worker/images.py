@@ -1,7 +1,7 @@
 """Opens photos of every common format safely: upright, in sRGB, at the size the model wants.
 
-Called by `pipeline` (`decode`), `watcher`, `scan` and `ingest` (`is_photo`), and by the gallery
-(`thumbnail`). Thread-safe; Pillow and LibRaw release the GIL while they decode.
+Called by `pipeline` (`decode`) and by pages that show photos (`thumbnail`). Thread-safe; Pillow and
+LibRaw release the GIL while they decode.
 """
 
 import io
@@ -21,13 +21,7 @@ from worker.errors import PhotoError
 from worker.geometry import Box, Preprocess, Scaled, Shrunk, Size
 from worker.opener import AnyPath, Limits
 
-__all__ = ["EXTENSIONS", "Decoded", "Limits", "Preprocess", "decode", "is_photo", "thumbnail"]
-
-#: What the watcher takes, in lower case; what a file really is, its content decides.
-EXTENSIONS: frozenset[str] = raw.EXTENSIONS | frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".gif"}
-    | {".bmp", ".dib", ".heic", ".heif", ".hif", ".heics", ".heifs", ".avif", ".avifs"}
-)
+__all__ = ["Decoded", "Limits", "Preprocess", "decode", "thumbnail"]
 
 _FORMAT_NAMES = {"MPO": "jpeg", "HEIF": "heic"}
 _JPEG_QUALITY = 85
@@ -55,11 +49,6 @@ class _Picture:
     width: int
     height: int
     format: str
-
-
-def is_photo(path: AnyPath) -> bool:
-    """Tell by the extension whether a file is taken for a photo."""
-    return _extension(path) in EXTENSIONS
 
 
 def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) -> Decoded:

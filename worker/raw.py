@@ -10,15 +10,7 @@ from typing import BinaryIO
 import rawpy
 from PIL import Image
 
-from worker import decoders, orientation
-
-#: What LibRaw opens, by extension.
-EXTENSIONS = frozenset(
-    {".3fr", ".ari", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs"}
-    | {".dng", ".drf", ".eip", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kdc", ".mdc"}
-    | {".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".pxn", ".r3d"}
-    | {".raf", ".raw", ".rw2", ".rwl", ".rwz", ".sr2", ".srf", ".srw", ".x3f"}
-)
+from worker import decoders, extensions, orientation
 
 #: What LibRaw raises besides Pillow's.
 ERRORS = (rawpy.LibRawError, rawpy.NotSupportedError)
@@ -50,12 +42,12 @@ def is_raw(file: BinaryIO, extension: str) -> bool:
         return True
     if not head.startswith(_TIFF_MAGIC):
         return False
-    return extension.lower() in EXTENSIONS or head[8:10] == b"CR" or _has_dng_version(file)
+    return extension.lower() in extensions.RAW or head[8:10] == b"CR" or _has_dng_version(file)
 
 
 def format_of(extension: str) -> str:
     """Name a RAW file's format by its extension ("nef"); "raw" where that says nothing."""
-    return extension.lower().lstrip(".") if extension.lower() in EXTENSIONS else "raw"
+    return extension.lower().lstrip(".") if extension.lower() in extensions.RAW else "raw"
 
 
 def _has_dng_version(file: BinaryIO) -> bool:

@@ -18,7 +18,7 @@ from catalog import ledger, paths, sql
 from catalog.database import Database
 from catalog.ledger import FileStat
 from catalog.models import PhotoFile, Root
-from worker import images
+from worker import extensions
 from worker.errors import RootError
 
 _log = structlog.get_logger()
@@ -45,7 +45,7 @@ def is_wanted(path: Path) -> bool:
     """Tell by its name whether a file below a root is a photo to take."""
     name = path.name.lower()
     hidden = name.startswith((".", "~")) or name.endswith(_TEMPORARY_ENDINGS)
-    return not hidden and images.is_photo(path)
+    return not hidden and extensions.is_photo(path)
 
 
 def is_skipped_folder(name: str) -> bool:

@@ -17,7 +17,7 @@ import structlog
 from catalog import ledger, paths, sql
 from catalog.database import Database
 from catalog.errors import DatabaseUnavailableError
-from worker import images, ingest, observe, scan
+from worker import extensions, ingest, observe, scan
 from worker.errors import RootError
 from worker.roots import Folder
 from worker.settle import Settling
@@ -203,5 +203,5 @@ class Watcher:
         with self.database.write() as session:
             ledger.mark_missing(session, watched.root.id, relative, now=now)
             for path in relative:
-                if not images.is_photo(path):  # each folder costs a look at every row
+                if not extensions.is_photo(path):  # each folder costs a look at every row
                     ledger.mark_folder_missing(session, watched.root.id, path, now=now)

@@ -1,0 +1,22 @@
+"""Which files are taken for photos, by their names. Imports no decoder: the watcher asks it."""
+
+import os
+from pathlib import Path
+
+#: What LibRaw opens, in lower case.
+RAW = frozenset(
+    {".3fr", ".ari", ".arw", ".bay", ".cap", ".cr2", ".cr3", ".crw", ".dcr", ".dcs"}
+    | {".dng", ".drf", ".eip", ".erf", ".fff", ".gpr", ".iiq", ".k25", ".kdc", ".mdc"}
+    | {".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".pxn", ".r3d"}
+    | {".raf", ".raw", ".rw2", ".rwl", ".rwz", ".sr2", ".srf", ".srw", ".x3f"}
+)
+#: What is taken, in lower case; what a file really is, its content decides.
+PHOTOS = RAW | frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".gif"}
+    | {".bmp", ".dib", ".heic", ".heif", ".hif", ".heics", ".heifs", ".avif", ".avifs"}
+)
+
+
+def is_photo(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bool:
+    """Tell by the extension whether a file is taken for a photo."""
+    return Path(os.fsdecode(path)).suffix.lower() in PHOTOS
