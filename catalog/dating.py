@@ -7,7 +7,7 @@ rare, the driver's photos are gathered and sorted, from where the walk stopped.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, literal, null, select, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, null, select, tuple_
 
 from catalog import sorting
 from catalog.cursor import Place, Sort
@@ -50,7 +50,7 @@ def find_by_date(
     plan: Plan, driver: Driver | None, sort: Sort, limit: int, after: Place | None
 ) -> list[Place]:
     """Give the first `limit` matches after a place, by date; undated ones come last."""
-    if driver is not None and driver.photos <= SMALL:
+    if driver is not None and _is_small(plan, driver, limit):
         return sorting.find_sorted(plan, driver, sort, limit, after)
     found: list[Place] = []
     for stretch in _stretches(sort, after):
@@ -65,6 +65,15 @@ def find_by_date(
         if len(found) >= limit:
             break
     return found
+
+
+def _is_small(plan: Plan, driver: Driver, limit: int) -> bool:
+    """Say that gathering the driver's photos looks at fewer than a walk would.
+
+    A walk to `limit` matches, one in `last / photos`, passes `limit * last / photos` photos.
+    """
+    last = plan.session.scalar(select(func.max(Photo.id))) or 0
+    return driver.photos <= SMALL or driver.photos**2 <= limit * last
 
 
 def _stretches(sort: Sort, after: Place | None) -> list[_Stretch]:

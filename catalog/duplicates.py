@@ -21,7 +21,7 @@ from catalog.models import Photo
 from catalog.vector_index import VectorIndex
 
 #: Cosine of two vectors less the catalogue's mean: other sizes and edits of one picture lie above.
-ALIKE = 0.92
+ALIKE = 0.95
 #: Photos of a burst are less alike, but by one camera and within so many seconds.
 BURST_ALIKE, BURST_S = 0.75, 5
 #: Tables of hyperplanes: the more, the fewer pairs are missed.
