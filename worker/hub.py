@@ -85,6 +85,25 @@ def fetch_weights(repository: str, filenames: tuple[str, ...] = WEIGHTS_FILES) -
     )
 
 
+def fetch_classifier_weights(repository: str, filename: str) -> Path:
+    """Return the path of a classifier's safetensors, downloaded where not yet cached.
+
+    Raises ModelError that says what was tried and how to use a folder instead.
+    """
+    cached = find_cached(repository, filename)
+    if cached is not None:
+        return cached
+    why = "downloads are switched off" if is_offline() else "the hub does not answer"
+    path = _download(repository, filename) if is_reachable(repository) else None
+    if path is None:
+        endpoint = huggingface_hub.constants.ENDPOINT
+        raise ModelError(
+            f"{repository}: {filename} cannot be downloaded from {endpoint} ({why}); on a machine "
+            f"with a network download {repository} into a folder and use --classifier FOLDER"
+        )
+    return path
+
+
 def fetch_config(repository: str) -> Path:
     """Return the path of the repository's open_clip_config.json. Raises ModelError."""
     cached = find_cached(repository, CONFIG_FILE)

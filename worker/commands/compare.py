@@ -1,0 +1,67 @@
+"""`kadr compare`: the paper's table of keywords, for a person's own photos."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog import console
+from worker.commands import options
+
+Photos = Annotated[
+    list[str], typer.Argument(metavar="PHOTOS...", help="Photos or folders; - reads from stdin.")
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The page to write.")]
+Classifier = Annotated[
+    str | None,
+    typer.Option(
+        help="Classifier to compare with: any timm model, or a folder with config.json and "
+        "model.safetensors; without it the paper's EfficientNet-B3."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("compare")(compare)
+
+
+def compare(
+    photos: Photos,
+    output: Output = Path("kadr-compare.html"),
+    model: options.Model = None,
+    vocabulary: options.Vocabulary = None,
+    classifier: Classifier = None,
+    device: options.Device = None,
+    *,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compare keywords on photos: Kadr's, the paper's, and a classifier's with a fixed list.
+
+    Writes one page that needs no other file; nothing is recorded in the catalogue.
+    """
+    from worker import choice
+    from worker import compare as comparing
+
+    settings = options.load(model=model, vocabulary=vocabulary, device=device)
+    found = comparing.find_photos([Path(each) for each in console.read_arguments(photos)])
+    tell = console.err().print
+    chosen = choice.complete(settings, tell)
+    result = comparing.compare(
+        found,
+        settings,
+        model=chosen.model,
+        words=chosen.vocabulary,
+        other=classifier,
+        say=lambda line: tell(f"[dim]{line}[/]"),
+    )
+    if as_json:
+        typer.echo(json.dumps(result.as_json(), ensure_ascii=False, indent=2))
+        return
+    output.write_text(result.as_html(), encoding="utf-8")
+    console.out().print(
+        f"{console.count_of(len(result.photos), 'photo')} compared; open {output.absolute()}"
+    )
+    for note in result.notes:
+        tell(f"[yellow]note[/] {note}", soft_wrap=True)
