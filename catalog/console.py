@@ -68,7 +68,7 @@ def err() -> "Console":
     """Give rich's console on standard error."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def print_json(data: Any) -> None:  # noqa: ANN401

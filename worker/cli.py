@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from catalog import commands as catalog_commands
-from catalog import console
+from catalog import console, decision_commands
 from catalog.errors import CatalogError
 from worker.commands import database, demo, doctor, encoder, retag, status, tag, watch
 from worker.errors import WorkerError
@@ -25,7 +25,7 @@ def build() -> typer.Typer:
     for module in (tag, watch):
         module.register(app)
     catalog_commands.register(app, encoder.load)
-    for module in (status, retag, demo, doctor, database):
+    for module in (decision_commands, status, retag, demo, doctor, database):
         module.register(app)
     app.callback()(_version)
     return app
@@ -33,8 +33,11 @@ def build() -> typer.Typer:
 
 def main() -> NoReturn:
     """Run `kadr`; every expected error is one sentence on standard error, and exit status 1."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["tag"] and arguments[1:2] and arguments[1] in decision_commands.ACTIONS:
+        arguments[0] = "keyword"  # `kadr tag add PHOTO WORD` is what people type
     try:
-        build()()
+        build()(arguments)
     except (CatalogError, WorkerError) as error:
         _fail(str(error))
     except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from worker.errors import SettingsError
 class Settings(CatalogSettings):
     """Settings of the watching process and of the workers, beside the catalogue's own."""
 
-    #: Celery's broker. `memory://...` is one process with its worker inside; `redis://...` is a fleet.
+    #: Celery's broker: `memory://...` is one process with its worker inside, `redis://...` a fleet.
     broker_url: str = "memory://localhost/"
 
     #: Model, vocabulary and preset for a new catalogue; a catalogue remembers what it was begun

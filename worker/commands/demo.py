@@ -165,7 +165,7 @@ def _search(news: list["News"], url: str) -> None:
     out.print(f"\n[bold]$ kadr search {query}[/]")
     database = open_database(url, upgrade=False)
     with database.read() as session:
-        output.print_page(session, query, sort="relevance", limit=5, after=None, form="table")
+        output.print_page(session, query, output.PageOptions("relevance", 5, None, "table"))
     database.close()
     out.print(
         f"\nThe demo's catalogue stays for you to try:\n"
