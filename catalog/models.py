@@ -4,8 +4,6 @@ import enum
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import (
     REAL,
     DateTime,
@@ -277,7 +275,7 @@ class Embedding(Base):
         BigId, ForeignKey("photo.id", ondelete="CASCADE"), primary_key=True, index=True
     )
     #: (dim,) float16, L2-normalised.
-    vector: Mapped[NDArray[np.float16]] = mapped_column(StoredVector())
+    vector: Mapped[Any] = mapped_column(StoredVector())
 
 
 class Tag(Base):

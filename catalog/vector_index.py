@@ -77,7 +77,8 @@ def vector_of(session: Session, photo_id: int, model: Model) -> NDArray[np.float
         state = session.get_one(Photo, photo_id).state.value
         message = f"photo {photo_id} ({state}) has no vector yet; `kadr show {photo_id}` says why"
         raise NotFoundError(message)
-    return found.vector.astype(np.float32)
+    vector: NDArray[np.float32] = found.vector.astype(np.float32)
+    return vector
 
 
 def _key(session: Session, model: Model) -> str:

@@ -4,27 +4,33 @@ SQLite, and PostgreSQL without pgvector, hold the bytes; PostgreSQL with pgvecto
 Which of them a connection meets is found by `catalog.database` and noted on the dialect.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Dialect, LargeBinary
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
+if TYPE_CHECKING:  # a search for a keyword needs no NumPy, and it takes a tenth of a second
+    import numpy as np
+    from numpy.typing import NDArray
+
 #: Set on a dialect by `catalog.database` where `embedding.vector` is a `halfvec` column.
 HALFVEC_FLAG = "kadr_halfvec"
 
 
-def to_bytes(vector: NDArray[Any]) -> bytes:
+def to_bytes(vector: "NDArray[Any]") -> bytes:
     """Pack a vector (dim,) of any float dtype as float16 little-endian bytes."""
+    import numpy as np
+
     return np.ascontiguousarray(vector, dtype="<f2").tobytes()
 
 
-def from_bytes(data: bytes) -> NDArray[np.float16]:
+def from_bytes(data: bytes) -> "NDArray[np.float16]":
     """Unpack `to_bytes`: (dim,) float16, read-only."""
+    import numpy as np
+
     return np.frombuffer(data, dtype="<f2")
 
 
@@ -38,7 +44,7 @@ class Halfvec(UserDefinedType[Any]):
         return "halfvec"
 
 
-class StoredVector(TypeDecorator[NDArray[np.float16]]):
+class StoredVector(TypeDecorator["NDArray[np.float16]"]):
     """A vector (dim,) float16 in Python; bytes or `halfvec` in the database."""
 
     impl = LargeBinary
@@ -51,22 +57,26 @@ class StoredVector(TypeDecorator[NDArray[np.float16]]):
         return dialect.type_descriptor(LargeBinary())
 
     def process_bind_param(
-        self, value: NDArray[Any] | None, dialect: Dialect
+        self, value: "NDArray[Any] | None", dialect: Dialect
     ) -> bytes | str | None:
         """Turn a vector into bytes, or into pgvector's text form."""
         if value is None:
             return None
         if getattr(dialect, HALFVEC_FLAG, False):
+            import numpy as np
+
             return "[" + ",".join(map(str, np.asarray(value, dtype="<f2").tolist())) + "]"
         return to_bytes(value)
 
     def process_result_value(
         self, value: bytes | None, dialect: Dialect
-    ) -> NDArray[np.float16] | None:
+    ) -> "NDArray[np.float16] | None":
         """Turn what was selected back into (dim,) float16."""
         if value is None:
             return None
         if getattr(dialect, HALFVEC_FLAG, False):  # halfvec_send: int16 dim, int16 0, big-endian
+            import numpy as np
+
             return np.frombuffer(value, dtype=">f2", offset=4).astype("<f2")
         return from_bytes(value)
 

@@ -1,13 +1,11 @@
 """Options that several commands share, spelled and explained once."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from worker import log
-from worker import settings as all_settings
-from worker.settings import Settings
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 Folders = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of photos; - reads them from stdin.")
@@ -36,15 +34,16 @@ Paths = Annotated[
     list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
 ]
 
-__all__ = ["AsJson", "Path", "Poll", "load"]
 
-
-def load(*, is_quiet: bool = True, **overrides: object) -> Settings:
+def load(*, is_quiet: bool = True, **overrides: object) -> "Settings":
     """Read the settings with a command's options before them, and configure the logs.
 
     A quiet command tells a person what matters itself: unless a level was asked for, only warnings
     are logged.
     """
+    from worker import log  # what these import, `kadr search` has no time for
+    from worker import settings as all_settings
+
     settings = all_settings.load(**overrides)
     if is_quiet and "log_level" not in settings.model_fields_set:
         settings.log_level = "WARNING"

@@ -1,23 +1,11 @@
 """`kadr watch` and `kadr worker`: photos are tagged as they arrive."""
 
-import signal
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Annotated, Self
+from typing import Annotated
 
-import structlog
 import typer
 
-from catalog import console, recent
-from catalog.database import Database
-from catalog.errors import DatabaseUnavailableError
-from catalog.recent import News
+from catalog import console
 from worker.commands import options
-
-_LOOK_EVERY_S = 0.5
-_KEYWORDS_SHOWN = 6
-_log = structlog.get_logger()
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +34,7 @@ def watch(
     the photos are tagged by `kadr worker` on any host.
     """
     from worker import roots, tasks
-    from worker.commands import running
+    from worker.commands import following, running
     from worker.watcher import Intervals, Watcher
 
     settings = options.load(
@@ -63,12 +51,14 @@ def watch(
     watcher = Watcher(process.database, tasks.doorbell_of(process).ring, intervals)
     shown = ", ".join(folder.shown for folder in named)
     with (
-        stopping_on_signals(watcher.stop),
+        following.stopping_on_signals(watcher.stop),
         running.working(process),
-        Follower(process.database, None if quiet else _print_news),
+        following.Follower(process.database, None if quiet else following.print_news),
     ):
         running.warn_if_nobody_works(settings)
-        watcher.run(named, lambda: _print_ready(shown))
+        watcher.run(
+            named, lambda: console.err().print(f"Watching {shown}. Ctrl-C ends.", markup=False)
+        )
     process.close()
 
 
@@ -94,73 +84,3 @@ def worker(
     app.worker_main(
         ["worker", "--pool", "solo", "--loglevel", settings.log_level, *(concurrency_options or [])]
     )
-
-
-@contextmanager
-def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """End gently on Ctrl-C and on SIGTERM; a second Ctrl-C ends at once."""
-
-    def handle(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        stop()
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class Follower:
-    """A thread that hands on what becomes of photos, whoever tags them; a context manager."""
-
-    def __init__(self, database: Database, show: Callable[[News], None] | None) -> None:
-        self._database = database
-        self._show = show
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self._mark = 0
-
-    def __enter__(self) -> Self:
-        if self._show is not None:
-            with self._database.read() as session:
-                self._mark = recent.last_event_id(session)
-            self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        if self._show is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._done.wait(_LOOK_EVERY_S):
-            try:
-                self._look()
-            except DatabaseUnavailableError as error:
-                _log.warning("database_unavailable", reason=str(error))
-
-    def _look(self) -> None:
-        with self._database.read() as session:
-            news, self._mark = recent.find_news(session, self._mark)
-        for each in news:
-            if self._show is not None:
-                self._show(each)
-
-
-def _print_news(news: News) -> None:
-    from rich.text import Text
-
-    line = Text(news.name, style="bold")
-    if news.reason is not None:
-        line = Text.assemble(("put aside  ", "yellow"), news.reason)
-    else:
-        line.append("  ")
-        for word, confidence in news.keywords[:_KEYWORDS_SHOWN]:
-            line.append(f"{word} ").append(f"{confidence:.2f}  ", style="dim")
-    console.out().print(line, soft_wrap=True)
-
-
-def _print_ready(folders: str) -> None:
-    console.err().print(f"Watching {folders}. Ctrl-C ends.", markup=False)
