@@ -49,6 +49,22 @@ def test_brackets_give_the_words_below_templates_of_their_own() -> None:
     assert sun.templates == car.templates == ()
 
 
+def test_bar_of_a_word_stands_at_the_end_of_its_line() -> None:
+    goat, crane, sea = parse("goat | goats < animal ^ 1.5\ncrane ^2\nsea^2")
+
+    assert (goat.bar, goat.parents) == (1.5, ("animal",))
+    assert (crane.word, crane.bar) == ("crane", 2.0)
+    assert (sea.word, sea.bar) == ("sea^2", 0.0)
+
+
+def test_vocabulary_reads_back_as_it_was_written() -> None:
+    templates = ("[фото {word} | {word}]", "кот | @en cat < зверь ^ 0.5", "[]")
+    words = parse(lines("%language ru", "дом", *templates, "лес"))
+
+    assert list(parse(vocabulary_file.format_vocabulary(words))) == list(words)
+    assert parse(vocabulary_file.format_vocabulary(words)).digest == words.digest
+
+
 def test_language_is_of_all_words() -> None:
     assert parse(lines("%language ru", "собака", "кошка")).language == "ru"
 

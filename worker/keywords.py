@@ -28,6 +28,8 @@ class Keyword:
     parents: tuple[str, ...] = ()
     #: Prompt templates of this word's own (the paper's hints per group); empty: the run's.
     templates: tuple[str, ...] = ()
+    #: What is taken off the log-odds of its confidence: how much surer a model has to be.
+    bar: float = 0.0
 
     @property
     def parent(self) -> str | None:
@@ -67,6 +69,7 @@ class Vocabulary:
                         [[alias.word, alias.language] for alias in keyword.aliases],
                         keyword.parents,
                         keyword.templates,
+                        keyword.bar,
                     ],
                     ensure_ascii=False,
                 )

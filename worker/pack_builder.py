@@ -77,7 +77,7 @@ def build_visual() -> Vocabulary:
             if sources.reviewed.find(name) is None:
                 keywords.setdefault(words.fold(name), Keyword(name))
     ordered = sorted(keywords.values(), key=lambda each: (-priors.zipf(each.word), each.word))
-    return Vocabulary("visual", with_plurals(_with_known_parents(ordered)))
+    return _as_read("visual", with_plurals(_with_known_parents(ordered)))
 
 
 def build_imagenet_1k() -> Vocabulary:
@@ -91,7 +91,33 @@ def build_imagenet_1k() -> Vocabulary:
         taken.add(words.fold(word))
         aliases = tuple(Alias(name) for name in rest)
         keywords.append(Keyword(word, aliases, sources.parents_of(word, concept.genus)))
-    return Vocabulary("imagenet-1k", with_plurals(keywords))
+    return _as_read("imagenet-1k", with_plurals(keywords))
+
+
+def _as_read(name: str, keywords: tuple[Keyword, ...]) -> Vocabulary:
+    """Return the vocabulary as its file is read: an alias belongs to one keyword."""
+    text = vocabulary_file.format_vocabulary(Vocabulary(name, keywords))
+    return vocabulary_file.parse(text, name=name, source=name)[0]
+
+
+def fill_up(vocabulary: Vocabulary) -> Vocabulary:
+    """Add synonyms of unmistakable words, broader words and plurals; what is there stays."""
+    sources = read_sources()
+    found = [concept for concept in concepts.imagenet_22k() if concept.is_visible]
+    meanings = Counter(name for concept in found for name in concept.names)
+    by_name = {name: each for each in found for name in each.names if meanings[name] == 1}
+    known = {words.fold(form) for keyword in vocabulary for form in _all_forms(keyword)}
+    grown = []
+    for keyword in vocabulary:
+        concept = by_name.get(keyword.word)
+        others = concept.names if concept is not None else ()
+        fresh = [name for name in others if meanings[name] == 1 and words.fold(name) not in known]
+        known.update(map(words.fold, fresh))
+        genus = concept.genus if concept is not None else None
+        parents = keyword.parents or sources.parents_of(keyword.word, genus)
+        aliases = (*keyword.aliases, *map(Alias, fresh))
+        grown.append(replace(keyword, aliases=aliases, parents=parents))
+    return replace(vocabulary, keywords=with_plurals(_with_known_parents(grown)))
 
 
 def with_plurals(keywords: Iterable[Keyword]) -> tuple[Keyword, ...]:

@@ -72,9 +72,8 @@ def build(
         return _calibrated(own, model, words, encode(words.keywords))
     others = _reference(words)
     vectors = encode((*words.keywords, *others))
-    return from_vectors(
-        vectors[: len(words)], vectors[len(words) :] if others else vectors, priors.build(words)
-    )
+    prior = priors.build(words) - _bars(words) / SIGMOID[0]
+    return from_vectors(vectors[: len(words)], vectors[len(words) :] if others else vectors, prior)
 
 
 def from_vectors(
@@ -97,6 +96,11 @@ def from_vectors(
     return Preset(vectors, made, identity, max_likeness=MAX_LIKENESS)
 
 
+def _bars(words: Vocabulary) -> NDArray[np.float64]:
+    """Return what is taken off the log-odds of each word, (n,)."""
+    return np.array([keyword.bar for keyword in words], np.float64)
+
+
 def _reference(words: Vocabulary) -> tuple[Keyword, ...]:
     """Return the words to measure against; none where a vocabulary must do for itself."""
     if words.language.partition("-")[0] != "en":
@@ -110,7 +114,7 @@ def _calibrated(
     slopes, intercepts = own.terms(words.words)
     made = ranking.affine(
         slopes * model.logit_scale,
-        slopes * (model.logit_bias or 0.0) + intercepts,
+        slopes * (model.logit_bias or 0.0) + intercepts - _bars(words),
         vectors.shape[1],
         centre=vectors.mean(axis=0),
     )

@@ -6,10 +6,13 @@
     [a photo of a {word}, a type of pet | a {word}]
     tabby < cat
     []
+    crane ^ 2
 
 A line is the canonical word, then aliases after `|` (those of another language begin with its
 `@tag`), then broader words after `<`, the nearest first. A line in brackets gives the words below
-it prompt templates of their own, `[]` ends that. `%language` says which language the words are in.
+it prompt templates of their own, `[]` ends that. `^` and a number at the end raise the word's bar:
+so much is taken off the log-odds of its confidence. `%language` says which language the words are
+in.
 """
 
 import codecs
@@ -26,6 +29,10 @@ from worker.keywords import Alias, Keyword, Vocabulary
 #: Far above any vocabulary; stops a video that was named by mistake from being read as words.
 MAX_FILE_BYTES = 64 * 2**20
 
+#: A higher bar than this keeps a word away altogether.
+MAX_BAR = 10.0
+
+_BAR = re.compile(r"\s\^\s*(\d{1,3}(\.\d+)?)$")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _BYTE_ORDER_MARKS = {
@@ -84,7 +91,20 @@ def format_keyword(keyword: Keyword) -> str:
         f"@{alias.language} {alias.word}" if alias.language else alias.word
         for alias in keyword.aliases
     )
-    return " < ".join([" | ".join([keyword.word, *aliases]), *keyword.parents])
+    line = " < ".join([" | ".join([keyword.word, *aliases]), *keyword.parents])
+    return f"{line} ^ {keyword.bar:g}" if keyword.bar else line
+
+
+def format_vocabulary(vocabulary: Vocabulary) -> str:
+    """Return a file's text that `parse` reads back to equal keywords."""
+    lines = [f"%language {vocabulary.language}"]
+    templates: tuple[str, ...] = ()
+    for keyword in vocabulary:
+        if keyword.templates != templates:
+            templates = keyword.templates
+            lines.append(f"[{' | '.join(templates)}]")
+        lines.append(format_keyword(keyword))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _decode(path: Path) -> str:
@@ -144,12 +164,16 @@ def _templates(line: str, where: str) -> tuple[str, ...]:
 
 
 def _keyword(line: str, where: str) -> Keyword:
+    bar = _BAR.search(line)
+    if bar is not None:
+        line = line[: bar.start()]
     names, *parents = line.split("<")
     word, *aliases = names.split("|")
     return Keyword(
         word=_word(word, where),
         aliases=tuple(_alias(alias.strip(), where) for alias in aliases if alias.strip()),
         parents=tuple(_word(parent, where) for parent in parents),
+        bar=min(float(bar[1]), MAX_BAR) if bar is not None else 0.0,
     )
 
 
