@@ -1,0 +1,97 @@
+"""Measures how fast stored vectors are scored, against the bare matrix product and top-k.
+
+    python benchmarks/scoring.py --photos 100000 --words 50000 --threads 2
+
+Vectors are random: only their shape matters here. Rounds of both ways alternate, so that other work
+on the machine slows both. Prints photos per second and the ratio of the two; `--cpu` counts
+processor time instead of the clock, for a machine that is busy.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from worker import choosing, presets, ranking, scoring
+from worker.presets import Preset
+
+DIM = 512
+AT_ONCE = 512
+_ROUNDS = 3
+
+
+def main() -> None:
+    """Print photos per second of both ways and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photos", type=int, default=4096)
+    parser.add_argument("--words", type=int, default=50_000)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    clock = time.process_time if options.cpu else time.perf_counter
+    photos, words = unit(options.photos, 0), unit(options.words, 1)
+    ways = {"bare product and top-k": lambda: bare(photos, words)}
+    for preset in scoring.PRESETS:
+        scorer = make_scorer(preset, words)
+        ways[f"preset {preset}"] = lambda scorer=scorer: scorer.score(photos)
+    report(measure(ways, clock), options.photos)
+
+
+def unit(count: int, seed: int) -> NDArray[np.float32]:
+    """Return (count, DIM) unit vectors that share a part, as CLIP's do."""
+    vectors = np.random.default_rng(seed).standard_normal((count, DIM), np.float32) + 1
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def bare(photos: NDArray[np.float32], words: NDArray[np.float32]) -> None:
+    """Multiply and take the best ten of each photo."""
+    table = torch.from_numpy(words).T
+    for start in range(0, len(photos), AT_ONCE):
+        torch.topk(torch.from_numpy(photos[start : start + AT_ONCE]) @ table, 10, dim=1)
+
+
+def make_scorer(preset: str, words: NDArray[np.float32]) -> scoring.Scorer:
+    """Return a scorer as `scoring.build_scorer` makes it, for words without names."""
+    plain = Preset(words, ranking.paper(*words.shape), {})
+    whitened = presets.from_vectors(words, words[:2000], np.zeros(len(words)))
+    made = plain if preset == "paper" else whitened
+    return scoring.Scorer(
+        [f"word {place}" for place in range(len(words))],
+        words,
+        made.ranking,
+        logit_scale=100.0,
+        choice=choosing.Choice(10, made.max_likeness),
+    )
+
+
+def measure(
+    ways: dict[str, Callable[[], object]], clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Return the seconds of each way's rounds."""
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(_ROUNDS):
+        for name, run in ways.items():
+            start = clock()
+            run()
+            taken[name].append(clock() - start)
+    return taken
+
+
+def report(taken: dict[str, list[float]], photos: int) -> None:
+    """Print the best round of each way."""
+    fastest = {name: min(seconds) for name, seconds in taken.items()}
+    base = next(iter(fastest.values()))
+    for name, seconds in fastest.items():
+        print(f"{name:24} {photos / seconds:8,.0f} photos/s  {base / seconds:4.0%} of bare")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak:,.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
