@@ -89,6 +89,20 @@ def test_a_folder_below_a_known_root_is_that_roots(kadr: Kadr, photos: Path):
     )
 
 
+def test_a_persons_keyword_stays_and_a_rejected_one_is_not_found(kadr: Kadr, photos: Path):
+    kadr.run("tag", str(photos))
+    added = kadr.run("tag", "add", str(photos / "red.jpg"), "balcony")
+    rejected = kadr.run("tag", "reject", str(photos / "red.jpg"), "dog")
+
+    kadr.run("retag", "--prompt", "a drawing of a {word}")
+
+    assert (added.returncode, rejected.returncode) == (0, 0), added.stderr + rejected.stderr
+    found = kadr.run("search", "balcony", "-f", "paths").stdout.splitlines()
+    assert {Path(path).name for path in found} & {"red.jpg", "again.jpg"}
+    dogs = kadr.run("search", "dog", "-f", "paths").stdout.splitlines()
+    assert not {Path(path).name for path in dogs} & {"red.jpg", "again.jpg"}
+
+
 def test_prune_forgets_what_is_gone(kadr: Kadr, photos: Path):
     kadr.run("tag", str(photos))
     (photos / "blue.png").unlink()

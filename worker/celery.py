@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from worker import bootstrap, settings
+from worker import bootstrap, log, settings
 
 #: One queue, so that a worker needs no options.
 QUEUE = "kadr"
@@ -56,6 +56,13 @@ def _transport_options(chosen: settings.Settings) -> dict[str, Any]:
 
 app = Celery("kadr")
 app.add_defaults(_configuration)
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]
+def _configure_logs(**_: object) -> None:
+    """Log as every other part of Kadr does; Celery would have each library say what it does."""
+    chosen = settings.load()
+    log.configure(chosen.log_level, as_json=chosen.log_format == "json")
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -8,7 +8,18 @@ import typer
 from catalog import commands as catalog_commands
 from catalog import console, decision_commands
 from catalog.errors import CatalogError
-from worker.commands import database, demo, doctor, encoder, retag, status, tag, watch
+from worker.commands import (
+    compare,
+    database,
+    demo,
+    doctor,
+    encoder,
+    evaluate,
+    retag,
+    status,
+    tag,
+    watch,
+)
 from worker.errors import WorkerError
 
 
@@ -25,7 +36,7 @@ def build() -> typer.Typer:
     for module in (tag, watch):
         module.register(app)
     catalog_commands.register(app, encoder.load)
-    for module in (decision_commands, status, retag, demo, doctor, database):
+    for module in (decision_commands, status, retag, compare, evaluate, demo, doctor, database):
         module.register(app)
     app.callback()(_version)
     return app

@@ -37,6 +37,8 @@ def configure(level: str, *, as_json: bool) -> None:
             foreign_pre_chain=shared,
         )
     )
+    # Of the libraries only Celery has news for a person: a worker is ready, a task is done.
+    logging.getLogger("celery").setLevel(level)
     # Pillow logs what it then raises: `worker.images` tells it in words.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler])
