@@ -1,15 +1,13 @@
 """The tables of the catalogue. `migrations/` builds them; a test holds the two together."""
 
 import enum
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     REAL,
     DateTime,
-    Dialect,
     Double,
-    Enum,
     ForeignKey,
     Index,
     LargeBinary,
@@ -21,53 +19,20 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import JSON, BigInteger, Integer, TypeDecorator
+from sqlalchemy.types import JSON, BigInteger
 
+from catalog.columns import BigId, Key, UtcDateTime, by_value
 from catalog.vectors import StoredVector
 
 #: The newest migration. A test compares it with what is in `migrations/`: reading it here spares
 #: `kadr search` the import of Alembic.
 HEAD_REVISION = "0001"
 
-#: BIGINT on PostgreSQL; SQLite's row id must be spelled INTEGER.
-BigId = BigInteger().with_variant(Integer(), "sqlite")
-
-
-#: Keys are compared by code point on both databases, so that an index finds a prefix.
-Key = Text().with_variant(Text(collation="C"), "postgresql")
-
 #: Of `photo_tag` rows, the ones that count; written as the partial index has it, on both databases.
 _ALIVE: dict[str, Any] = {
     "sqlite_where": text("decision IS NOT 'rejected'"),
     "postgresql_where": text("decision IS DISTINCT FROM 'rejected'"),
 }
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite, which knows no zones, stores it without one."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times, store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            message = f"naive time {value!r}: attach a time zone"
-            raise ValueError(message)
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(  # SQLAlchemy passes the dialect
-        self,
-        value: datetime | None,
-        dialect: Dialect,  # noqa: ARG002
-    ) -> datetime | None:
-        """Return an aware time in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class PhotoState(enum.StrEnum):
@@ -92,16 +57,6 @@ class Decision(enum.StrEnum):
 
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
-
-
-def _by_value(kind: type[enum.StrEnum]) -> Enum:
-    return Enum(
-        kind,
-        native_enum=False,
-        create_constraint=False,
-        length=12,
-        values_callable=lambda members: [member.value for member in members],
-    )
 
 
 class Base(DeclarativeBase):
@@ -205,7 +160,7 @@ class Photo(Base):
     latitude: Mapped[float | None] = mapped_column(Double())
     longitude: Mapped[float | None] = mapped_column(Double())
     state: Mapped[PhotoState] = mapped_column(
-        _by_value(PhotoState), default=PhotoState.PENDING, server_default=PhotoState.PENDING.value
+        by_value(PhotoState), default=PhotoState.PENDING, server_default=PhotoState.PENDING.value
     )
     #: Claims so far; raised before the photo is opened.
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
@@ -322,8 +277,8 @@ class PhotoTag(Base):
     similarity: Mapped[float | None]
     #: In [0, 1]; comparable over words and models. 1 where a person says so.
     confidence: Mapped[float]
-    source: Mapped[Source] = mapped_column(_by_value(Source))
-    decision: Mapped[Decision | None] = mapped_column(_by_value(Decision))
+    source: Mapped[Source] = mapped_column(by_value(Source))
+    decision: Mapped[Decision | None] = mapped_column(by_value(Decision))
     tagger_id: Mapped[int | None] = mapped_column(ForeignKey("tagger.id"))
 
     __table_args__ = (
