@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from worker.ranking import Ranking, View
 
-#: Words and photos of one product: 16 MB of logits.
-WORDS_AT_ONCE = 8192
+#: Words and photos of one product: 32 MB of logits, and as much of scores.
+WORDS_AT_ONCE = 16384
 PHOTOS_AT_ONCE = 512
 
 
