@@ -14,9 +14,11 @@ from catalog.cursor import Place, Sort
 from catalog.models import Photo
 from catalog.plan import Driver, Plan
 
-#: Drivers up to this size are gathered at once; a walk's first step has as many photos.
+#: Drivers up to this size are gathered at once, and so many photos are a walk's first step at most.
 SMALL = 2_000
-_GROWTH = 2
+_GROWTH = 4
+#: A walk begins with so many times the photos of a page: often nearly every photo matches.
+FIRST_PAGES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _walk(
 ) -> tuple[list[Place], bool]:
     """Walk one stretch; the second value says that no later stretch needs a look."""
     found: list[Place] = []
-    mark, depth, walked = after, SMALL, 0
+    mark, depth, walked = after, min(SMALL, FIRST_PAGES * limit), 0
     while True:
         end = plan.session.execute(stretch.select(mark).limit(1).offset(depth - 1)).first()
         found += _step(plan, stretch, limit - len(found), mark, depth)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import typer
 from numpy.typing import NDArray
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from catalog import commands, similar, vector_index
 from catalog.database import Database
 from catalog.errors import ModelMismatchError, NotFoundError
-from catalog.models import Embedding, Model
+from catalog.models import Embedding, Model, PhotoTag, Source, Tag
 from tests import catalogue
 
 DIM = 32
@@ -50,14 +51,30 @@ def photos(database: Database) -> list[int]:
     vectors[:5] += 4 * _rain()
     with database.write() as session:
         ids = catalogue.add_photos(session, *(f"{n}.jpg" for n in range(200)))
-        for n, photo_id in enumerate(ids):
-            catalogue.tag_photo(session, photo_id, {"even" if n % 2 == 0 else "odd": 0.5})
-        session.execute(delete(Embedding))
-        session.execute(update(Model).values(dim=DIM))
-        model_id = session.query(Model.id).scalar()
-        for photo_id, vector in zip(ids, _unit(vectors), strict=True):
-            session.add(Embedding(model_id=model_id, photo_id=photo_id, vector=vector))
+        catalogue.tag_photo(session, ids[0], {"even": 0.5, "odd": 0.5})
+        _store(session, ids, _unit(vectors))
     return ids
+
+
+def _store(session: Session, ids: list[int], vectors: NDArray[np.float32]) -> None:
+    """Give each photo its vector, and the keyword `even` or `odd` by its place in the list."""
+    for table in (Embedding, PhotoTag):
+        session.execute(delete(table))
+    session.execute(update(Model).values(dim=DIM))
+    model_id = session.scalars(select(Model.id)).one()
+    names = dict(session.execute(select(Tag.name, Tag.id)).all())
+    rows = [
+        {"photo_id": photo_id, "tag_id": names["odd" if n % 2 else "even"], "confidence": 0.5}
+        for n, photo_id in enumerate(ids)
+    ]
+    session.execute(insert(PhotoTag), [row | {"source": Source.CLIP} for row in rows])
+    session.execute(
+        insert(Embedding),
+        [
+            {"model_id": model_id, "photo_id": photo_id, "vector": vector}
+            for photo_id, vector in zip(ids, vectors, strict=True)
+        ],
+    )
 
 
 def _open(database: Database, folder: Path) -> vector_index.VectorIndex:
@@ -106,7 +123,7 @@ def test_new_vectors_are_appended_and_gone_ones_passed_over(
     with database.write() as session:
         session.execute(delete(Embedding).where(Embedding.photo_id == photos[0]))
         ids = catalogue.add_photos(session, "new.jpg")
-        model_id = session.query(Model.id).scalar()
+        model_id = session.scalars(select(Model.id)).one()
         vector = _unit(_rain())
         session.add(Embedding(model_id=model_id, photo_id=ids[0], vector=vector))
     index = _open(database, tmp_path)
@@ -151,3 +168,12 @@ def test_commands_combine_looks_and_keywords(
     assert set(ids("search", "--like", "rain", "odd")) == {photos[1], photos[3]}
     assert set(ids("similar", str(photos[0]))) >= set(photos[1:5])
     assert photos[0] not in ids("similar", str(photos[0]), "--all")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-7, 100.0])
+def test_widened_halves_are_the_numbers_they_were(scale: float) -> None:
+    random = np.random.default_rng(2)
+    vectors = (random.standard_normal((3000, 48)) * scale).astype(np.float16)
+    direction = _unit(random.standard_normal(48))
+    expected = vectors.astype(np.float32) @ direction
+    np.testing.assert_allclose(similar.rate(vectors, direction), expected, rtol=1e-4, atol=1e-9)
