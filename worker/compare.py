@@ -200,7 +200,13 @@ def _keyword_column(
     return Column(
         title,
         f"{_shown(model.name)}, {len(known):,} words of {known.name}, preset {preset}; {number}",
-        [[Keyword(tag.word, tag.confidence) for tag in tags] for tags in found],
+        [
+            [
+                Keyword(tag.word, tag.confidence if preset == "default" else tag.score)
+                for tag in tags
+            ]
+            for tags in found
+        ],
     )
 
 

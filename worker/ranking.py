@@ -33,7 +33,7 @@ class Ranking:
     spread: Floats | None = None
     #: (dim,): subtracted from the words before they are compared with one another.
     centre: Floats | None = None
-    #: Confidence is sigmoid(slope * score + intercept); None: the paper's share is the confidence.
+    #: Confidence is sigmoid(slope * score + intercept); None: as the paper has none, half of it follows the share.
     sigmoid: tuple[float, float] | None = None
 
     def look(self, images: Floats) -> "View":
@@ -68,7 +68,7 @@ class View:
 
 
 def paper(n_words: int, dim: int) -> Ranking:
-    """Rank by the cosine alone; the confidence is the softmax share."""
+    """Rank by the cosine alone; nothing is calibrated."""
     return affine(np.ones(n_words), np.zeros(n_words), dim, sigmoid=None)
 
 

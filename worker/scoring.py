@@ -117,8 +117,8 @@ class Scorer:
     def _confidence(
         self, score: NDArray[np.float64], shares: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        if self._ranking.sigmoid is None:
-            return np.clip(shares, 0.0, 1.0)
+        if self._ranking.sigmoid is None:  # the paper means every word it gives: none is below 1/2
+            return 0.5 + 0.5 * np.clip(shares, 0.0, 1.0)
         slope, intercept = self._ranking.sigmoid
         confidence: NDArray[np.float64] = 1 / (1 + np.exp(-(slope * score + intercept)))
         return confidence
