@@ -52,6 +52,7 @@ def main() -> NoReturn:
     except (CatalogError, WorkerError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
+        console.err().print("Stopped; the same command goes on where it was.")
         sys.exit(130)
     except BrokenPipeError:  # `kadr search ... | head`
         sys.stderr.close()

@@ -1,0 +1,111 @@
+"""How many photos a second the whole way makes, beside the model alone, on this machine.
+
+The way is scan, hash, register, claim, decode, encode, score, record, into a new SQLite catalogue;
+the model alone encodes ready pixels. Photos are those below a folder, repeated with some bytes
+added at their end until there are enough: another content, the same picture.
+
+    python benchmarks/tagging.py ~/Pictures --model starter
+    python benchmarks/tagging.py ~/Pictures --model random:ViT-B-32    # its speed, random weights
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import safetensors.torch
+
+from catalog import database, preferences
+from catalog.preferences import Preferences
+from worker import clip, extensions, ingest, roots, scan, settings, taggers
+from worker.pipeline import Pipeline
+
+
+def main() -> None:
+    """Print photos a second of both, medians of several runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--vocabulary", default="starter")
+    parser.add_argument("--photos", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        model = make_random(options.model, work)
+        chosen = Preferences(model, options.vocabulary, (), "default")
+        how = settings.load(cache_dir=work / "cache")
+        built = taggers.build(chosen, how, None)
+        inbox = copy_photos(options.folder, work / "photos", options.photos)
+        whole = [tag_all(inbox, work / f"{n}.db", built, how) for n in range(options.rounds)]
+        alone = [encode_all(built.model, options.photos) for _ in range(options.rounds)]
+    way, encoder = (options.photos / statistics.median(each) for each in (whole, alone))
+    print(f"{'the whole way':16}{way:8.1f} photos/s")
+    print(f"{'the model alone':16}{encoder:8.1f} photos/s")
+    print(f"{'share':16}{way / encoder:8.2f}")
+
+
+def make_random(spec: str, work: Path) -> str:
+    """Write a model of an architecture with random weights, where that is asked for."""
+    architecture = spec.removeprefix("random:")
+    if architecture == spec:
+        return spec
+    folder = work / "model"
+    folder.mkdir()
+    model = open_clip.create_model(architecture)
+    config = {
+        "model_cfg": open_clip.get_model_config(architecture),
+        "preprocess_cfg": {"mean": list(open_clip.OPENAI_DATASET_MEAN)}
+        | {"std": list(open_clip.OPENAI_DATASET_STD)},
+    }
+    (folder / "open_clip_config.json").write_text(json.dumps(config), encoding="utf-8")
+    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    safetensors.torch.save_file(state, folder / "open_clip_model.safetensors")
+    return f"local-dir:{folder}"
+
+
+def copy_photos(source: Path, inbox: Path, count: int) -> Path:
+    """Fill a folder with so many distinct photos."""
+    inbox.mkdir()
+    found = sorted(path for path in source.rglob("*") if extensions.is_photo(path))
+    for number, path in zip(range(count), itertools.cycle(found), strict=False):
+        data = path.read_bytes() + number.to_bytes(8, "big")
+        (inbox / f"{number:05}{path.suffix}").write_bytes(data)
+    return inbox
+
+
+def tag_all(inbox: Path, file: Path, built: taggers.BuiltTagger, how: settings.Settings) -> float:
+    """Return the seconds from an empty catalogue to one in which every photo is tagged."""
+    opened = database.open_database(f"sqlite:///{file}", upgrade=True)
+    chosen = Preferences(built.spec.model, built.spec.vocabulary, (), "default")
+    with opened.write() as session:
+        preferences.choose(session, chosen)
+    tagger, _ = taggers.register(opened, built, chosen)
+    pipeline = Pipeline(opened, tagger, taggers.pipeline_settings(how))
+    [folder] = roots.register(opened, [str(inbox)])
+    began = time.perf_counter()
+    for changed in scan.find_changes(opened, folder.root):
+        taken = ingest.take_files(opened, folder.root, changed, lambda _: True)
+        pipeline.tag_photos(taken.photo_ids)
+    seconds = time.perf_counter() - began
+    opened.close()
+    return seconds
+
+
+def encode_all(model: clip.ClipModel, count: int) -> float:
+    """Return the seconds that the model alone takes for so many photos."""
+    size = model.preprocess.size
+    pixels = np.random.default_rng(0).integers(0, 256, (32, size, size, 3), dtype=np.uint8)
+    began = time.perf_counter()
+    for start in range(0, count, 32):
+        model.encode_images(pixels[: min(32, count - start)])
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
