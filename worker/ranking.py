@@ -33,7 +33,8 @@ class Ranking:
     spread: Floats | None = None
     #: (dim,): subtracted from the words before they are compared with one another.
     centre: Floats | None = None
-    #: Confidence is sigmoid(slope * score + intercept); None: as the paper has none, half of it follows the share.
+    #: Confidence is sigmoid(slope * score + intercept); None: the paper knows none, and half of it
+    #: follows the share.
     sigmoid: tuple[float, float] | None = None
 
     def look(self, images: Floats) -> "View":
