@@ -1,4 +1,4 @@
-"""What a list of results shows of each photo, loaded in three statements however many there are."""
+"""What a list of results shows of each photo, loaded in four statements for a page of any size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,19 +83,32 @@ def _load_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, Photo]
 
 
 def _load_keywords(session: Session, photo_ids: Sequence[int]) -> dict[int, list[Keyword]]:
-    found: dict[int, list[Keyword]] = {}
+    shown: dict[int, list[tuple[int, float, Source]]] = {}
     for chunk in sql.chunks(photo_ids):
         query = (
-            select(PhotoTag.photo_id, Tag.name, PhotoTag.confidence, PhotoTag.source)
-            .join(Tag, Tag.id == PhotoTag.tag_id)
+            select(PhotoTag.photo_id, PhotoTag.tag_id, PhotoTag.confidence, PhotoTag.source)
             .where(PhotoTag.photo_id.in_(chunk), alive(PhotoTag))
-            .order_by(PhotoTag.confidence.desc(), Tag.name)
+            .order_by(PhotoTag.confidence.desc(), PhotoTag.tag_id)
         )
-        for photo_id, name, confidence, source in session.execute(query):
-            shown = found.setdefault(photo_id, [])
-            if len(shown) < SHOWN_KEYWORDS:
-                shown.append(Keyword(name, confidence, source))
-    return found
+        for photo_id, tag_id, confidence, source in session.execute(query):
+            of_photo = shown.setdefault(photo_id, [])
+            if len(of_photo) < SHOWN_KEYWORDS:
+                of_photo.append((tag_id, confidence, source))
+    # A join would have PostgreSQL read all tags for the sake of a few.
+    names = _load_names(session, {tag_id for rows in shown.values() for tag_id, _, _ in rows})
+    return {
+        photo_id: [
+            Keyword(names[tag_id], confidence, source) for tag_id, confidence, source in rows
+        ]
+        for photo_id, rows in shown.items()
+    }
+
+
+def _load_names(session: Session, tag_ids: set[int]) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for chunk in sql.chunks(sorted(tag_ids)):
+        names |= dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk))).all())
+    return names
 
 
 def _hit(
