@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -141,3 +142,17 @@ def test_any_text_is_a_query_or_a_query_error(text: str) -> None:
     else:
         place = 0
     assert 0 <= place <= len(text)
+
+
+_DOCUMENTED = re.findall(
+    r"`((?:taken|added|camera|path|format|width|height|size|near|tag|source|is):[^`]+|[a-z\"][^`:]*)`",
+    (Path(__file__).parent.parent / "docs" / "search.md")
+    .read_text("utf-8")
+    .split("## Keywords")[1]
+    .split("## Order")[0],
+)
+
+
+@pytest.mark.parametrize("text", _DOCUMENTED)
+def test_what_the_manual_shows_is_understood(text: str) -> None:
+    assert _parse(text) is not None
