@@ -18,6 +18,7 @@ from worker.commands import (
     retag,
     status,
     tag,
+    vocabulary,
     watch,
 )
 from worker.errors import WorkerError
@@ -36,7 +37,8 @@ def build() -> typer.Typer:
     for module in (tag, watch):
         module.register(app)
     catalog_commands.register(app, encoder.load)
-    for module in (decision_commands, status, retag, compare, evaluate, demo, doctor, database):
+    others = (decision_commands, status, retag, vocabulary, compare, evaluate, demo)
+    for module in (*others, doctor, database):
         module.register(app)
     app.callback()(_version)
     return app
