@@ -20,6 +20,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    exists,
     false,
     func,
     literal,
@@ -71,9 +72,9 @@ class Compiler:
         match node:
             case Word() | AnyKeyword():
                 tag_ids = self.terms[node].tag_ids if isinstance(node, Word) else None
-                return self._best(tag_ids, node.rules).is_not(None)
+                return self._has(tag_ids, node.rules)
             case Rule():
-                return self._best(None, (node,)).is_not(None)
+                return self._has(None, (node,))
             case Filter():
                 return filters.condition(node, self.subject)
             case Not():
@@ -121,11 +122,23 @@ class Compiler:
         A scalar subquery on purpose: PostgreSQL turns EXISTS into joins that read every photo of
         a common keyword, where a page needs a few probes.
         """
+        counted = self._counted(tag_ids, rules)
+        return select(func.max(_ROW.confidence)).where(*counted).scalar_subquery()
+
+    def _has(self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]) -> ColumnElement[bool]:
+        """Say that one of the photo's keywords counts; as a join where all photos are asked for."""
+        if not self.subject.is_whole:
+            return self._best(tag_ids, rules).is_not(None)
+        return exists(select(literal_column("1")).where(*self._counted(tag_ids, rules)))
+
+    def _counted(
+        self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]
+    ) -> list[ColumnElement[bool]]:
         row = _ROW
         counted = [row.photo_id == self.subject.photo_id, alive(row), *rules_of(row, rules)]
         if tag_ids is not None:
             counted.append(self._is_one_of(row, tag_ids))
-        return select(func.max(row.confidence)).where(*counted).scalar_subquery()
+        return counted
 
     def _is_one_of(self, row: Any, tag_ids: tuple[int, ...]) -> ColumnElement[bool]:  # noqa: ANN401
         column: ColumnElement[int] = row.tag_id

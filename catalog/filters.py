@@ -33,6 +33,8 @@ class Subject:
     dialect: str
     #: `Photo` where the statement selects from it: its indexes then serve the filter.
     photo: type[Photo] | None = None
+    #: Every photo is asked for, not a page: joins then cost less than a probe for each.
+    is_whole: bool = False
 
 
 def condition(node: Filter, subject: Subject) -> ColumnElement[bool]:
@@ -53,10 +55,12 @@ def _of_photo(subject: Subject, holds: Callable[[Any], ColumnElement[bool]]) -> 
     return exists(select(literal_column("1")).where(photo.id == subject.photo_id, holds(photo)))
 
 
-def is_present(photo_id: ColumnElement[int]) -> ColumnElement[bool]:
+def is_present(photo_id: ColumnElement[int], *, is_whole: bool = False) -> ColumnElement[bool]:
     """Say that the photo lies in at least one place now."""
     file = _FILE
     present = (file.photo_id == photo_id, file.missing_since.is_(None))
+    if is_whole:
+        return exists(select(literal_column("1")).where(*present))
     # A scalar subquery for PostgreSQL's sake: see `Compiler._best`.
     return select(literal_column("1")).where(*present).limit(1).scalar_subquery().is_not(None)
 

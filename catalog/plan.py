@@ -7,7 +7,7 @@ page does not cost a look at every photo that matches.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, true
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from catalog import filters
@@ -49,27 +49,30 @@ class Plan:
     def about(
         self,
         photo_id: Any,  # noqa: ANN401
-        photo: type[Photo] | None = None,
         known: dict[Node, Any] | None = None,
     ) -> Compiler:
-        """Give a compiler for conditions on the photo of that id."""
-        subject = filters.Subject(photo_id, self.dialect, photo)
-        return Compiler(self.terms, subject, known or {})
+        """Give a compiler for how well the photo of that id fits."""
+        return Compiler(self.terms, filters.Subject(photo_id, self.dialect), known or {})
 
     def matches(
         self,
         photo_id: Any,  # noqa: ANN401
         photo: type[Photo] | None = None,
         driver: Driver | None = None,
+        *,
+        is_whole: bool = False,
     ) -> ColumnElement[bool]:
         """Say that a photo is found by the query; what is missing is not, unless asked for.
 
-        With a driver the statement must begin with its rows: see `has_driver`.
+        With a driver the statement must begin with its rows: see `has_driver`. `is_whole` says
+        that all matches are wanted rather than a few of them.
         """
         asked = self.node if driver is None else without(self.node, driver.covers)
-        found = self.about(photo_id, photo).condition(asked)
-        shown = true() if filters.mentions_missing(self.node) else filters.is_present(photo_id)
-        return and_(found, shown)
+        subject = filters.Subject(photo_id, self.dialect, photo, is_whole)
+        found = Compiler(self.terms, subject).condition(asked)
+        if filters.mentions_missing(self.node):
+            return found
+        return and_(found, filters.is_present(photo_id, is_whole=is_whole))
 
     @property
     def driver(self) -> Driver | None:
@@ -115,19 +118,19 @@ def count(plan: Plan, cap: int | None) -> int:
     driver = plan.driver
     if driver is not None and not driver.tag_ids:
         return 0
-    ids = matching_ids(plan, driver).limit(cap).subquery()
+    ids = matching_ids(plan, driver, is_whole=cap is None).limit(cap).subquery()
     return plan.session.scalar(select(func.count()).select_from(ids)) or 0
 
 
-def matching_ids(plan: Plan, driver: Driver | None) -> Select[int]:
+def matching_ids(plan: Plan, driver: Driver | None, *, is_whole: bool = False) -> Select[int]:
     """Select the id of every match, once, in no order."""
     if driver is None:
-        return select(Photo.id).where(plan.matches(Photo.id, Photo))
-    row = DRIVEN
-    ids = select(row.photo_id).where(
-        has_driver(row, driver, plan.dialect), plan.matches(row.photo_id, driver=driver)
-    )
-    return ids if len(driver.tag_ids) == 1 else ids.distinct()
+        return select(Photo.id).where(plan.matches(Photo.id, Photo, is_whole=is_whole))
+    rows = select(DRIVEN.photo_id).where(has_driver(DRIVEN, driver, plan.dialect))
+    if len(driver.tag_ids) == 1:
+        return rows.where(plan.matches(DRIVEN.photo_id, driver=driver, is_whole=is_whole))
+    ids = rows.distinct().subquery("once").c.photo_id
+    return select(ids).where(plan.matches(ids, driver=driver, is_whole=is_whole))
 
 
 def has_driver(row: Any, driver: Driver, dialect: str) -> ColumnElement[bool]:  # noqa: ANN401
