@@ -88,6 +88,8 @@ def test_search_finds_what_the_query_means_in_the_order_asked_for(
         assert _all_pages(database, each.text, sort) == expected, each.text
         with database.read() as session:
             assert query.count(session, each.text, now=generated.NOW) == len(expected)
+            capped = query.count(session, each.text, cap=2, now=generated.NOW)
+            assert capped == min(2, len(expected))
             assert query.find_ids(session, each.text, sort=sort, now=generated.NOW) == expected
 
 
