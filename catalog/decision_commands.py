@@ -170,6 +170,8 @@ def _tell(change: "Change", *, as_json: bool) -> None:
     elif change.changed:
         keywords = console.count_of(change.changed, "keyword")
         photos = console.count_of(change.photos, "photo")
-        console.out().print(f"{keywords} on {photos} changed; `kadr keyword undo` takes it back")
+        is_undone = change.action == "undo"
+        rest = "as before" if is_undone else "changed; `kadr keyword undo` takes it back"
+        console.out().print(f"{keywords} on {photos} {rest}")
     else:
         console.out().print("nothing to change")

@@ -37,10 +37,13 @@ class Choice:
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, top_k: int, *, max_likeness: float | None) -> "Choice":
-        """Choose from a vocabulary; without `max_likeness` the best `top_k` as they are."""
-        if max_likeness is None:
-            return cls(top_k)
+        """Choose from a vocabulary without broader words after their narrower ones."""
         return cls(top_k, max_likeness, _broader(vocabulary))
+
+    @property
+    def drops_words(self) -> bool:
+        """Tell whether words are dropped for what better ones say."""
+        return self.max_likeness is not None or self.broader is not None
 
 
 def rate(
@@ -73,13 +76,14 @@ def choose(
 ) -> list[NDArray[np.intp]]:
     """Return for each photo the places of its keywords among its candidates, the best first."""
     kept = np.ones(rated.words.shape, bool)
-    if choice.max_likeness is not None:
-        for start in range(0, len(kept), _PHOTOS_AT_ONCE):
-            rows = slice(start, start + _PHOTOS_AT_ONCE)
-            repeats = _likeness(ranking, vectors, rated.words[rows]) > choice.max_likeness
-            if choice.broader is not None:
-                repeats |= _implied(choice.broader, rated.words[rows])
-            kept[rows] = _without_repeats(repeats)
+    for start in range(0, len(kept) if choice.drops_words else 0, _PHOTOS_AT_ONCE):
+        rows = slice(start, start + _PHOTOS_AT_ONCE)
+        repeats = np.zeros((*kept[rows].shape, kept.shape[1]), bool)
+        if choice.max_likeness is not None:
+            repeats |= _likeness(ranking, vectors, rated.words[rows]) > choice.max_likeness
+        if choice.broader is not None:
+            repeats |= _implied(choice.broader, rated.words[rows])
+        kept[rows] = _without_repeats(repeats)
     return [np.flatnonzero(row)[: choice.top_k] for row in kept]
 
 

@@ -116,7 +116,6 @@ def _calibrated(
         slopes * model.logit_scale,
         slopes * (model.logit_bias or 0.0) + intercepts - _bars(words),
         vectors.shape[1],
-        centre=vectors.mean(axis=0),
     )
-    identity = {"kind": "calibrated", "calibration": own.digest, "likeness": MAX_LIKENESS}
-    return Preset(vectors, made, identity, max_likeness=MAX_LIKENESS)
+    # no likeness: a small text tower puts words that it hardly knows in one place
+    return Preset(vectors, made, {"kind": "calibrated", "calibration": own.digest})

@@ -79,7 +79,6 @@ def affine(
     dim: int,
     *,
     sigmoid: tuple[float, float] | None = (1.0, 0.0),
-    centre: Floats | None = None,
 ) -> Ranking:
     """Rank by gain * cosine + offset, both (n_words,), a logit unless `sigmoid` says otherwise."""
     return Ranking(
@@ -87,6 +86,5 @@ def affine(
         offset=offset.astype(np.float32),
         basis=np.zeros((dim, 0), np.float32),
         loading=np.zeros((len(gain), 0), np.float32),
-        centre=centre,
         sigmoid=sigmoid,
     )

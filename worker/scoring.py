@@ -77,7 +77,7 @@ class Scorer:
         self._ranking = ranking
         self._logit_scale = logit_scale
         self._choice = choice
-        per_tag = 1 if choice.max_likeness is None else _CANDIDATES_PER_TAG
+        per_tag = _CANDIDATES_PER_TAG if choice.drops_words else 1
         self._count = min(choice.top_k * per_tag + _SPARE_CANDIDATES, len(words))
         self._table = WordTable(
             vectors, ranking, logit_scale=logit_scale, device=device, words_at_once=words_at_once
@@ -147,7 +147,15 @@ def build_scorer(
         preset.vectors,
         preset.ranking,
         logit_scale=model.logit_scale,
-        choice=choosing.Choice.of(vocabulary, settings.top_k, max_likeness=preset.max_likeness),
+        choice=_choice(vocabulary, settings, preset),
         digest=digests.digest_of(json.dumps(identity, sort_keys=True)),
         device=model.device,
     )
+
+
+def _choice(
+    vocabulary: Vocabulary, settings: ScoringSettings, preset: presets.Preset
+) -> choosing.Choice:
+    if settings.preset == "paper":
+        return choosing.Choice(settings.top_k)
+    return choosing.Choice.of(vocabulary, settings.top_k, max_likeness=preset.max_likeness)
