@@ -78,13 +78,21 @@ def choose(
     kept = np.ones(rated.words.shape, bool)
     for start in range(0, len(kept) if choice.drops_words else 0, _PHOTOS_AT_ONCE):
         rows = slice(start, start + _PHOTOS_AT_ONCE)
-        repeats = np.zeros((*kept[rows].shape, kept.shape[1]), bool)
-        if choice.max_likeness is not None:
-            repeats |= _likeness(ranking, vectors, rated.words[rows]) > choice.max_likeness
-        if choice.broader is not None:
-            repeats |= _implied(choice.broader, rated.words[rows])
-        kept[rows] = _without_repeats(repeats)
+        kept[rows] = _without_repeats(_repeats(choice, ranking, vectors, rated.words[rows]))
     return [np.flatnonzero(row)[: choice.top_k] for row in kept]
+
+
+def _repeats(
+    choice: Choice, ranking: Ranking, vectors: NDArray[np.float32], candidates: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Tell by photo, candidate, candidate where the second says nothing that the first has not."""
+    shape = (*candidates.shape, candidates.shape[1])
+    repeats: NDArray[np.bool_] = np.zeros(shape, np.bool_)
+    if choice.max_likeness is not None:
+        repeats |= _likeness(ranking, vectors, candidates) > choice.max_likeness
+    if choice.broader is not None:
+        repeats |= _implied(choice.broader, candidates)
+    return repeats
 
 
 def _without_repeats(repeats: NDArray[np.bool_]) -> NDArray[np.bool_]:
