@@ -11,12 +11,11 @@ from typing import Any
 #: Ranges of WordNet numbers (first inclusive, last exclusive) that hold things to be seen:
 #: animals, artefacts, food, natural objects, plants. Left out are attributes, acts, messages,
 #: people by profession (a reviewed list has those that show) and shapes.
-_PLANTS = (11_400_000, 13_200_000)
 _VISIBLE = (
     (1_300_000, 4_850_000),
     (7_500_000, 7_950_000),
     (9_150_000, 9_480_000),
-    _PLANTS,
+    (11_400_000, 13_200_000),
 )
 _HEAD_ENDS = re.compile(
     r"[,;:(]| (that|which|who|whose|with|having|of|in|on|at|by|for|from|to|used|made|worn|where|"
@@ -44,11 +43,6 @@ class Concept:
         """Tell whether it is of a kind that photos show."""
         number = int(self.wnid[1:])
         return any(first <= number < last for first, last in _VISIBLE)
-
-    @property
-    def is_plant(self) -> bool:
-        """Tell whether it is a plant, a fungus or a part of one."""
-        return _PLANTS[0] <= int(self.wnid[1:]) < _PLANTS[1]
 
     @property
     def genus(self) -> str | None:

@@ -31,7 +31,14 @@ class Sources:
 
     reviewed: Vocabulary
     parents: Vocabulary
+    #: Names that are no keywords.
     stop: frozenset[str]
+    #: Words that no name may hold.
+    never: frozenset[str]
+
+    def is_fit(self, name: str) -> bool:
+        """Tell whether a name may be a keyword or an alias."""
+        return name not in self.stop and self.never.isdisjoint(name.split())
 
     def parents_of(self, name: str, genus: str | None) -> tuple[str, ...]:
         """Return the broader words of a name: by its last word, then by its definition's noun."""
@@ -52,13 +59,17 @@ class Sources:
 
 def read_sources() -> Sources:
     """Read the reviewed lists. Raises VocabularyError."""
-    stop = (SOURCES / "stop.txt").read_text(encoding="utf-8")
-    listed = [line for line in stop.splitlines() if not line.startswith("#")]
     return Sources(
         reviewed=vocabulary_file.read(SOURCES / "reviewed.txt")[0],
         parents=vocabulary_file.read(SOURCES / "parents.txt")[0],
-        stop=frozenset(" ".join(listed).split()),
+        stop=_read_words(SOURCES / "stop.txt"),
+        never=_read_words(SOURCES / "never.txt"),
     )
+
+
+def _read_words(path: Path) -> frozenset[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
 
 
 def build_visual() -> Vocabulary:
@@ -137,18 +148,19 @@ def _keyword(
     concept: Concept, sources: Sources, meanings: Counter[str], *, is_everyday: bool
 ) -> Keyword | None:
     """Make a keyword of a concept; None where no name of it is fit to be one."""
-    names = [name for name in concept.names if _PLAIN.fullmatch(name) and name not in sources.stop]
+    names = [name for name in concept.names if _PLAIN.fullmatch(name) and sources.is_fit(name)]
     if not names or names[0] != concept.names[0]:
         return None
     word = _canonical(names, meanings)
     if any(sources.reviewed.find(name) is not None for name in names):
         return None
-    if not is_everyday and not _is_common(word, is_plant=concept.is_plant):
+    parents = sources.parents_of(word, concept.genus)
+    if not is_everyday and not _is_common(word, has_known_head=word.split()[-1] in parents[:1]):
         return None
     aliases = tuple(
         Alias(name) for name in names if name != word and meanings[name] == meanings[word] == 1
     )
-    return Keyword(word, aliases, sources.parents_of(word, concept.genus))
+    return Keyword(word, aliases, parents)
 
 
 def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
@@ -158,10 +170,14 @@ def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
     return max((name for name in names if meanings[name] == 1), key=priors.zipf)
 
 
-def _is_common(name: str, *, is_plant: bool) -> bool:
+def _is_common(name: str, *, has_known_head: bool) -> bool:
+    """Tell whether people use a name; of phrases only those of a known kind, as "sports car" is.
+
+    How common a phrase is nobody knows: "first class" would pass for a thing.
+    """
     if " " in name:
         common = forms.rarest_zipf(name) >= _MIN_ZIPF_IN_PHRASE
-        return common and not is_plant and priors.zipf(name) >= _MIN_PHRASE_ZIPF
+        return common and has_known_head and priors.zipf(name) >= _MIN_PHRASE_ZIPF
     return _MIN_ZIPF <= priors.zipf(name) <= _MAX_ZIPF
 
 
