@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from catalog import ledger, sql, tags
 from catalog import words as spelling
-from catalog.errors import NotFoundError
+from catalog.errors import KeywordError, NotFoundError
 from catalog.models import Decision, PhotoEvent, PhotoTag, Source, Tag
 
 Action = Literal["add", "remove", "confirm", "reject"]
@@ -158,8 +158,15 @@ def _tag_ids(session: Session, action: Action, words: Sequence[str]) -> dict[int
     """Return the words' tags; made if they are new, unless there is then nothing to say of them.
 
     Raises:
+        KeywordError: a word is too long.
         NotFoundError: a word to confirm or to remove is no keyword here, or a word is empty.
     """
+    too_long = next((word for word in words if len(word) > spelling.MAX_WORD_CHARS), None)
+    if too_long is not None:
+        raise KeywordError(
+            f"'{too_long[:20]}...': {len(too_long)} characters; a keyword has "
+            f"{spelling.MAX_WORD_CHARS} at most"
+        )
     if action in {"add", "reject"}:
         found = tags.ensure_tags(session, [tags.TagSpec(word) for word in words])
     else:

@@ -31,3 +31,7 @@ class QueryError(CatalogError):
 
 class DecisionFileError(CatalogError):
     """A file of decisions has a line that makes no sense; nothing was taken over."""
+
+
+class KeywordError(CatalogError):
+    """A word cannot be a keyword; nothing was changed."""

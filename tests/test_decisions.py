@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog import decision_files, decisions, ledger, query, results, tags
 from catalog.database import Database
-from catalog.errors import DecisionFileError, NotFoundError
+from catalog.errors import DecisionFileError, KeywordError, NotFoundError
 from catalog.models import Decision, PhotoTag, Source, Tag
 from tests.catalogue import NOW, TAGGER, add_photos, seen, tag_photo
 
@@ -190,6 +190,15 @@ def test_unknown_keyword_cannot_be_confirmed_or_removed(session: Session, photo:
 def test_empty_word_is_no_keyword(session: Session, photo: int) -> None:
     with pytest.raises(NotFoundError, match="'  ': no keyword"):
         decisions.add(session, [photo], ["  "], now=NOW)
+
+
+def test_word_of_3000_characters_is_no_keyword(session: Session, photo: int) -> None:
+    before = state(session, photo)
+    for decide in (decisions.add, decisions.reject):
+        with pytest.raises(KeywordError, match="3000 characters; a keyword has 100 at most"):
+            decide(session, [photo], ["fine", "x" * 3000], now=NOW)
+
+    assert state(session, photo) == before
 
 
 def test_machine_tags_can_be_dropped_alone(session: Session, photo: int) -> None:
