@@ -10,9 +10,9 @@ from catalog import paths
 from catalog.details import KeywordDetail, PhotoDetail, TaggerDetail
 
 
-def print_card(detail: PhotoDetail, out: Console) -> None:
-    """Print facts, places, keywords, what gave them, and the history of a photo."""
-    for part in (_facts(detail), _keywords(detail), _taggers(detail), _history(detail)):
+def print_card(detail: PhotoDetail, out: Console, *, least: float = 0.0) -> None:
+    """Print facts, places, keywords at least so sure, what gave them, and a photo's history."""
+    for part in (_facts(detail), _keywords(detail, least), _taggers(detail), _history(detail)):
         if part.row_count:
             out.print(part)
             out.print()
@@ -100,7 +100,7 @@ def _facts(detail: PhotoDetail) -> Table:
     return table
 
 
-def _keywords(detail: PhotoDetail) -> Table:
+def _keywords(detail: PhotoDetail, least: float) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("keyword")
     for name in ("confidence", "score", "similarity"):
@@ -108,6 +108,8 @@ def _keywords(detail: PhotoDetail) -> Table:
     for name in ("from", "decision", "tagger"):
         table.add_column(name)
     for keyword in detail.keywords:
+        if keyword.confidence < least and keyword.decision is None:
+            continue
         table.add_row(
             escape(keyword.name),
             f"{keyword.confidence:.3f}",

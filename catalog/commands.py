@@ -112,19 +112,23 @@ def show(
         list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
     ],
     *,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also keywords below KADR_MIN_CONFIDENCE.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a photo: keywords and where they came from, places, history."""
-    from catalog import card, lookup, query
+    from catalog import card, lookup, query, threshold
 
     with console.reading() as session:
+        least = 0.0 if show_all else threshold.of(session)
         wanted = [lookup.argument(each) for each in console.read_arguments(photos)]
         found = [query.get_photo(session, each) for each in wanted]
     if as_json:
         console.print_json([card.as_data(each) for each in found])
         return
     for each in found:
-        card.print_card(each, console.out())
+        card.print_card(each, console.out(), least=least)
 
 
 def tags(

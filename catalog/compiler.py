@@ -23,7 +23,6 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    literal,
     literal_column,
     not_,
     or_,
@@ -32,11 +31,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute, aliased
-from sqlalchemy.orm.util import AliasedClass
 
-from catalog import filters
+from catalog import filters, threshold
 from catalog.models import PhotoTag, Source
 from catalog.nodes import And, AnyKeyword, Filter, Node, Not, Or, Rule, Word
+from catalog.sql import alive, as_real
 from catalog.terms import Terms
 
 #: Longer lists of tags travel as one parameter, which keeps statements short.
@@ -46,16 +45,6 @@ _MAX_INTEGER = 2**31 - 1
 # Every scalar subquery has a scope of its own, so all share one alias: making one takes longer
 # than running the subquery.
 _ROW = aliased(PhotoTag, name="kept")
-
-
-def alive(row: type[PhotoTag] | AliasedClass[PhotoTag]) -> ColumnElement[bool]:
-    """Say that a keyword was not rejected, in the words of the partial index."""
-    return row.decision.is_distinct_from(literal_column("'rejected'"))
-
-
-def as_real(value: float) -> ColumnElement[float]:
-    """Give a number the precision that scores are stored in, so that equal compares equal."""
-    return cast(literal(value), REAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +124,7 @@ class Compiler:
         self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]
     ) -> list[ColumnElement[bool]]:
         row = _ROW
-        counted = [row.photo_id == self.subject.photo_id, alive(row), *rules_of(row, rules)]
+        counted = [row.photo_id == self.subject.photo_id, *rules_of(row, rules, self.subject.least)]
         if tag_ids is not None:
             counted.append(self._is_one_of(row, tag_ids))
         return counted
@@ -168,9 +157,11 @@ def has_words(node: Node) -> bool:
     return isinstance(node, Word)
 
 
-def rules_of(row: Any, rules: Sequence[Rule]) -> list[ColumnElement[bool]]:  # noqa: ANN401
-    """Turn `confidence:` and `source:` into conditions on a keyword's row."""
-    return [_RULES[rule.field](row, rule.operand) for rule in rules]
+def rules_of(row: Any, rules: Sequence[Rule], least: float) -> list[ColumnElement[bool]]:  # noqa: ANN401
+    """Say which keywords count: what `confidence:` and `source:` say, or the threshold."""
+    is_said = any(rule.field == "confidence" for rule in rules)
+    counted = alive(row) if is_said else threshold.counts(row, least)
+    return [counted, *(_RULES[rule.field](row, rule.operand) for rule in rules)]
 
 
 def _confidence(row: Any, operand: Any) -> ColumnElement[bool]:  # noqa: ANN401

@@ -48,10 +48,14 @@ def open_catalogue() -> "Database":
 
 @contextmanager
 def reading() -> Iterator["Session"]:
-    """Give a session that only reads the catalogue."""
+    """Give a session that only reads the catalogue, with the threshold of the settings."""
+    from catalog import threshold
+    from catalog.settings import CatalogSettings
+
     catalogue = open_catalogue()
     try:
         with catalogue.read() as session:
+            threshold.use(session, CatalogSettings().min_confidence)
             yield session
     finally:
         catalogue.close()

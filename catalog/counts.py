@@ -7,8 +7,7 @@ completion's order older, never an answer wrong.
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from catalog import sql
-from catalog.compiler import alive
+from catalog import sql, threshold
 from catalog.models import PhotoTag, Tag
 
 
@@ -19,7 +18,9 @@ def refresh(session: Session) -> int:
     """
     counted = dict(
         session.execute(
-            select(PhotoTag.tag_id, func.count()).where(alive(PhotoTag)).group_by(PhotoTag.tag_id)
+            select(PhotoTag.tag_id, func.count())
+            .where(threshold.counts(PhotoTag, threshold.of(session)))
+            .group_by(PhotoTag.tag_id)
         ).all()
     )
     noted = session.execute(select(Tag.id, Tag.photos).order_by(Tag.id)).all()

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Integer, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
-from catalog import plan, query
-from catalog.compiler import alive, member
+from catalog import plan, query, threshold
+from catalog.compiler import member
 from catalog.models import Photo, PhotoTag, Tag
 
 #: Photos that are looked at.
@@ -101,7 +101,8 @@ def _among(session: Session, statement: Select[Any, Any], column: Any, ids: Sequ
 
 def _keywords(session: Session, ids: Sequence[int], limit: int) -> list[tuple[Any, int]]:
     photos = func.count()
-    counted = select(PhotoTag.tag_id, photos).where(alive(PhotoTag)).group_by(PhotoTag.tag_id)
+    counted = select(PhotoTag.tag_id, photos).group_by(PhotoTag.tag_id)
+    counted = counted.where(threshold.counts(PhotoTag, threshold.of(session)))
     ordered = counted.order_by(photos.desc(), PhotoTag.tag_id).limit(limit)
     rows = _among(session, ordered, PhotoTag.photo_id, ids).all()
     named = select(Tag.id, Tag.name).where(Tag.id.in_([tag_id for tag_id, _ in rows]))

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from catalog import geo
+from catalog import geo, threshold
 from catalog.fields import Choice, Interval, Pattern
 from catalog.models import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source
 from catalog.nodes import Filter, Node, walk
@@ -35,6 +35,8 @@ class Subject:
     photo: type[Photo] | None = None
     #: Every photo is asked for, not a page: joins then cost less than a probe for each.
     is_whole: bool = False
+    #: How sure a keyword must be to count: see `catalog.threshold`.
+    least: float = threshold.DEFAULT
 
 
 def condition(node: Filter, subject: Subject) -> ColumnElement[bool]:
@@ -125,7 +127,7 @@ def _state(choice: Any, subject: Subject) -> ColumnElement[bool]:  # noqa: ANN40
     if name == "missing":
         return ~is_present(photo_id)
     row = _ROW
-    kept = row.decision.is_distinct_from(Decision.REJECTED)
+    kept = threshold.counts(row, subject.least)
     if name == "untagged":
         return ~exists(select(literal_column("1")).where(row.photo_id == photo_id, kept))
     if name == "confirmed":

@@ -45,11 +45,9 @@ def groups(
         return
     from catalog import groups as grouping
 
-    catalogue = console.open_catalogue()
-    with catalogue.read() as session:
-        made = _definitions(catalogue, session, within, detail, refresh=refresh)
+    with console.reading() as session:
+        made = _definitions(session, within, detail, refresh=refresh)
         found = grouping.find_groups(session, made, within=within, min_size=min_size)
-    catalogue.close()
     shown = found.groups[: limit or None]
     if as_json:
         console.print_json(_as_data(found, shown))
@@ -75,10 +73,9 @@ def group(
     from catalog import hits, output
     from catalog.cursor import Place
 
-    catalogue = console.open_catalogue()
-    with catalogue.read() as session:
+    with console.reading() as session:
         if by == "tags":
-            made = _definitions(catalogue, session, within, detail, refresh=False)
+            made = _definitions(session, within, detail, refresh=False)
             name = grouping.name_of(made, number)
             pairs = grouping.find_photos(session, made, number, within=within)
         else:
@@ -86,7 +83,6 @@ def group(
             pairs = [(photo_id, 1.0) for photo_id in photo_ids]
         places = [Place(share, photo_id) for photo_id, share in pairs[: limit or None]]
         found = hits.load(session, places)
-    catalogue.close()
     if as_json:
         photos = [output.hit_data(hit) for hit in found]
         console.print_json({"number": number, "name": name, "size": len(pairs), "photos": photos})
@@ -96,8 +92,7 @@ def group(
 
 
 def _definitions(
-    catalogue: Any,  # noqa: ANN401 - the type lives in what is imported late
-    session: Any,  # noqa: ANN401
+    session: Any,  # noqa: ANN401 - the type lives in what is imported late
     within: str,
     detail: float | None,
     *,
@@ -118,8 +113,10 @@ def _definitions(
         )
         raise CatalogError(message)
     if is_new:
+        catalogue = console.open_catalogue()
         with catalogue.write() as writing:
             group_store.save(writing, made)
+        catalogue.close()
     return made
 
 

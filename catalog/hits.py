@@ -8,8 +8,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import paths, sql
-from catalog.compiler import alive
+from catalog import paths, sql, threshold
 from catalog.cursor import Place
 from catalog.models import Photo, PhotoFile, PhotoState, PhotoTag, Root, Source, Tag
 
@@ -87,7 +86,7 @@ def _load_keywords(session: Session, photo_ids: Sequence[int]) -> dict[int, list
     for chunk in sql.chunks(photo_ids):
         query = (
             select(PhotoTag.photo_id, PhotoTag.tag_id, PhotoTag.confidence, PhotoTag.source)
-            .where(PhotoTag.photo_id.in_(chunk), alive(PhotoTag))
+            .where(PhotoTag.photo_id.in_(chunk), threshold.counts(PhotoTag, threshold.of(session)))
             .order_by(PhotoTag.confidence.desc(), PhotoTag.tag_id)
         )
         for photo_id, tag_id, confidence, source in session.execute(query):

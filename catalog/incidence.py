@@ -12,8 +12,8 @@ from scipy import sparse
 from sqlalchemy import Integer, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
-from catalog import plan
-from catalog.compiler import alive, member
+from catalog import plan, threshold
+from catalog.compiler import member
 from catalog.models import PhotoTag
 
 #: Confidences travel as thousandths; a keyword that is there counts at least so much.
@@ -85,7 +85,7 @@ def _joined(session: Session, photo_ids: NDArray[np.int64]) -> Select[int, str, 
             func.aggregate_strings(cast(PhotoTag.photo_id, Text), ","),
             func.aggregate_strings(cast(thousandths, Text), ","),
         )
-        .where(alive(PhotoTag))
+        .where(threshold.counts(PhotoTag, threshold.of(session)))
         .group_by(PhotoTag.tag_id)
         .order_by(PhotoTag.tag_id)
     )

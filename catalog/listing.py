@@ -7,8 +7,7 @@ from typing import Literal
 from sqlalchemy import func, literal, select
 from sqlalchemy.orm import Session
 
-from catalog import sql, terms
-from catalog.compiler import alive
+from catalog import sql, terms, threshold
 from catalog.models import PhotoTag, Tag, TagAlias
 from catalog.words import fold
 
@@ -35,7 +34,7 @@ def list_tags(
     """Count keywords exactly, those that begin with `prefix`; unused ones on demand."""
     low, high = terms.prefix_bounds(fold(prefix))
     photos = func.count(PhotoTag.photo_id).label("photos")
-    on_photo = (PhotoTag.tag_id == Tag.id) & alive(PhotoTag)
+    on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.of(session))
     query = select(Tag.id, Tag.name, Tag.parent_id, photos).join(PhotoTag, on_photo, isouter=unused)
     query = query.where(Tag.key >= literal(low), Tag.key < literal(high)).group_by(Tag.id)
     query = query.order_by(*([photos.desc(), Tag.key] if sort == "count" else [Tag.key]))

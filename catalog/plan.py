@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
-from catalog import filters
-from catalog.compiler import Compiler, alive, member, rules_of
+from catalog import filters, threshold
+from catalog.compiler import Compiler, member, rules_of
 from catalog.models import Photo, PhotoTag
 from catalog.nodes import And, Node, Or, Rule, Word
 from catalog.terms import Terms
@@ -46,13 +46,19 @@ class Plan:
         """`sqlite` or `postgresql`."""
         return self.session.get_bind().dialect.name
 
+    @property
+    def least(self) -> float:
+        """How sure a keyword must be to count."""
+        return threshold.of(self.session)
+
     def about(
         self,
         photo_id: Any,  # noqa: ANN401
         known: dict[Node, Any] | None = None,
     ) -> Compiler:
         """Give a compiler for how well the photo of that id fits."""
-        return Compiler(self.terms, filters.Subject(photo_id, self.dialect), known or {})
+        subject = filters.Subject(photo_id, self.dialect, least=self.least)
+        return Compiler(self.terms, subject, known or {})
 
     def matches(
         self,
@@ -68,7 +74,7 @@ class Plan:
         that all matches are wanted rather than a few of them.
         """
         asked = self.node if driver is None else without(self.node, driver.covers)
-        subject = filters.Subject(photo_id, self.dialect, photo, is_whole)
+        subject = filters.Subject(photo_id, self.dialect, photo, is_whole, self.least)
         found = Compiler(self.terms, subject).condition(asked)
         if filters.mentions_missing(self.node):
             return found
@@ -126,16 +132,16 @@ def matching_ids(plan: Plan, driver: Driver | None, *, is_whole: bool = False) -
     """Select the id of every match, once, in no order."""
     if driver is None:
         return select(Photo.id).where(plan.matches(Photo.id, Photo, is_whole=is_whole))
-    rows = select(DRIVEN.photo_id).where(has_driver(DRIVEN, driver, plan.dialect))
+    rows = select(DRIVEN.photo_id).where(has_driver(plan, DRIVEN, driver))
     if len(driver.tag_ids) == 1:
         return rows.where(plan.matches(DRIVEN.photo_id, driver=driver, is_whole=is_whole))
     ids = rows.distinct().subquery("once").c.photo_id
     return select(ids).where(plan.matches(ids, driver=driver, is_whole=is_whole))
 
 
-def has_driver(row: Any, driver: Driver, dialect: str) -> ColumnElement[bool]:  # noqa: ANN401
+def has_driver(plan: Plan, row: Any, driver: Driver) -> ColumnElement[bool]:  # noqa: ANN401
     """Say that a keyword's row is one of the driver's."""
     is_one = row.tag_id == driver.tag_ids[0] if len(driver.tag_ids) == 1 else None
     if is_one is None:
-        is_one = member(row.tag_id, driver.tag_ids, dialect)
-    return and_(is_one, alive(row), *rules_of(row, driver.rules))
+        is_one = member(row.tag_id, driver.tag_ids, plan.dialect)
+    return and_(is_one, *rules_of(row, driver.rules, plan.least))

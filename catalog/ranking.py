@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal, select, true, tuple_
 
-from catalog.compiler import alive, as_real, member
+from catalog.compiler import member, rules_of
 from catalog.cursor import Place
 from catalog.models import Tag
 from catalog.nodes import Word
 from catalog.plan import DRIVEN, Driver, Plan, has_driver
+from catalog.sql import as_real
 
 #: The driver's photos in the first look, and by how much further looks are larger.
 FIRST_LOOK = 400
@@ -59,7 +60,9 @@ def _rank(plan: Plan, driver: Driver, high: Place | None, depth: int) -> Place |
     `depth` photos above it. Id 0 then takes in all photos of that very confidence.
     """
     row = DRIVEN
-    ranked = select(row.confidence, row.photo_id).where(alive(row), _below(row, high))
+    ranked = select(row.confidence, row.photo_id).where(
+        *rules_of(row, driver.rules, plan.least), _below(row, high)
+    )
     ranked = ranked.order_by(row.confidence.desc(), row.photo_id.desc()).limit(1).offset(depth)
     if len(driver.tag_ids) == 1:
         found = plan.session.execute(ranked.where(row.tag_id == driver.tag_ids[0])).first()
@@ -93,7 +96,7 @@ def _look(
     is_one = len(driver.tag_ids) == 1
     ids = select(row.photo_id.label("id"), *([row.confidence.label("own")] if is_one else []))
     ids = ids.where(
-        has_driver(row, driver, plan.dialect),
+        has_driver(plan, row, driver),
         _below(row, high),
         plan.matches(row.photo_id, driver=driver),
     )

@@ -6,6 +6,9 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#: Of keywords that models gave; `catalog.threshold` says what it means.
+DEFAULT_MIN_CONFIDENCE = 0.1
+
 
 def _default_database_url() -> str:
     return f"sqlite:///{Path(platformdirs.user_data_dir('kadr')) / 'kadr.db'}"
@@ -20,6 +23,9 @@ class CatalogSettings(BaseSettings):
 
     #: KADR_DATABASE_URL: sqlite:////path/to/kadr.db or postgresql://user:password@host/name
     database_url: str = Field(default_factory=_default_database_url)
+
+    #: KADR_MIN_CONFIDENCE: how sure a model's keyword must be to count; changing it costs nothing.
+    min_confidence: float = Field(default=DEFAULT_MIN_CONFIDENCE, ge=0.0, le=1.0)
 
     #: KADR_CACHE_DIR: what can be made again, such as the file of all vectors.
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))

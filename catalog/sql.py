@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import REAL, ColumnElement, cast, func, literal, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -39,3 +39,14 @@ def is_below(column: InstrumentedAttribute[str], folder: str) -> ColumnElement[b
     """Say that a path lies below a folder; SQLite's LIKE would take `a/` and `A/` for one."""
     prefix = folder.rstrip("/") + "/"
     return func.substr(column, 1, len(prefix)) == prefix
+
+
+def alive(row: Any) -> ColumnElement[bool]:  # noqa: ANN401
+    """Say that a keyword was not rejected, in the words of the partial index."""
+    is_kept: ColumnElement[bool] = row.decision.is_distinct_from(literal_column("'rejected'"))
+    return is_kept
+
+
+def as_real(value: float) -> ColumnElement[float]:
+    """Give a number the precision that scores are stored in, so that equal compares equal."""
+    return cast(literal(value), REAL)

@@ -164,7 +164,16 @@ def _rows(photo: Drawn) -> tuple[list[dict[str, object]], ...]:
     return [row], files, tags
 
 
-Rule = Callable[[OnPhoto], bool]
+#: A keyword of a model that is less sure does not count, unless a query speaks of confidence.
+THRESHOLD = 0.1
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What `confidence:` or `source:` asks of a keyword."""
+
+    holds: Callable[[OnPhoto], bool]
+    is_confidence: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,10 +194,14 @@ class Meaning:
 
 
 def _best(photo: Drawn, names: set[str] | None, rules: tuple[Rule, ...]) -> float | None:
+    least = 0.0 if any(rule.is_confidence for rule in rules) else THRESHOLD
     counted = [
         each.confidence
         for name, each in photo.tags.items()
-        if (names is None or name in names) and each.counts and all(rule(each) for rule in rules)
+        if (names is None or name in names)
+        and each.counts
+        and each.confidence >= least
+        and all(rule.holds(each) for rule in rules)
     ]
     return max(counted, default=None)
 
@@ -224,7 +237,8 @@ def _filter(text: str, holds: Callable[[Drawn], bool]) -> Meaning:
 
 
 def _is_kept(photo: Drawn, holds: Callable[[OnPhoto], bool]) -> bool:
-    return any(each.counts and holds(each) for each in photo.tags.values())
+    kept = [each for each in photo.tags.values() if each.counts and each.confidence >= THRESHOLD]
+    return any(holds(each) for each in kept)
 
 
 def _is_by_person(each: OnPhoto) -> bool:
@@ -283,17 +297,19 @@ def _any(photo: Drawn, rules: tuple[Rule, ...]) -> float | None:
 
 _rules = st.sampled_from(
     [
-        _rule("confidence:>0.5", lambda each: each.confidence > 0.5),
-        _rule("confidence:[0.25 TO 0.625]", lambda each: 0.25 <= each.confidence <= 0.625),
-        _rule("source:person", lambda each: each.source is Source.PERSON),
-        _rule("source:(clip OR metadata)", lambda each: each.source is not Source.PERSON),
+        _rule("confidence:>0.5", Rule(lambda each: each.confidence > 0.5, is_confidence=True)),
+        _rule("confidence:<0.2", Rule(lambda each: each.confidence < 0.2, is_confidence=True)),
+        _rule("source:person", Rule(lambda each: each.source is Source.PERSON)),
+        _rule("source:(clip OR metadata)", Rule(lambda each: each.source is not Source.PERSON)),
     ]
 )
 
 
 def _minimum(child: Meaning) -> Meaning:
     def fits(photo: Drawn, rules: tuple[Rule, ...]) -> float | None:
-        return child.fits(photo, (*rules, lambda each: each.confidence >= 0.5))
+        return child.fits(
+            photo, (*rules, Rule(lambda each: each.confidence >= 0.5, is_confidence=True))
+        )
 
     return Meaning(f"{child.text}^0.5", fits, has_words=True)
 

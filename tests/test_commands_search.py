@@ -150,3 +150,22 @@ def test_search_imports_neither_torch_nor_what_it_does_not_use(tmp_path: Path) -
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout == "[]\n"
+
+
+def test_threshold_hides_unsure_keywords_and_moves_without_another_look(
+    database: Database, photos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.write() as session:
+        ids = catalogue.add_photos(session, "dim.jpg")
+        catalogue.tag_photo(session, ids[0], {"owl": 0.05})
+    assert run("search", "--count", "owl").output == "0\n"
+    assert run("search", "--count", "owl^0.02").output == "1\n"
+    assert "owl" not in run("show", str(ids[0])).output
+    assert "owl" in run("show", "--all", str(ids[0])).output
+    assert "owl" not in run("tags").output
+    monkeypatch.setenv("KADR_MIN_CONFIDENCE", "0.01")
+    assert run("search", "--count", "owl").output == "1\n"
+    assert "owl" in run("tags").output
+    monkeypatch.setenv("KADR_MIN_CONFIDENCE", "0.85")
+    assert run("search", "--count", "cat").output == "0\n"
+    assert run("search", "--count", "holiday").output == "1\n"

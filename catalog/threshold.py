@@ -1,0 +1,31 @@
+"""How sure a keyword must be to count: chosen when a search is made, so changing it costs nothing.
+
+People's and files' own keywords have a confidence of 1. A query that speaks of confidence itself
+(`dog^0.02`, `confidence:>0.5`) is taken at its word.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_
+from sqlalchemy.orm import Session
+
+from catalog.settings import DEFAULT_MIN_CONFIDENCE
+from catalog.sql import alive, as_real
+
+DEFAULT = DEFAULT_MIN_CONFIDENCE
+_KEY = "kadr_min_confidence"
+
+
+def use(session: Session, least: float) -> None:
+    """Set the threshold of everything that this session is asked for."""
+    session.info[_KEY] = least
+
+
+def of(session: Session) -> float:
+    """Give the threshold of a session."""
+    return float(session.info.get(_KEY, DEFAULT))
+
+
+def counts(row: Any, least: float) -> ColumnElement[bool]:  # noqa: ANN401
+    """Say that a keyword was not rejected and is sure enough; the ranked index serves both."""
+    return and_(alive(row), row.confidence >= as_real(least))
