@@ -117,6 +117,14 @@ def test_papers_classifier_takes_300_pixels() -> None:
     assert known.input_size == (3, 300, 300)
 
 
+def test_sample_is_spread_over_all_photos(photos: Path) -> None:
+    many = [Path(f"{n}.jpg") for n in range(10)]
+
+    assert compare.sample(many, 4) == [Path(f"{n}.jpg") for n in (0, 2, 5, 7)]
+    assert compare.sample(many, 10) == many
+    assert len(json.loads(run(photos, "--json", "--limit", "1"))["photos"]) == 1
+
+
 def test_no_photos_are_said(tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="no photos there"):
         compare.find_photos([tmp_path])

@@ -111,6 +111,13 @@ def find_photos(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
+def sample(photos: Sequence[Path], limit: int) -> list[Path]:
+    """Return at most `limit` photos, spread evenly over all: a page holds each one's picture."""
+    if len(photos) <= limit:
+        return list(photos)
+    return [photos[place * len(photos) // limit] for place in range(limit)]
+
+
 def compare(
     photos: Sequence[Path],
     settings: Settings,

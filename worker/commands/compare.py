@@ -34,6 +34,9 @@ def compare(
     vocabulary: options.Vocabulary = None,
     classifier: Classifier = None,
     device: options.Device = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="Photos at most, spread over all.")
+    ] = 100,
     *,
     as_json: options.AsJson = False,
 ) -> None:
@@ -46,10 +49,13 @@ def compare(
 
     settings = options.load(model=model, vocabulary=vocabulary, device=device)
     found = comparing.find_photos([Path(each) for each in console.read_arguments(photos)])
+    taken = comparing.sample(found, limit)
     tell = console.err().print
+    if len(taken) < len(found):
+        tell(f"{len(taken)} of {len(found):,} photos are compared; --limit takes more")
     chosen = choice.complete(settings, tell)
     result = comparing.compare(
-        found,
+        taken,
         settings,
         model=chosen.model,
         words=chosen.vocabulary,
