@@ -39,6 +39,8 @@ class Process:
     database: Database
     say: Callable[[str], None] = _say_to_log
     progress: Progress | None = None
+    #: Why the last task could not be done, for a command that waits for it.
+    trouble: Exception | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _pipeline: "Pipeline | None" = None
     _chosen: "Preferences | None" = None
@@ -57,6 +59,11 @@ class Process:
                 options = taggers.pipeline_settings(self.settings)
                 self._pipeline = Pipeline(self.database, tagger, options, stopping=self._stopping)
             return self._pipeline
+
+    def report(self, trouble: Exception) -> None:
+        """Note why a task could not be done: a full disk, a database that is away."""
+        _log.warning("tagging_failed", reason=str(trouble), next="swept later")
+        self.trouble = trouble
 
     def stop(self) -> None:
         """Let the task that runs end after its batch; what it claimed ahead is given back."""

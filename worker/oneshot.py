@@ -136,8 +136,10 @@ class _Run:
         return unsettled
 
     def wait(self) -> None:
-        """Wait until nothing is left that can be tagged now."""
+        """Wait until nothing is left that can be tagged now; raises what a task stumbled over."""
         while (left := self._count_left()) > 0:
+            if self._process.trouble is not None:
+                raise self._process.trouble
             self._view.left(left)
             time.sleep(_LOOK_EVERY_S)
         self._view.left(0)

@@ -2,16 +2,23 @@
 
 from dataclasses import asdict
 
+from catalog.errors import CatalogError
 from worker import bootstrap
 from worker.bootstrap import Process
 from worker.celery import app
 from worker.doorbell import Doorbell
+from worker.errors import WorkerError
 
 
 @app.task(name="kadr.tag_photos")  # type: ignore[untyped-decorator]
 def tag_photos(photo_ids: list[int]) -> dict[str, int]:
-    """Tag those of the photos that are still pending."""
-    return asdict(bootstrap.get_process().get_pipeline().tag_photos(photo_ids))
+    """Tag those of the photos that are still pending; what cannot be done now is swept later."""
+    process = bootstrap.get_process()
+    try:
+        return asdict(process.get_pipeline().tag_photos(photo_ids))
+    except (CatalogError, WorkerError) as error:
+        process.report(error)
+        return {}
 
 
 @app.task(name="kadr.sweep")  # type: ignore[untyped-decorator]

@@ -1,12 +1,13 @@
 """Options that several commands share, spelled and explained once."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 if TYPE_CHECKING:
     from worker.settings import Settings
 
+Level: TypeAlias = Literal["INFO", "WARNING", "ERROR"]
 Folders = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of photos; - reads them from stdin.")
 ]
@@ -35,17 +36,17 @@ Paths = Annotated[
 ]
 
 
-def load(*, is_quiet: bool = True, **overrides: object) -> "Settings":
+def load(*, level: Level = "WARNING", **overrides: object) -> "Settings":
     """Read the settings with a command's options before them, and configure the logs.
 
-    A quiet command tells a person what matters itself: unless a level was asked for, only warnings
-    are logged.
+    A command tells a person what matters itself, so it logs from `level` on unless another one was
+    asked for.
     """
     from worker import log  # what these import, `kadr search` has no time for
     from worker import settings as all_settings
 
     settings = all_settings.load(**overrides)
-    if is_quiet and "log_level" not in settings.model_fields_set:
-        settings.log_level = "WARNING"
+    if "log_level" not in settings.model_fields_set:
+        settings.log_level = level
     log.configure(settings.log_level, as_json=settings.log_format == "json")
     return settings

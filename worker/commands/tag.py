@@ -40,6 +40,7 @@ def tag(
     from worker.commands import running
 
     settings = options.load(
+        level="ERROR",  # what stops it is said once, by the error that ends it
         model=model,
         vocabulary=vocabulary,
         prompts=prompts or None,

@@ -69,7 +69,7 @@ def worker(
     ] = None,
 ) -> None:
     """Tag photos that others ring for: one Celery worker, one process per GPU."""
-    settings = options.load(is_quiet=False)
+    settings = options.load(level="INFO")
     if settings.is_embedded:
         from worker.errors import SettingsError
 
