@@ -252,3 +252,15 @@ def test_searching_imports_no_torch(kadr: Kadr):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_catalogue_that_cannot_be_written_ends_it_with_one_sentence(kadr: Kadr, photos: Path):
+    kadr.run("tag", str(photos))
+    file = Path(kadr.settings["KADR_DATABASE_URL"].removeprefix("sqlite:///"))
+    file.write_bytes(b"overwritten by another program " * 400)
+
+    done = kadr.run("tag", str(photos))
+
+    assert done.returncode == 1
+    assert "is not a catalogue" in done.stderr
+    assert "Traceback" not in done.stderr
