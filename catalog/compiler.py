@@ -157,19 +157,27 @@ def has_words(node: Node) -> bool:
     return isinstance(node, Word)
 
 
-def rules_of(row: Any, rules: Sequence[Rule], least: float) -> list[ColumnElement[bool]]:  # noqa: ANN401
+def rules_of(
+    row: Any,  # noqa: ANN401
+    rules: Sequence[Rule],
+    least: float,
+    *,
+    is_ranked: bool = False,
+) -> list[ColumnElement[bool]]:
     """Say which keywords count: what `confidence:` and `source:` say, or the threshold."""
     is_said = any(rule.field == "confidence" for rule in rules)
-    counted = alive(row) if is_said else threshold.counts(row, least)
-    return [counted, *(_RULES[rule.field](row, rule.operand) for rule in rules)]
+    counted = alive(row) if is_said else threshold.counts(row, least, is_ranked=is_ranked)
+    confidence = threshold.confidence_of(row, is_ranked=is_ranked)
+    columns = {"confidence": confidence, "source": row.source}
+    return [counted, *(_RULES[rule.field](columns[rule.field], rule.operand) for rule in rules)]
 
 
-def _confidence(row: Any, operand: Any) -> ColumnElement[bool]:  # noqa: ANN401
-    return filters.within(row.confidence, operand, as_real)
+def _confidence(column: Any, operand: Any) -> ColumnElement[bool]:  # noqa: ANN401
+    return filters.within(column, operand, as_real)
 
 
-def _source(row: Any, operand: Any) -> ColumnElement[bool]:  # noqa: ANN401
-    said: ColumnElement[bool] = row.source.in_([Source(value) for value in operand.values])
+def _source(column: Any, operand: Any) -> ColumnElement[bool]:  # noqa: ANN401
+    said: ColumnElement[bool] = column.in_([Source(value) for value in operand.values])
     return said
 
 

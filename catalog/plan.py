@@ -139,9 +139,15 @@ def matching_ids(plan: Plan, driver: Driver | None, *, is_whole: bool = False) -
     return select(ids).where(plan.matches(ids, driver=driver, is_whole=is_whole))
 
 
-def has_driver(plan: Plan, row: Any, driver: Driver) -> ColumnElement[bool]:  # noqa: ANN401
-    """Say that a keyword's row is one of the driver's."""
+def has_driver(
+    plan: Plan,
+    row: Any,  # noqa: ANN401
+    driver: Driver,
+    *,
+    is_ranked: bool = False,
+) -> ColumnElement[bool]:
+    """Say that a keyword's row is one of the driver's; `is_ranked` if they come best first."""
     is_one = row.tag_id == driver.tag_ids[0] if len(driver.tag_ids) == 1 else None
     if is_one is None:
         is_one = member(row.tag_id, driver.tag_ids, plan.dialect)
-    return and_(is_one, *rules_of(row, driver.rules, plan.least))
+    return and_(is_one, *rules_of(row, driver.rules, plan.least, is_ranked=is_ranked))

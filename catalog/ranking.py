@@ -61,7 +61,7 @@ def _rank(plan: Plan, driver: Driver, high: Place | None, depth: int) -> Place |
     """
     row = DRIVEN
     ranked = select(row.confidence, row.photo_id).where(
-        *rules_of(row, driver.rules, plan.least), _below(row, high)
+        *rules_of(row, driver.rules, plan.least, is_ranked=True), _below(row, high)
     )
     ranked = ranked.order_by(row.confidence.desc(), row.photo_id.desc()).limit(1).offset(depth)
     if len(driver.tag_ids) == 1:
@@ -93,10 +93,11 @@ def _look(
 ) -> list[Place]:
     high, low = look
     row = DRIVEN
+    # One lower bound is for the index, and the place is the nearer one.
     is_one = len(driver.tag_ids) == 1
     ids = select(row.photo_id.label("id"), *([row.confidence.label("own")] if is_one else []))
     ids = ids.where(
-        has_driver(plan, row, driver),
+        has_driver(plan, row, driver, is_ranked=low is None),
         _below(row, high),
         plan.matches(row.photo_id, driver=driver),
     )

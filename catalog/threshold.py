@@ -6,7 +6,7 @@ People's and files' own keywords have a confidence of 1. A query that speaks of 
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, literal_column
 from sqlalchemy.orm import Session
 
 from catalog.settings import DEFAULT_MIN_CONFIDENCE
@@ -26,6 +26,19 @@ def of(session: Session) -> float:
     return float(session.info.get(_KEY, DEFAULT))
 
 
-def counts(row: Any, least: float) -> ColumnElement[bool]:  # noqa: ANN401
-    """Say that a keyword was not rejected and is sure enough; the ranked index serves both."""
-    return and_(alive(row), row.confidence >= as_real(least))
+def counts(row: Any, least: float, *, is_ranked: bool = False) -> ColumnElement[bool]:  # noqa: ANN401
+    """Say that a keyword was not rejected and is sure enough.
+
+    `is_ranked` says that rows are read in the order of confidence: see `confidence_of`.
+    """
+    return and_(alive(row), confidence_of(row, is_ranked=is_ranked) >= as_real(least))
+
+
+def confidence_of(row: Any, *, is_ranked: bool = False) -> ColumnElement[float]:  # noqa: ANN401
+    """Give the confidence to compare, for the ranked index to find or hidden from it.
+
+    For one photo's keyword SQLite would take a range of the ranked index, half of a common
+    keyword's photos, before the one row of the primary key.
+    """
+    column: ColumnElement[float] = row.confidence
+    return column if is_ranked else column + literal_column("0")
