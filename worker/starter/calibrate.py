@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-#: How firmly a word's own intercept is held to that of words with as many labels.
-INTERCEPT_STIFFNESS = 1.0
+#: How firmly a word's own intercept is held to that of words with as many labels; chosen by
+#: cross-validation on 1,005 photos (loss 8.58 at 1, 8.49 at 4 and 16, 8.55 at 1,000).
+INTERCEPT_STIFFNESS = 16.0
 _ITERATIONS = 60
 
 Floats = NDArray[np.float32]

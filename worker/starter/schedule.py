@@ -25,7 +25,7 @@ class Phase:
 PHASES = (
     Phase(until=0.30, size=64, min_area=0.25, mixed_share=0.5),
     Phase(until=0.62, size=80, min_area=0.25, mixed_share=0.4),
-    Phase(until=0.90, size=96, min_area=0.30, mixed_share=0.4),
+    Phase(until=0.84, size=96, min_area=0.30, mixed_share=0.4),
     Phase(until=1.01, size=96, min_area=0.45, mixed_share=0.0),
 )
 
