@@ -28,7 +28,7 @@ VERSION = 1
 Preset = Literal["default", "paper"]
 PRESETS: tuple[Preset, ...] = ("default", "paper")
 #: Words looked at exactly for each that is wanted: near-duplicates among them are dropped.
-_CANDIDATES_PER_TAG = 3
+_CANDIDATES_PER_TAG = 2
 _SPARE_CANDIDATES = 8
 
 

@@ -1,5 +1,6 @@
 """The best words of many photos without the whole table of photos by words in memory."""
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,7 @@ class WordTable:
         )
         self._logit_scale = logit_scale
         self._words_at_once = words_at_once
+        self._local = threading.local()
 
     def find(self, images: NDArray[np.float32], view: View, count: int) -> Candidates:
         """Return the `count` best words of each of (n, dim) images, and their softmax totals."""
@@ -55,9 +57,7 @@ class WordTable:
         total = torch.zeros(len(images), dtype=torch.float64, device=queries.device)
         best = torch.zeros((len(images), 0), device=queries.device)
         words = torch.zeros((len(images), 0), dtype=torch.int64, device=queries.device)
-        # buffers made once: allocating them for each chunk took a fifth of the time
-        widest = min(self._words_at_once, len(self._vectors))
-        buffers = torch.empty((2, len(images) * widest), device=queries.device)
+        buffers = self._buffers(len(images))
         for start in range(0, len(self._vectors), self._words_at_once):
             chunk = slice(start, start + self._words_at_once)
             logits, scores = self._score(queries, shift, factors, chunk, buffers)
@@ -70,6 +70,15 @@ class WordTable:
             total += logits.exp_().sum(dim=1)
         log_total = (total.log() + shift[:, 0]).cpu().numpy()
         return Candidates(words.cpu().numpy(), self._safe(log_total, queries))
+
+    def _buffers(self, photos: int) -> torch.Tensor:
+        """Return room for two tables; each thread keeps its own, since making it takes long."""
+        needed = photos * min(self._words_at_once, len(self._vectors))
+        kept: torch.Tensor | None = getattr(self._local, "buffers", None)
+        if kept is None or kept.shape[1] < needed:
+            kept = torch.empty((2, needed), device=self._vectors.device)
+            self._local.buffers = kept
+        return kept
 
     def _score(
         self,
