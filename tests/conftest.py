@@ -117,6 +117,7 @@ def tagger_settings(
         "KADR_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
         "KADR_SETTLE_S": "0.3",
         "KADR_SWEEP_S": "1",
+        "KADR_MIN_CONFIDENCE": "0",  # a random model is sure of nothing
     }
 
 
