@@ -1,6 +1,6 @@
 """Measures exact search by meaning against a bare NumPy pass over the same memory map.
 
-    python benchmarks/similar.py /tmp/vectors --rows 1000000
+python benchmarks/similar.py /tmp/vectors --rows 1000000
 """
 
 import argparse
