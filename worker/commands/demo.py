@@ -24,6 +24,8 @@ _PHOTOS = 12
 _PAUSE_S = 0.7
 _PATIENCE_S = 120.0
 _KEYWORDS_SHOWN = 5
+#: A newcomer is shown what the model is fairly sure of; `kadr show` has the rest.
+_FAIRLY_SURE = 0.3
 
 
 def register(app: typer.Typer) -> None:
@@ -144,11 +146,10 @@ def _keywords(news: "News") -> str:
 
     if news.reason is not None:
         return f"[yellow]put aside:[/] {escape(news.reason)}"
-    if not news.keywords:
+    shown = [(word, sure) for word, sure in news.keywords if sure >= _FAIRLY_SURE]
+    if not shown:
         return "[dim]nothing that it is sure of[/]"
-    return "  ".join(
-        f"{escape(word)} [dim]{sure:.2f}[/]" for word, sure in news.keywords[:_KEYWORDS_SHOWN]
-    )
+    return "  ".join(f"{escape(word)} [dim]{sure:.2f}[/]" for word, sure in shown[:_KEYWORDS_SHOWN])
 
 
 def _search(news: list["News"], url: str) -> None:
