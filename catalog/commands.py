@@ -71,6 +71,7 @@ def search(
     query: Query = None,
     *,
     like: Like = None,
+    cut: similar_commands.Cut = True,
     sort: Sort = "relevance",
     limit: Limit = None,
     after: After = None,
@@ -90,7 +91,7 @@ def search(
         with console.reading() as session:
             if like is not None:
                 similar_commands.search_like(
-                    session, ctx.obj, like, text, limit=limit or PAGE, form=chosen
+                    session, ctx.obj, like, text, limit=limit or PAGE, form=chosen, cut=cut
                 )
             elif show_facets:
                 output.print_facets(session, text, as_json=chosen == "json")

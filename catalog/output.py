@@ -112,7 +112,7 @@ def print_matches(session: Session, found: "Sequence[Match]", form: str) -> None
     elif shown:
         console.out().print(hit_table(shown))
     else:
-        console.out().print("no photo looks like it")
+        console.out().print("no photo looks like it; --all shows the nearest")
 
 
 def hit_data(hit: query.Hit) -> dict[str, Any]:

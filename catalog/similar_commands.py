@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 #: Loads the encoder of a model by its name, when a text has to be encoded.
 EncoderLoader = Callable[[str], "TextEncoder"]
 
+Cut = Annotated[
+    bool, typer.Option("--cut/--all", help="Leave out what only looks alike by chance.")
+]
+
 #: Photos that are listed unless told otherwise.
 PAGE = 50
 
@@ -35,9 +39,7 @@ def similar(
         str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos of a query.")
     ] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Photos at most.")] = PAGE,
-    cut: Annotated[
-        bool, typer.Option("--cut/--all", help="Leave out what is only alike by chance.")
-    ] = True,
+    cut: Cut = True,
     form: Annotated[
         str, typer.Option("--format", "-f", help="table, json, csv, paths...")
     ] = "table",
@@ -64,6 +66,7 @@ def search_like(
     *,
     limit: int,
     form: str,
+    cut: bool = True,
 ) -> None:
     """Print the photos of a query that look like a text.
 
@@ -77,7 +80,7 @@ def search_like(
     if load_encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
     direction = similar.encode_query(load_encoder(index.model.name), like, index)
-    found = _find(session, index, direction, within, limit, cut=True)
+    found = _find(session, index, direction, within, limit, cut=cut)
     output.print_matches(session, found, form)
 
 

@@ -165,6 +165,7 @@ def test_commands_combine_looks_and_keywords(
         return [photo["id"] for photo in json.loads(output)["photos"]]
 
     assert set(ids("search", "--like", "rain")) == set(photos[:5])
+    assert len(ids("search", "--like", "rain", "--all", "--limit", "9")) == 9
     assert set(ids("search", "--like", "rain", "odd")) == {photos[1], photos[3]}
     assert set(ids("similar", str(photos[0]))) >= set(photos[1:5])
     assert photos[0] not in ids("similar", str(photos[0]), "--all")
