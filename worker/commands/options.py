@@ -19,7 +19,10 @@ Model = Annotated[
     ),
 ]
 Vocabulary = Annotated[
-    str | None, typer.Option(help="Vocabulary: starter, english-50k, or a file of your own.")
+    str | None,
+    typer.Option(
+        help="Vocabulary: visual, imagenet-1k, english-50k, starter, or a file of your own."
+    ),
 ]
 Prompt = Annotated[
     list[str] | None, typer.Option(help='Prompt template, such as "a photo of a {word}"; repeat.')
