@@ -1,6 +1,8 @@
 """`kadr demo`: the main job before one's eyes, in a folder of its own."""
 
+import shlex
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -168,14 +170,16 @@ def _search(news: list["News"], url: str) -> None:
     with database.read() as session:
         output.print_page(session, query, output.PageOptions("relevance", 5, None, "table"))
     database.close()
+    kadr = "kadr" if shutil.which("kadr") else sys.argv[0]  # `make demo` leaves PATH alone
+    first = Path(url.removeprefix("sqlite:///")).parent / "photos" / news[0].name
     out.print(
         f"\nThe demo's catalogue stays for you to try:\n"
         f"  export KADR_DATABASE_URL={url}\n"
-        "  kadr tags\n"
-        "  kadr show demo/photos/cat.png\n"
-        "For your own photos, in a catalogue of their own:\n"
-        "  kadr tag ~/Pictures      once\n"
-        "  kadr watch ~/Pictures    as they arrive",
+        f"  {kadr} tags\n"
+        f"  {kadr} show {shlex.quote(str(first))}\n"
+        "For your own photos, in a catalogue of their own (unset KADR_DATABASE_URL):\n"
+        f"  {kadr} tag ~/Pictures      once\n"
+        f"  {kadr} watch ~/Pictures    as they arrive",
         highlight=False,
         soft_wrap=True,
     )
