@@ -6,7 +6,7 @@ write lock at once, so that it never fails half-way), `Database.read` for one th
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,15 +57,14 @@ def open_database(url: str, *, upgrade: bool) -> Database:
         DatabaseUnavailableError: it cannot be reached or is no database.
     """
     engine = create(url)
-    try:
+    with ExitStack() as on_failure:
+        on_failure.callback(engine.dispose)
         with _explained(engine.url):
             found = current_revision(engine)
             if found != HEAD_REVISION:
                 _reconcile_version(engine, found, upgrade=upgrade)
             _note_halfvec(engine)
-    except BaseException:
-        engine.dispose()
-        raise
+        on_failure.pop_all()
     return Database(engine, sessionmaker(engine, expire_on_commit=False))
 
 
