@@ -1,5 +1,6 @@
 """Databases for the tests: SQLite and a real PostgreSQL, both built by the migrations."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -7,12 +8,19 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, text
 
 from catalog.database import Database, open_database
 from tests.kadr import Kadr
 from tests.models import make_tiny_model
+
+
+# A change is judged by the same examples each time; whoever runs the tests by hand sees new ones.
+hypothesis.settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

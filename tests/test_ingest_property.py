@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from watchdog import events
 from watchdog.observers.polling import PollingObserver
@@ -148,6 +148,13 @@ def scanned(place: folders.Folder, fresh: Database) -> dict[str, bytes | None]:
 
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@example(
+    steps=[  # a folder goes and another comes in its place before anyone looks
+        (("write", "d/b.jpg", "one"), True),
+        (("leave", "d", ""), False),
+        (("arrive", "d", "one"), False),
+    ]
 )
 @given(steps)
 def test_events_leave_the_rows_of_a_fresh_scan(

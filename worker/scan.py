@@ -6,7 +6,7 @@ watched, what an overflowing event queue dropped, what a network file system nev
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,7 +154,7 @@ def find_changes(
     if not seen and _is_unreachable(where):
         _warn_unreachable(where)
         return
-    for gone in _find_gone(database, root, relative(where, top), seen):
+    for gone in find_gone(database, root, relative(where, top), seen):
         if identify(where) != identity:  # it went away during the walk, and all of it seems gone
             _warn_unreachable(where)
             return
@@ -194,7 +194,10 @@ def _warn_unreachable(folder: Path) -> None:
     _log.warning("root_unreachable", folder=paths.printable(paths.to_text(folder)))
 
 
-def _find_gone(database: Database, root: Root, folder: str, seen: set[str]) -> Iterator[list[str]]:
+def find_gone(
+    database: Database, root: Root, folder: str, seen: Collection[str] = ()
+) -> Iterator[list[str]]:
+    """Give known files below a relative folder that are there no more, some at a time."""
     query = select(PhotoFile.path).where(
         PhotoFile.root_id == root.id, PhotoFile.missing_since.is_(None)
     )

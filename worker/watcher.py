@@ -195,13 +195,24 @@ class Watcher:
 
     def _mark_gone(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
         """Note what was deleted; a root that is away as a whole took nothing with it."""
-        gone = [path for path in due if path != watched.top and scan.is_gone(path)]
-        if not gone or not watched.is_in_place():
+        lost = [path for path in due if path != watched.top]
+        if not lost or not watched.is_in_place():
             return
         now = datetime.now(UTC)
-        relative = [scan.relative(path, watched.base) for path in gone]
+        relative = [scan.relative(path, watched.base) for path in lost if scan.is_gone(path)]
+        inside = [path for folder in lost for path in self._find_gone_inside(watched, folder)]
+        if not relative and not inside:
+            return
         with self.database.write() as session:
-            ledger.mark_missing(session, watched.root.id, relative, now=now)
+            ledger.mark_missing(session, watched.root.id, [*relative, *inside], now=now)
             for path in relative:
                 if not extensions.is_photo(path):  # each folder costs a look at every row
                     ledger.mark_folder_missing(session, watched.root.id, path, now=now)
+
+    def _find_gone_inside(self, watched: _WatchedRoot, path: Path) -> list[str]:
+        """Find what went with a folder in whose place another one is now."""
+        if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises without permission
+            return []
+        folder = scan.relative(path, watched.base)
+        chunks = scan.find_gone(self.database, watched.root, folder)
+        return [gone for chunk in chunks for gone in chunk]
