@@ -16,7 +16,6 @@ from catalog.database import Database, open_database
 from tests.kadr import Kadr
 from tests.models import make_tiny_model
 
-
 # A change is judged by the same examples each time; whoever runs the tests by hand sees new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
