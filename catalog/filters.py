@@ -57,14 +57,16 @@ def _of_photo(subject: Subject, holds: Callable[[Any], ColumnElement[bool]]) -> 
     return exists(select(literal_column("1")).where(photo.id == subject.photo_id, holds(photo)))
 
 
-def is_present(photo_id: ColumnElement[int], *, is_whole: bool = False) -> ColumnElement[bool]:
+def is_present(subject: Subject) -> ColumnElement[bool]:
     """Say that the photo lies in at least one place now."""
-    file = _FILE
-    present = (file.photo_id == photo_id, file.missing_since.is_(None))
-    if is_whole:
-        return exists(select(literal_column("1")).where(*present))
+    if subject.photo is not None:
+        return subject.photo.missing_since.is_(None)
+    photo = _PHOTO
+    if subject.is_whole:  # what is missing is looked up once: there is an index of it
+        return subject.photo_id.not_in(select(photo.id).where(photo.missing_since.is_not(None)))
     # A scalar subquery for PostgreSQL's sake: see `Compiler._best`.
-    return select(literal_column("1")).where(*present).limit(1).scalar_subquery().is_not(None)
+    gone = select(photo.missing_since).where(photo.id == subject.photo_id)
+    return gone.scalar_subquery().is_(None)
 
 
 def mentions_missing(node: Node) -> bool:
@@ -124,8 +126,6 @@ def _path(pattern: Any, photo_id: ColumnElement[int]) -> ColumnElement[bool]:  #
 
 def _state(choice: Any, subject: Subject) -> ColumnElement[bool]:  # noqa: ANN401
     (name,), photo_id = choice.values, subject.photo_id
-    if name == "missing":
-        return ~is_present(photo_id)
     row = _ROW
     kept = threshold.counts(row, subject.least)
     if name == "untagged":
@@ -141,6 +141,7 @@ _STATES: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "pending": lambda photo: photo.state.in_([PhotoState.PENDING, PhotoState.LEASED]),
     "failed": lambda photo: photo.state == PhotoState.QUARANTINED,
     "located": lambda photo: and_(photo.latitude.is_not(None), photo.longitude.is_not(None)),
+    "missing": lambda photo: photo.missing_since.is_not(None),
     "dated": lambda photo: photo.taken_at.is_not(None),
 }
 

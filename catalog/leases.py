@@ -127,7 +127,11 @@ def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[
     due = list(
         session.scalars(
             select(Photo.id)
-            .where(Photo.state == PhotoState.PENDING, Photo.due_at <= now, ledger.is_present())
+            .where(
+                Photo.state == PhotoState.PENDING,
+                Photo.due_at <= now,
+                Photo.missing_since.is_(None),
+            )
             .order_by(Photo.due_at, Photo.id)
             .limit(limit)
             .with_for_update(skip_locked=True, of=Photo, key_share=True)
@@ -191,7 +195,11 @@ def _find_pending(
     for chunk in sql.chunks(photo_ids):
         query = (
             select(Photo.id, Photo.attempts)
-            .where(Photo.id.in_(chunk), Photo.state == PhotoState.PENDING, ledger.is_present())
+            .where(
+                Photo.id.in_(chunk),
+                Photo.state == PhotoState.PENDING,
+                Photo.missing_since.is_(None),
+            )
             .order_by(Photo.attempts, Photo.id)
             .limit(limit - len(found))
             .with_for_update(skip_locked=True, of=Photo, key_share=True)

@@ -109,10 +109,14 @@ def register_files(
     """
     photo_ids, new_ids = _upsert_photos(session, files, now)
     before = find_known(session, root_id, [file.path for file in files])
+    replaced = {known.photo_id for known in before.values() if known.photo_id is not None}
+    _lock(session, replaced.union(photo_ids.values()))
     arrived = _find_arrivals(files, before, photo_ids)
     known_before = {photo_id: arrived[photo_id] for photo_id in arrived.keys() - new_ids}
     _note_arrivals(session, known_before, now)
     _upsert_files(session, root_id, files, photo_ids)
+    _note_present(session, photo_ids.values())
+    _note_missing(session, replaced.difference(photo_ids.values()), now)
     ids = dict.fromkeys(photo_ids[file.sha256] for file in files if file.sha256 is not None)
     pending = set(_still_pending(session, ids))
     return [photo_id for photo_id in ids if photo_id in pending]
@@ -146,11 +150,6 @@ def add_events(
     ]
     if rows:
         session.execute(sql.insert(session, PhotoEvent), rows)
-
-
-def is_present() -> ColumnElement[bool]:
-    """Say in SQL that a photo lies in at least one place now."""
-    return exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
 
 
 def _is_at_or_below(path: str, folder: str) -> bool:
@@ -285,6 +284,40 @@ def _mark_missing(
         .returning(PhotoFile.photo_id)
     ).all()
     photo_ids = {photo_id for photo_id in gone if photo_id is not None}
+    _lock(session, photo_ids)
     lost = photo_ids - _present_elsewhere(session, photo_ids)
+    _note_missing(session, lost, now)
     add_events(session, sorted(lost), "missing", now=now)
     return len(gone)
+
+
+def _lock(session: Session, photo_ids: Iterable[int]) -> None:
+    """Let one writer at a time say where photos lie; SQLite has only one at any time.
+
+    Of two that look at a photo's files at one moment, neither would see what the other writes.
+    """
+    for chunk in sql.chunks(sorted(photo_ids)):
+        locked = select(Photo.id).where(Photo.id.in_(chunk)).order_by(Photo.id)
+        session.execute(locked.with_for_update())
+
+
+def _note_present(session: Session, photo_ids: Iterable[int]) -> None:
+    for chunk in sql.chunks(photo_ids):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.missing_since.is_not(None))
+            .values(missing_since=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> None:
+    """Note that photos lie nowhere any more, those of them that do not."""
+    lies = exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
+    for chunk in sql.chunks(sorted(photo_ids)):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.missing_since.is_(None), ~lies)
+            .values(missing_since=now)
+            .execution_options(synchronize_session=False)
+        )

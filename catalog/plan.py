@@ -78,7 +78,7 @@ class Plan:
         found = Compiler(self.terms, subject).condition(asked)
         if filters.mentions_missing(self.node):
             return found
-        return and_(found, filters.is_present(photo_id, is_whole=is_whole))
+        return and_(found, filters.is_present(subject))
 
     @property
     def driver(self) -> Driver | None:

@@ -5,7 +5,6 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from sqlalchemy import REAL, ColumnElement, cast, func, literal, literal_column
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.models import Base
@@ -18,8 +17,13 @@ MAX_IN = 5_000
 
 def insert(session: Session, table: type[Base]) -> Any:  # noqa: ANN401
     """Give an INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
-    is_sqlite = session.get_bind().dialect.name == "sqlite"
-    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+    if session.get_bind().dialect.name == "sqlite":  # only the dialect in use is loaded
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def insert_new(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:

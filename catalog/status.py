@@ -116,7 +116,7 @@ def retry(session: Session, photo_ids: Sequence[int] | None, *, now: datetime) -
     retried = list(
         session.scalars(
             update(Photo)
-            .where(Photo.state == PhotoState.QUARANTINED, ledger.is_present(), condition)
+            .where(Photo.state == PhotoState.QUARANTINED, Photo.missing_since.is_(None), condition)
             .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
             .returning(Photo.id)
             .execution_options(synchronize_session=False)
@@ -178,4 +178,4 @@ def _count(session: Session, condition: ColumnElement[bool]) -> int:
 
 
 def _count_missing(session: Session) -> int:
-    return session.scalar(select(func.count(Photo.id)).where(~ledger.is_present())) or 0
+    return session.scalar(select(func.count(Photo.id)).where(Photo.missing_since.is_not(None))) or 0

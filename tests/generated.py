@@ -151,6 +151,7 @@ def _rows(photo: Drawn) -> tuple[list[dict[str, object]], ...]:
     row = {"id": photo.photo_id, "sha256": photo.photo_id.to_bytes(32), "size_bytes": 1}
     row |= {"latitude": latitude, "longitude": longitude}
     row |= {name: getattr(photo, name) for name in names}
+    row["missing_since"] = None if photo.is_present else NOW
     files = [
         {"root_id": 1, "path": f"{photo.photo_id}-{path}", "size_bytes": 1, "mtime_ns": 1}
         | {"photo_id": photo.photo_id, "missing_since": NOW if is_missing else None}

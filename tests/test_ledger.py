@@ -1,10 +1,13 @@
 """Identity and places: the content is the photo, a path is where it lies."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, func, select
 
 from catalog import ledger
 from catalog.database import Database
@@ -103,6 +106,69 @@ def test_a_photo_with_a_copy_left_is_not_missing(database: Database):
         ledger.mark_missing(session, root_id, ["a.jpg"], now=NOW)
 
         assert "missing" not in history(session, photo_id)
+
+
+def are_here(session) -> dict[int, tuple[bool, bool]]:
+    """Give for each photo whether it is noted to lie somewhere, and whether a file says so."""
+    lying = set(
+        session.scalars(select(PhotoFile.photo_id).where(PhotoFile.missing_since.is_(None)))
+    )
+    noted = session.execute(select(Photo.id, Photo.missing_since))
+    return {photo_id: (gone is None, photo_id in lying) for photo_id, gone in noted}
+
+
+names = st.sampled_from(["a.jpg", "b.jpg", "d/c.jpg"])
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(names, st.sampled_from(["x", "y", "gone", "folder gone"])), max_size=12))
+def test_a_photo_is_missing_exactly_while_none_of_its_files_is_there(
+    database: Database, steps: list[tuple[str, str]]
+):
+    with database.write() as session:
+        for table in (PhotoEvent, PhotoFile, Photo):
+            session.execute(delete(table))
+        root_id, _ = register(session)
+        for number, (name, what) in enumerate(steps):
+            if what == "gone":
+                ledger.mark_missing(session, root_id, [name], now=NOW)
+            elif what == "folder gone":
+                ledger.mark_folder_missing(session, root_id, "d", now=NOW)
+            else:
+                register(session, seen(name, what, mtime_ns=number))
+
+        assert [noted for noted, lies in are_here(session).values() if noted != lies] == []
+
+
+@pytest.mark.parametrize("is_copied_first", [True, False])
+def test_a_photo_that_is_copied_while_its_file_goes_is_not_missing(
+    database: Database, *, is_copied_first: bool
+):
+    with database.write() as session:
+        root_id, _ = register(session, seen("a.jpg", "x"))
+
+    def copy(session):
+        register(session, seen("b.jpg", "x"))
+
+    def go(session):
+        ledger.mark_missing(session, root_id, ["a.jpg"], now=NOW)
+
+    def do_second():
+        with database.write() as other:
+            second(other)
+
+    first, second = (copy, go) if is_copied_first else (go, copy)
+    beside = threading.Thread(target=do_second)
+    with database.write() as session:
+        first(session)
+        beside.start()
+        beside.join(0.3)  # it waits for this transaction
+    beside.join()
+
+    with database.read() as session:
+        assert list(are_here(session).values()) == [(True, True)]
 
 
 def test_an_unreadable_file_is_known_with_its_reason(database: Database):

@@ -1,6 +1,7 @@
 """The tables are those of the models, on both databases, and migrations go both ways."""
 
 import sqlite3
+from pathlib import Path
 
 import pgvector.sqlalchemy  # noqa: F401 - tells SQLAlchemy what a halfvec is
 import pytest
@@ -11,11 +12,11 @@ from sqlalchemy import inspect, select, text
 
 import migrations
 from catalog import database as databases
-from catalog import migrate
+from catalog import ledger, migrate
 from catalog.database import Database
 from catalog.errors import DatabaseUnavailableError, SchemaVersionError
 from catalog.models import HEAD_REVISION, Base, Photo
-from tests.catalogue import add_photos, tag_photo
+from tests.catalogue import NOW, add_photos, seen, tag_photo
 
 
 def _same_type(*arguments: object) -> bool | None:
@@ -48,6 +49,21 @@ def test_migrations_go_up_down_and_up_with_photos_in_them(database: Database, da
         assert session.scalars(select(Photo)).all() == []
         assert len(add_photos(session, "a.jpg")) == 1
     reopened.close()
+
+
+def test_an_older_catalogue_learns_which_photos_are_missing(database: Database):
+    with database.write() as session:
+        gone, stays, copied = add_photos(session, "gone.jpg", "stays.jpg", "copied.jpg")
+        root_id = ledger.register_root(session, Path("/photos")).id
+        ledger.register_files(session, root_id, [seen("copy.jpg", "copied.jpg")], now=NOW)
+        ledger.mark_missing(session, root_id, ["gone.jpg", "copied.jpg"], now=NOW)
+    migrate.downgrade(database.engine, "0001")
+
+    migrate.upgrade(database.engine)
+
+    with database.read() as session:
+        since = dict(session.execute(select(Photo.id, Photo.missing_since)).all())
+    assert since == {gone: NOW, stays: None, copied: None}
 
 
 def test_an_older_catalogue_says_how_to_upgrade_it(database: Database, database_url: str):

@@ -79,7 +79,7 @@ def test_index_becomes_a_folder_that_loads_and_knows_its_words(data: Path, tmp_p
     model = clip.load(f"local-dir:{tmp_path / 'out'}", device="cpu", precision="float32")
     known, _ = vocabulary_file.read(tmp_path / "out" / "all-concepts.txt")
     fitted = calibration.find(tmp_path / "out")
-    assert model.preprocess.size == make_plan(data, tmp_path).image_size
+    assert model.preprocess.size == make_plan(data, tmp_path).schedule.last_size
     assert sorted(known.words) == ["grass", "nature", "rose", "sky"]
     assert fitted is not None
     assert set(fitted.by_word) == set(known.words)
