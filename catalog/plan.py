@@ -7,7 +7,7 @@ page does not cost a look at every photo that matches.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, aliased
 
 from catalog import filters, threshold
@@ -117,15 +117,6 @@ def without(node: Node, part: Node | None) -> Node:
     if isinstance(node, And):
         return And(tuple(without(child, part) for child in node.children))
     return node
-
-
-def count(plan: Plan, cap: int | None) -> int:
-    """Count the matches, up to a cap."""
-    driver = plan.driver
-    if driver is not None and not driver.tag_ids:
-        return 0
-    ids = matching_ids(plan, driver, is_whole=cap is None).limit(cap).subquery()
-    return plan.session.scalar(select(func.count()).select_from(ids)) or 0
 
 
 def matching_ids(plan: Plan, driver: Driver | None, *, is_whole: bool = False) -> Select[int]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from catalog import cursor, dating, geo, hits, language, plan, ranking, sorting, terms
+from catalog import counting, cursor, dating, geo, hits, language, plan, ranking, sorting, terms
 from catalog.compiler import has_words
 from catalog.cursor import Sort
 from catalog.details import PhotoDetail, get_photo
@@ -71,7 +71,7 @@ def count(
     session: Session, text: str, *, cap: int | None = None, now: datetime | None = None
 ) -> int:
     """Count the photos that a query finds: exactly, or up to a cap."""
-    return plan.count(prepare(session, text, now=now), cap)
+    return counting.count(prepare(session, text, now=now), cap)
 
 
 def find_ids(

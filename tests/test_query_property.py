@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import counts, dating, query, ranking
+from catalog import counting, counts, dating, flags, query, ranking
 from catalog.database import Database
 from tests import generated
 from tests.generated import Drawn, Meaning
@@ -31,6 +31,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "LEAST_LOOK", 1)
     monkeypatch.setattr(ranking, "GROWTH", 2)
     monkeypatch.setattr(dating, "SMALL", 2)
+    monkeypatch.setattr(counting, "MANY", 2)
 
 
 def _ordered(found: dict[int, float], drawn: list[Drawn], sort: str) -> list[int]:
@@ -88,6 +89,9 @@ def test_search_finds_what_the_query_means_in_the_order_asked_for(
         assert _all_pages(database, each.text, sort) == expected, each.text
         with database.read() as session:
             assert query.count(session, each.text, now=generated.NOW) == len(expected)
+            ready = query.prepare(session, each.text, now=generated.NOW)
+            if ready.driver is not None:
+                assert flags.count(ready) == len(expected)
             capped = query.count(session, each.text, cap=2, now=generated.NOW)
             assert capped == min(2, len(expected))
             assert query.find_ids(session, each.text, sort=sort, now=generated.NOW) == expected
