@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -81,7 +82,9 @@ def create(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return _create_sqlite(parsed)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        event.listen(engine, "connect", _configure_postgresql)
+        return engine
     message = f"{parsed.get_backend_name()} is not supported; use sqlite:// or postgresql://"
     raise DatabaseUnavailableError(message)
 
@@ -112,6 +115,13 @@ def _create_sqlite(url: URL) -> Engine:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _configure_postgresql(connection: DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SET jit = off")  # compiling a page's statement takes longer than running it
+    cursor.close()
+    connection.commit()
 
 
 def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:

@@ -284,6 +284,10 @@ class PhotoTag(Base):
 
     __table_args__ = (
         Index(None, "photo_id", "tag_id"),
-        Index("ix_photo_tag_ranked", "tag_id", "confidence", "photo_id", sqlite_where=_ALIVE),
+        Index(
+            "ix_photo_tag_ranked",
+            *("tag_id", "confidence", "photo_id", "decision"),
+            sqlite_where=_ALIVE,
+        ),
         {"sqlite_with_rowid": False},
     )

@@ -1,4 +1,4 @@
-"""When a photo's last file went, noted with the photo: searches ask it of every match."""
+"""What searches ask of every match: since when a photo is missing, whether a tag was rejected."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,8 +17,11 @@ _LIES_NOWHERE = """
 _LAST_GONE = "SELECT max(missing_since) FROM photo_file WHERE photo_file.photo_id = photo.id"
 
 
+_RANKED = ["tag_id", "confidence", "photo_id"]
+
+
 def upgrade() -> None:
-    """Add the column, and fill it from the files."""
+    """Note with the photo what only its files told; have the ranked index say all that is asked."""
     op.add_column("photo", sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True))
     op.execute(
         f"UPDATE photo SET missing_since = coalesce(({_LAST_GONE}), added_at) "  # noqa: S608
@@ -32,9 +35,24 @@ def upgrade() -> None:
         sqlite_where=sa.text("missing_since IS NOT NULL"),
         postgresql_where=sa.text("missing_since IS NOT NULL"),
     )
+    # SQLite asks for the decision again, though the index has no rejected tag in it.
+    _index_ranked([*_RANKED, "decision"])
 
 
 def downgrade() -> None:
     """Take the column away; the files know it too."""
+    _index_ranked(_RANKED)
     op.drop_index("ix_photo_missing", table_name="photo")
     op.drop_column("photo", "missing_since")
+
+
+def _index_ranked(columns: list[str]) -> None:
+    op.drop_index("ix_photo_tag_ranked", table_name="photo_tag")
+    op.create_index(
+        "ix_photo_tag_ranked",
+        "photo_tag",
+        columns,
+        unique=False,
+        sqlite_where=sa.text("decision IS NOT 'rejected'"),
+        postgresql_where=sa.text("decision IS DISTINCT FROM 'rejected'"),
+    )
