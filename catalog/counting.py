@@ -1,4 +1,4 @@
-"""How many photos a query finds: in SQL while they are few, by flags where they are many."""
+"""How many photos a query finds: in SQL while few are looked at, by flags where many are."""
 
 from sqlalchemy import func, select
 
@@ -7,7 +7,7 @@ from catalog.nodes import AnyKeyword, Filter, Word, walk, words_of
 from catalog.plan import Driver, Plan, matching_ids, without
 
 #: Below so many rows the import of NumPy is not worth it.
-MANY = 100_000
+MANY = 20_000
 #: What it costs to look a keyword up and to keep an id apart, in ids that are read as flags;
 #: measured on both databases (`benchmarks/search.py`).
 LOOK_UP, KEEP_APART = 4, 2
@@ -18,7 +18,7 @@ def count(plan: Plan, cap: int | None) -> int:
     driver = plan.driver
     if driver is not None and not driver.tag_ids:
         return 0
-    if cap is None and driver is not None and _are_flags_cheaper(plan, driver):
+    if cap is None and driver is not None and are_flags_cheaper(plan, driver):
         from catalog import flags
 
         return flags.count(plan)
@@ -26,7 +26,8 @@ def count(plan: Plan, cap: int | None) -> int:
     return plan.session.scalar(select(func.count()).select_from(ids)) or 0
 
 
-def _are_flags_cheaper(plan: Plan, driver: Driver) -> bool:
+def are_flags_cheaper(plan: Plan, driver: Driver) -> bool:
+    """Say that to read all photos of all words takes less than to look the driver's photos up."""
     if driver.photos < MANY or any(isinstance(each, AnyKeyword) for each in walk(plan.node)):
         return False
     rest = list(walk(without(plan.node, driver.covers)))

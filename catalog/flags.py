@@ -1,4 +1,4 @@
-"""Counts large results: one flag a photo for each part of a query, combined by NumPy.
+"""Finds large results: one flag a photo for each part of a query, combined by NumPy.
 
 To tell which of a million ids come twice a database sorts them or puts them into a set, and to tell
 which of them have another keyword it looks each up. Reading ids and setting flags is much less.
@@ -21,15 +21,23 @@ Flags = NDArray[np.bool_]
 
 
 def count(plan: Plan) -> int:
-    """Count all matches of a query whose matches all have some keyword.
+    """Count all matches of a query that has a driver."""
+    return int(np.count_nonzero(_get_matches(plan)))
 
-    Such a query's flags are never set for an id that no photo has, whatever its NOTs say.
-    """
+
+def find_ids(plan: Plan) -> list[int]:
+    """Find the ids of all matches of a query that has a driver, in their order."""
+    ids: list[int] = np.flatnonzero(_get_matches(plan)).tolist()
+    return ids
+
+
+def _get_matches(plan: Plan) -> Flags:
+    """Flag all matches; where all have a keyword, no id is flagged that no photo has."""
     n_ids = (plan.session.scalar(select(func.max(Photo.id))) or 0) + 1
     found = _get_flags(plan, plan.node, n_ids)
     if not filters.mentions_missing(plan.node):
         found[_read_ids(plan.session, Photo.id, Photo.missing_since.is_not(None))] = False
-    return int(np.count_nonzero(found))
+    return found
 
 
 def _get_flags(plan: Plan, node: Node, n_ids: int) -> Flags:

@@ -283,7 +283,8 @@ class PhotoTag(Base):
     tagger_id: Mapped[int | None] = mapped_column(ForeignKey("tagger.id"))
 
     __table_args__ = (
-        Index(None, "photo_id", "tag_id"),
+        # Both answer alone: the row itself lies elsewhere, and a page asks thousands of times.
+        Index("ix_photo_tag_of_photo", "photo_id", "tag_id", "confidence", "decision"),
         Index(
             "ix_photo_tag_ranked",
             *("tag_id", "confidence", "photo_id", "decision"),

@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, literal, literal_column, select, true, tuple_
 from sqlalchemy.orm import aliased
 
+from catalog import sorting
 from catalog.compiler import member, rules_of
-from catalog.cursor import Place
+from catalog.cursor import Place, Sort
 from catalog.models import PhotoTag, Tag
 from catalog.nodes import And, Word
 from catalog.plan import DRIVEN, Driver, Plan, has_driver
@@ -35,6 +36,8 @@ def find_best(plan: Plan, driver: Driver, limit: int, after: Place | None) -> li
     """Give the driver's photos that match, best first, from after a place on."""
     best: dict[int, Place] = {}
     for high, low in _looks(plan, driver, after):
+        if low is None and high is None:  # all that is left is all there is
+            return sorting.find_sorted(plan, driver, Sort.RELEVANCE, limit, after)
         for place in _look(plan, driver, (high, low), limit, after):
             best[place.photo_id] = place
         ranked = sorted(best.values(), key=_descending)[:limit]

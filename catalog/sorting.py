@@ -6,6 +6,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Label,
+    Select,
     Text,
     and_,
     collate,
@@ -17,6 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from catalog import counting
+from catalog.compiler import member
 from catalog.cursor import Place, Sort
 from catalog.models import Photo, PhotoFile, Root
 from catalog.plan import Driver, Plan, matching_ids
@@ -40,7 +43,7 @@ def find_sorted(
     plan: Plan, driver: Driver | None, sort: Sort, limit: int | None, after: Place | None
 ) -> list[Place]:
     """Give the first `limit` matches after a place, all of them if that is None."""
-    ids = matching_ids(plan, driver).subquery("matching").c[0]
+    ids = _select_ids(plan, driver).subquery("matching").c[0]
     found = select(ids.label("id")).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
     rated = select(found.c.id, _key(plan, sort, found)).cte("rated")
     key: ColumnElement[Any] = rated.c.key
@@ -49,6 +52,15 @@ def find_sorted(
     page = select(key, rated.c.id).order_by(order[0].nulls_last(), order[1]).limit(limit)
     page = page.where(_beyond(key, rated.c.id, after, is_rising=is_rising))
     return [Place(value, photo_id) for value, photo_id in plan.session.execute(page)]
+
+
+def _select_ids(plan: Plan, driver: Driver | None) -> Select[int]:
+    if driver is None or not counting.are_flags_cheaper(plan, driver):
+        return matching_ids(plan, driver)
+    from catalog import flags
+
+    photo_id: Any = Photo.id
+    return select(photo_id).where(member(photo_id, flags.find_ids(plan), plan.dialect))
 
 
 def _key(plan: Plan, sort: Sort, found: CTE) -> Label[Any]:

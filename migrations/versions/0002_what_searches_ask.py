@@ -17,11 +17,12 @@ _LIES_NOWHERE = """
 _LAST_GONE = "SELECT max(missing_since) FROM photo_file WHERE photo_file.photo_id = photo.id"
 
 
+_OF_PHOTO = "ix_photo_tag_photo_id_tag_id"
 _RANKED = ["tag_id", "confidence", "photo_id"]
 
 
 def upgrade() -> None:
-    """Note with the photo what only its files told; have the ranked index say all that is asked."""
+    """Note with the photo what only its files told; have the indexes say all that is asked."""
     op.add_column("photo", sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True))
     op.execute(
         f"UPDATE photo SET missing_since = coalesce(({_LAST_GONE}), added_at) "  # noqa: S608
@@ -37,10 +38,16 @@ def upgrade() -> None:
     )
     # SQLite asks for the decision again, though the index has no rejected tag in it.
     _index_ranked([*_RANKED, "decision"])
+    op.drop_index(_OF_PHOTO, table_name="photo_tag")
+    op.create_index(
+        "ix_photo_tag_of_photo", "photo_tag", ["photo_id", "tag_id", "confidence", "decision"]
+    )
 
 
 def downgrade() -> None:
     """Take the column away; the files know it too."""
+    op.drop_index("ix_photo_tag_of_photo", table_name="photo_tag")
+    op.create_index(_OF_PHOTO, "photo_tag", ["photo_id", "tag_id"])
     _index_ranked(_RANKED)
     op.drop_index("ix_photo_missing", table_name="photo")
     op.drop_column("photo", "missing_since")
