@@ -2,7 +2,7 @@
 
 The driver's photos are read best first until none that is left can be better: Fagin's threshold
 algorithm (doi:10.1016/S0022-0000(03)00026-6) with the bound that AND is the least of its parts.
-Where another word of the AND is about as common, its photos down to the same confidence are read
+Where another part of the AND is about as common, its photos down to the same confidence are read
 too and the two lists are intersected: to look thousands of photos up one by one takes far longer.
 """
 
@@ -17,14 +17,14 @@ from catalog.compiler import member, rules_of
 from catalog.cursor import Place, Sort
 from catalog.models import PhotoTag, Tag
 from catalog.nodes import And, Word
-from catalog.plan import DRIVEN, Driver, Plan, has_driver
+from catalog.plan import DRIVEN, Driver, Plan, find_driver, has_driver
 from catalog.sql import as_real
 
 #: The driver's photos in the first look, and by how much further looks are larger.
 FIRST_LOOK = 400
 GROWTH = 4
 LEAST_LOOK = 8
-#: Words so many times as common as the driver are read beside it rather than looked up.
+#: Parts up to so many times as common as the driver are read beside it rather than looked up.
 AS_COMMON = 4
 #: Such a look begins at the top, so one that takes in half of the driver takes in all of it.
 FEW_LEFT = 2
@@ -57,36 +57,34 @@ def _looks(
     """Cut the driver's photos into looks, best first: after one place, down to another."""
     high = after if isinstance(plan.node, Word) and len(driver.tag_ids) == 1 else None
     depth = max(FIRST_LOOK // len(driver.tag_ids), LEAST_LOOK)
-    is_beside = bool(_words_beside(plan, driver))
+    is_beside = bool(_find_beside(plan, driver))
     while True:
         is_last = is_beside and depth * FEW_LEFT > driver.photos
         low = None if is_last else _rank(plan, driver, high, depth)
         yield high, low
         if low is None:
             return
-        # What has little of a word beside was passed over, so the next look begins at the top.
+        # What has little of a part beside was passed over, so the next look begins at the top.
         high, depth = (high if is_beside else low), depth * GROWTH
 
 
-def _words_beside(plan: Plan, driver: Driver) -> list[Word]:
-    """Give the words of an AND that are read beside its driver."""
-    if not isinstance(plan.node, And) or len(driver.tag_ids) > 1:
+def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:
+    """Find the parts of an AND that are read beside its driver: words, and ORs of words."""
+    if not isinstance(plan.node, And):
         return []
-    words = [each for each in plan.node.children if isinstance(each, Word)]
+    others = [child for child in plan.node.children if child is not driver.covers]
+    parts = [(child, find_driver(child, plan.terms)) for child in others]
     return [
-        word
-        for word in words
-        if word is not driver.covers
-        and len(plan.terms[word].tag_ids) == 1
-        and plan.terms[word].photos <= AS_COMMON * driver.photos
+        part
+        for child, part in parts
+        if part and part.covers is child and part.photos <= AS_COMMON * driver.photos
     ]
 
 
-def _is_beside(plan: Plan, word: Word, low: Place) -> ColumnElement[bool]:
-    """Say that a driver's row is of a photo that has a word as surely as a place asks for."""
+def _is_beside(plan: Plan, part: Driver, low: Place) -> ColumnElement[bool]:
+    """Say that a driver's row is of a photo that has a part as surely as a place asks for."""
     beside = select(_BESIDE.photo_id).where(
-        _BESIDE.tag_id == plan.terms[word].tag_ids[0],
-        *rules_of(_BESIDE, word.rules, plan.least),  # one lower bound is for the index
+        has_driver(plan, _BESIDE, part),  # one lower bound is for the index
         _BESIDE.confidence >= as_real(float(low.key or 0)),  # type: ignore[arg-type]
     )
     # Added to 0, or SQLite would look each of these photos up in the driver's index.
@@ -140,7 +138,7 @@ def _look(
     if low is not None:
         ids = ids.where(
             tuple_(row.confidence, row.photo_id) >= _pair(low),
-            *(_is_beside(plan, word, low) for word in _words_beside(plan, driver)),
+            *(_is_beside(plan, part, low) for part in _find_beside(plan, driver)),
         )
     # PostgreSQL would look the other words up before it asks whether the photo is in the lists.
     seen = (ids if is_one else ids.distinct()).cte("seen")
