@@ -1,6 +1,7 @@
 """The training of the starter model, end to end on a few generated photos."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,8 +10,24 @@ import pytest
 import torch
 from PIL import Image
 
-from worker import calibration, clip, vocabulary_file
-from worker.starter import commands, crops, index, metrics, plurals, run, targets, teacher, train
+from tests.models import make_tiny_model
+from worker import calibration, clip, prompts, text_vectors, vocabulary_file
+from worker.keywords import Keyword
+from worker.starter import (
+    commands,
+    crops,
+    folder,
+    index,
+    metrics,
+    plurals,
+    run,
+    schedule,
+    student,
+    targets,
+    teacher,
+    train,
+    vectors,
+)
 
 COLOURS = {"sky": (90, 160, 250), "grass": (40, 160, 40), "rose": (220, 20, 60)}
 N_PHOTOS = 63
@@ -94,6 +111,47 @@ def test_stopped_training_goes_on_from_its_checkpoint(data: Path, tmp_path: Path
 
     assert first > 0
     assert read_step(plan.work) > first
+
+
+def test_training_goes_on_from_a_finished_folder(data: Path, tmp_path: Path) -> None:
+    first = make_plan(data, tmp_path / "first" / "out")
+    run.make_starter(first)
+    second = make_plan(data, tmp_path / "second" / "out")
+
+    run.make_starter(dataclasses.replace(second, start=first.out))
+
+    model = clip.load(f"local-dir:{second.out}", device="cpu", precision="float32")
+    assert model.preprocess.size == schedule.CONTINUED.last_size
+    assert model.digest != clip.load(f"local-dir:{first.out}", precision="float32").digest
+
+
+def test_a_finished_folder_is_read_as_it_was_written(data: Path, tmp_path: Path) -> None:
+    plan = make_plan(data, tmp_path / "out")
+    run.make_starter(plan)
+    words = index.read_index(data).concepts
+    learner = student.Student(plan.tower, torch.randn(len(words), vectors.DIM)).eval()
+
+    folder.read_image_tower(plan.out, learner, words)
+
+    size = plan.schedule.last_size
+    pixels = torch.rand(2, 3, size, size)
+    model = clip.load(f"local-dir:{plan.out}", device="cpu", precision="float32")
+    seen = model.encode_images((pixels * 255).byte().permute(0, 2, 3, 1).numpy())
+    said = text_vectors.encode_keywords(
+        model, [Keyword(word) for word in words], prompts.default_for(plan.out), cache_dir=None
+    )
+    expected = seen @ said.T * model.logit_scale + (model.logit_bias or 0.0)
+    with torch.no_grad():
+        logits = learner((pixels * 255).byte() / 255).concepts.numpy()
+    np.testing.assert_allclose(logits, expected, atol=0.01)
+
+
+def test_a_folder_of_another_kind_is_refused(data: Path, tmp_path: Path) -> None:
+    learner = student.Student(run.TOWER, torch.randn(2, vectors.DIM))
+    tiny = make_tiny_model(tmp_path / "tiny")
+
+    with pytest.raises(ValueError, match="was not made by this training"):
+        folder.read_image_tower(tiny, learner, ["sky", "rose"])
 
 
 def test_same_seed_gives_the_same_weights(data: Path, tmp_path: Path) -> None:

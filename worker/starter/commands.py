@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import json
-import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from worker.starter import distil, evaluate, run, schedule, train
+from worker.starter import distil, evaluate, monitor, run, train
 from worker.starter import index as indexes
 from worker.starter import teacher as teachers
 
@@ -23,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] not in (*_COMMANDS, "-h", "--help"):
         given.insert(0, "train")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    monitor.start_logging()
     options = _make_parser().parse_args(given)
     if options.command == "evaluate":
         _evaluate(options)
@@ -58,7 +57,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processes", type=int, default=1, help="that train together")
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler; faster")
     parser.add_argument("--text-steps", type=int, default=distil.STEPS, help="for the text tower")
-    parser.add_argument("--image-size", type=int, default=schedule.PHASES[-1].size)
+    parser.add_argument("--start", type=Path, metavar="FOLDER", help="go on from a finished one")
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -71,7 +70,7 @@ def _make_plan(options: argparse.Namespace) -> run.Plan:
         processes=options.processes,
         compiled=options.compile,
         seed=options.seed,
-        image_size=options.image_size,
+        start=options.start,
         text_steps=options.text_steps,
     )
 

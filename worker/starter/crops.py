@@ -11,6 +11,8 @@ from torch import Tensor
 
 from worker.starter.teacher import Teacher
 
+#: Share of the crops that are exactly what the teacher saw.
+VIEW_SHARE = 0.5
 #: How sharply the teacher's views are weighted by their overlap with the crop.
 OVERLAP_SHARPNESS = 10.0
 
@@ -27,6 +29,16 @@ def draw_boxes(aspects: Tensor, *, min_area: float) -> Tensor:
     height = (area * aspects / ratio).sqrt().clamp_max(1.0)
     left, top = torch.rand(n) * (1 - width), torch.rand(n) * (1 - height)
     return torch.stack([left, top, left + width, top + height], 1)
+
+
+def swap_views(boxes: Tensor, views: Tensor) -> Tensor:
+    """Take one of the teacher's own views (batch, n_views, 4) in place of some of the crops.
+
+    What the teacher said of a view is true of that view alone (Beyer et al. 2022, "Knowledge
+    distillation: a good teacher is patient and consistent"); other crops bring the variety.
+    """
+    chosen = views[torch.arange(len(views)), torch.randint(views.shape[1], (len(views),))]
+    return torch.where(torch.rand(len(views), 1) < VIEW_SHARE, chosen, boxes)
 
 
 def get_centre_boxes(aspects: Tensor) -> Tensor:

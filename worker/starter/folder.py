@@ -14,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from worker import prompts, vocabulary_file
+from worker import clip, prompts, text_vectors, vocabulary_file
 from worker.keywords import Alias, Keyword
 from worker.starter import plurals
 from worker.starter.distil import CONTEXT_LENGTH
@@ -46,6 +46,35 @@ def build_module(student: Student, shape: Shape) -> nn.Module:
         module.logit_scale.copy_(student.logit_scale)  # type: ignore[operator]
         module.logit_bias.copy_(student.logit_bias)  # type: ignore[operator]
     return module
+
+
+def read_image_tower(folder: Path, student: Student, concepts: Sequence[str]) -> None:
+    """Load a finished folder's image tower and concept vectors into ``student``.
+
+    The vectors are what its text tower writes. Raises ModelError, OSError, and ValueError where
+    another training made the folder.
+    """
+    state = _read_state(folder)
+    if "logit_bias" not in state or not _take(state, "visual.trunk."):
+        message = f"{folder} was not made by this training; leave --start out to begin anew"
+        raise ValueError(message)
+    student.trunk.load_state_dict(_take(state, "visual.trunk."))
+    model = clip.load(f"local-dir:{folder.resolve()}", device="cpu", precision="float32")
+    written = text_vectors.encode_keywords(
+        model,
+        [Keyword(word) for word in concepts],
+        prompts.default_for(folder),
+        cache_dir=None,
+    )
+    with torch.no_grad():
+        student.vectors.copy_(torch.from_numpy(written))
+        student.logit_scale.copy_(state["logit_scale"])
+        student.logit_bias.copy_(state["logit_bias"])
+
+
+def read_text_tower(folder: Path, tower: nn.Module) -> None:
+    """Load a finished folder's text tower into ``tower``. Raises OSError."""
+    tower.load_state_dict(_take(_read_state(folder), "text."))
 
 
 def write_model(module: nn.Module, shape: Shape, folder: Path) -> None:
@@ -81,6 +110,19 @@ def write_calibration(terms: dict[str, Any], folder: Path) -> None:
     """Write ``calibration.json``, see ``worker.calibration``."""
     text = json.dumps(terms, indent=1, ensure_ascii=False)
     (folder / CALIBRATION).write_text(text + "\n", encoding="utf-8")
+
+
+def _read_state(folder: Path) -> dict[str, torch.Tensor]:
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in safetensors.torch.load_file(folder / WEIGHTS).items()
+    }
+
+
+def _take(state: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
 
 
 def _get_model_config(shape: Shape) -> dict[str, Any]:

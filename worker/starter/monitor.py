@@ -14,6 +14,11 @@ logger = logging.getLogger(__name__)
 BATCH = 128
 
 
+def start_logging() -> None:
+    """Show the log on standard error; every process of a run has to ask for it."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+
+
 def log_figures(student: Student, material: Material, *, size: int) -> None:
     """Log R@5, R@10, P@5 and first-right of ``student`` on the watched photos.
 

@@ -12,6 +12,8 @@ import torch
 import torch.multiprocessing as processes
 from torch import distributed, nn
 
+from worker.starter import monitor
+
 
 def run(task: Callable[..., None], *arguments: object, n_processes: int) -> None:
     """Run ``task(*arguments)`` in every process of a group of ``n_processes``; 1 is this one.
@@ -58,6 +60,7 @@ def average_gradients(model: nn.Module, elapsed_s: float) -> float:
 def _join(
     rank: int, n_processes: int, meeting: str, task: Callable[..., None], arguments: tuple[object]
 ) -> None:
+    monitor.start_logging()
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=n_processes)
     try:

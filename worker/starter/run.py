@@ -46,8 +46,14 @@ class Plan:
     compiled: bool = False
     seed: int = 0
     tower: str = TOWER
-    image_size: int = schedule.PHASES[-1].size
     text_steps: int = distil.STEPS
+    #: A finished folder to go on from, ``None`` to begin with random weights.
+    start: Path | None = None
+
+    @property
+    def schedule(self) -> schedule.Schedule:
+        """How the run goes."""
+        return schedule.FROM_SCRATCH if self.start is None else schedule.CONTINUED
 
 
 def make_starter(plan: Plan) -> None:
@@ -63,7 +69,9 @@ def train_image_tower(plan: Plan) -> None:
     index = indexes.read_index(plan.data)
     gathered = material.gather(index, plan.data, plan.work)
     student = _make_student(plan, index, gathered.teacher)
-    train.train(student, gathered, plan.budget, plan.work, compiled=plan.compiled)
+    train.train(
+        student, gathered, plan.budget, plan.work, plan=plan.schedule, compiled=plan.compiled
+    )
 
 
 def finish(plan: Plan) -> None:
@@ -71,7 +79,7 @@ def finish(plan: Plan) -> None:
     index = indexes.read_index(plan.data)
     student = _make_student(plan, index, teachers.read_teacher(plan.data, len(index.concepts)))
     checkpoint.load_average(student, plan.work / train.CHECKPOINT)
-    shape = folder.Shape(plan.tower, plan.image_size, student.vectors.shape[1])
+    shape = folder.Shape(plan.tower, plan.schedule.last_size, student.vectors.shape[1])
     module = folder.build_module(student, shape)
     _train_text_tower(plan, index, student, module)
     folder.write_model(module, shape, plan.out)
@@ -101,13 +109,15 @@ def write_words(plan: Plan, index: Index) -> None:
 
 def _make_student(plan: Plan, index: Index, teacher: Teacher | None) -> Student:
     torch.manual_seed(plan.seed)
-    start = vectors.get_start_vectors(plan.data, len(index.concepts))
-    return Student(
+    student = Student(
         plan.tower,
-        start,
+        vectors.get_start_vectors(plan.data, len(index.concepts)),
         n_classes=0 if teacher is None else len(teacher.class_to_concept),
         n_features=0 if teacher is None else teacher.features.shape[1],
     )
+    if plan.start is not None:
+        folder.read_image_tower(plan.start, student, index.concepts)
+    return student
 
 
 def _train_text_tower(plan: Plan, index: Index, student: Student, module: nn.Module) -> None:
@@ -116,5 +126,7 @@ def _train_text_tower(plan: Plan, index: Index, student: Student, module: nn.Mod
     tower: nn.Module = module.text  # type: ignore[assignment]
     if path.exists():
         tower.load_state_dict(safetensors.torch.load_file(path))
+    elif plan.start is not None:
+        folder.read_text_tower(plan.start, tower)
     distil.distil(module, index.concepts, student.vectors.detach(), steps=plan.text_steps)
     safetensors.torch.save_file(tower.state_dict(), path)

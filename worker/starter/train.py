@@ -14,6 +14,7 @@ from torch import Tensor
 from worker.starter import augment, crops, losses, monitor, parallel, schedule, targets
 from worker.starter.checkpoint import Checkpoint
 from worker.starter.material import Material
+from worker.starter.schedule import Schedule
 from worker.starter.student import Student
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,13 @@ class Budget:
 
 
 def train(
-    student: Student, material: Material, budget: Budget, folder: Path, *, compiled: bool = False
+    student: Student,
+    material: Material,
+    budget: Budget,
+    folder: Path,
+    *,
+    plan: Schedule = schedule.FROM_SCRATCH,
+    compiled: bool = False,
 ) -> Student:
     """Train ``student`` until the budget is spent; return its running average.
 
@@ -59,7 +66,8 @@ def train(
         )
         if progress >= 1.0:
             break
-        loss = _get_loss(state, material, progress)
+        phase, rate = plan.get_phase(progress), plan.get_learning_rate(progress)
+        loss = _get_loss(state, material, phase, rate)
         elapsed_s = before_s + time.monotonic() - began
         state.elapsed_s = parallel.average_gradients(state.student, elapsed_s)
         state.advance(BATCH * parallel.get_size())
@@ -67,17 +75,16 @@ def train(
             _log(state, loss, progress)
         if state.elapsed_s - saved_s > CHECKPOINT_EVERY_S:
             saved_s = state.elapsed_s
-            _save(state, material, progress)
-    _save(state, material, progress)
+            _save(state, material, phase.size)
+    _save(state, material, plan.last_size)
     return state.average
 
 
-def _get_loss(state: Checkpoint, material: Material, progress: float) -> Tensor:
+def _get_loss(state: Checkpoint, material: Material, phase: schedule.Phase, rate: float) -> Tensor:
     """Return the loss of a batch, its gradients in the student."""
-    phase = schedule.get_phase(progress)
     pixels, wanted = _draw_batch(material, phase)
     for group in state.optimiser.param_groups:
-        group["lr"] = schedule.get_learning_rate(progress) * group["rate_factor"]
+        group["lr"] = rate * group["rate_factor"]
     state.student.train()
     loss = losses.get_loss(state.student(pixels), wanted)
     state.optimiser.zero_grad(set_to_none=True)
@@ -85,16 +92,17 @@ def _get_loss(state: Checkpoint, material: Material, progress: float) -> Tensor:
     return loss.detach()
 
 
-def _save(state: Checkpoint, material: Material, progress: float) -> None:
+def _save(state: Checkpoint, material: Material, size: int) -> None:
     if parallel.get_rank() == 0:
         state.save()
-        size = schedule.get_phase(min(progress, 1.0)).size
         monitor.log_figures(state.average, material, size=size)
 
 
 def _draw_batch(material: Material, phase: schedule.Phase) -> tuple[Tensor, losses.Targets]:
     rows = torch.multinomial(material.weights, BATCH, replacement=True)
     boxes = crops.draw_boxes(material.aspects[rows], min_area=phase.min_area)
+    if material.teacher is not None:
+        boxes = crops.swap_views(boxes, material.teacher.boxes[rows])
     flip = torch.randint(2, (BATCH,)).bool()
     pixels = crops.cut(material.squares[rows.numpy()], boxes, phase.size, flip=flip)
     pixels, mix = augment.mix_photos(augment.jitter_colours(pixels), share=phase.mixed_share)
