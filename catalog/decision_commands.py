@@ -3,9 +3,10 @@
 `worker.cli` adds them, and sends `kadr tag add PHOTO WORD...` here as well.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from catalog.decisions import Change
+    from catalog.preferences import Preferences
+    from catalog.tags import Lexicon, LookUp
+
+#: Gives what the vocabulary of a catalogue, or another one, knows of folded words.
+LexiconLoader = Callable[["Preferences | None", Collection[str]], "Lexicon"]
 
 #: What `kadr tag` hands over to these commands.
 ACTIONS = ("add", "remove", "confirm", "reject")
@@ -35,8 +41,8 @@ Where = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to an app."""
+def register(app: typer.Typer, load_lexicon: LexiconLoader | None = None) -> None:
+    """Add these commands to an app; `load_lexicon` gives what is known of new words."""
     keyword = typer.Typer(no_args_is_help=True, help="Say which keywords a photo has, or has not.")
     keyword.command("add")(add)
     keyword.command("remove")(remove)
@@ -46,14 +52,14 @@ def register(app: typer.Typer) -> None:
     keyword.command("drop-machine")(drop_machine)
     keyword.command("export")(export)
     keyword.command("import")(import_)
-    app.add_typer(keyword, name="keyword")
+    app.add_typer(keyword, name="keyword", context_settings={"obj": load_lexicon})
 
 
-def add(items: Items, *, where: Where = None, as_json: AsJson = False) -> None:
+def add(ctx: typer.Context, items: Items, *, where: Where = None, as_json: AsJson = False) -> None:
     """Give photos keywords; no later run takes them away."""
     from catalog import decisions
 
-    _decide(decisions.add, items, where, as_json=as_json)
+    _decide(decisions.add, items, where, as_json=as_json, load_lexicon=ctx.obj)
 
 
 def remove(items: Items, *, where: Where = None, as_json: AsJson = False) -> None:
@@ -70,11 +76,13 @@ def confirm(items: Items, *, where: Where = None, as_json: AsJson = False) -> No
     _decide(decisions.confirm, items, where, as_json=as_json)
 
 
-def reject(items: Items, *, where: Where = None, as_json: AsJson = False) -> None:
+def reject(
+    ctx: typer.Context, items: Items, *, where: Where = None, as_json: AsJson = False
+) -> None:
     """Keep keywords away from photos for ever, whatever runs."""
     from catalog import decisions
 
-    _decide(decisions.reject, items, where, as_json=as_json)
+    _decide(decisions.reject, items, where, as_json=as_json, load_lexicon=ctx.obj)
 
 
 def undo(*, as_json: AsJson = False) -> None:
@@ -119,13 +127,15 @@ def export(
 
 
 def import_(
+    ctx: typer.Context,
     file: Annotated[typer.FileText, typer.Argument(help="What `export` wrote; - reads it.")],
 ) -> None:
     """Take over decisions about the photos that this catalogue has too."""
     from catalog import decision_files
 
     with _writing() as session:
-        done = decision_files.read(session, file, now=datetime.now(UTC))
+        look_up = _look_up(session, ctx.obj)
+        done = decision_files.read(session, file, now=datetime.now(UTC), **look_up)
     console.out().print(
         f"{console.count_of(done.changed, 'keyword')} changed; "
         f"{console.count_of(done.unknown_photos, 'photo')} not in this catalogue"
@@ -133,15 +143,27 @@ def import_(
 
 
 def _decide(
-    decide: Callable[..., "Change"], items: list[str], where: str | None, *, as_json: bool
+    decide: Callable[..., "Change"],
+    items: list[str],
+    where: str | None,
+    *,
+    as_json: bool,
+    load_lexicon: LexiconLoader | None = None,
 ) -> None:
     photos, words = ([], items) if where is not None else (items[:1], items[1:])
     if not words:
         raise typer.BadParameter("name at least one keyword", param_hint="WORD...")
     with _writing() as session:
         photo_ids = _photo_ids(session, photos, where)
-        change = decide(session, photo_ids, words, now=datetime.now(UTC))
+        look_up = _look_up(session, load_lexicon)
+        change = decide(session, photo_ids, words, now=datetime.now(UTC), **look_up)
     _tell(change, as_json=as_json)
+
+
+def _look_up(session: "Session", load: LexiconLoader | None) -> dict[str, "LookUp"]:
+    from catalog import preferences
+
+    return {} if load is None else {"look_up": partial(load, preferences.find(session))}
 
 
 def _photo_ids(session: "Session", photos: list[str], where: str | None) -> list[int]:
@@ -165,9 +187,12 @@ def _writing() -> Iterator["Session"]:
 
 def _tell(change: "Change", *, as_json: bool) -> None:
     if as_json:
-        names = ("change_id", "action", "changed", "photos")
+        names = ("change_id", "action", "changed", "photos", "meant")
         console.print_json({name: getattr(change, name) for name in names})
-    elif change.changed:
+        return
+    for word, name in change.meant.items():
+        console.out().print(f"{word} is an alias of {name}", markup=False)
+    if change.changed:
         keywords = console.count_of(change.changed, "keyword")
         photos = console.count_of(change.photos, "photo")
         is_undone = change.action == "undo"

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import decisions, sql
+from catalog import decisions, sql, tags
 from catalog.errors import DecisionFileError
 from catalog.models import Decision, Photo, PhotoTag, Tag
 
@@ -40,7 +40,13 @@ def export(session: Session) -> Iterator[str]:
         yield json.dumps(entry, ensure_ascii=False)
 
 
-def read(session: Session, lines: Iterable[str], *, now: datetime) -> Imported:
+def read(
+    session: Session,
+    lines: Iterable[str],
+    *,
+    now: datetime,
+    look_up: tags.LookUp = tags.nothing_known,
+) -> Imported:
     """Take over decisions; one that is here already under another value is overwritten.
 
     Raises:
@@ -56,7 +62,7 @@ def read(session: Session, lines: Iterable[str], *, now: datetime) -> Imported:
         photo_ids = _photo_ids(session, digests)
         unknown += len(set(digests)) - len(photo_ids)
         decide = decisions.add if decision == Decision.CONFIRMED else decisions.reject
-        changed += decide(session, photo_ids, [word], now=now).changed
+        changed += decide(session, photo_ids, [word], now=now, look_up=look_up).changed
     return Imported(changed, unknown)
 
 

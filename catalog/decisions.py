@@ -5,7 +5,7 @@ Every change is written into the photos' history with what was before, so that i
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -37,6 +37,8 @@ class Change:
     #: Keywords on photos that are now otherwise than before.
     changed: int
     photos: int
+    #: Words that are another keyword's alias, with that keyword.
+    meant: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,15 @@ class _Row:
 
 
 def add(
-    session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
+    session: Session,
+    photo_ids: Sequence[int],
+    words: Sequence[str],
+    *,
+    now: datetime,
+    look_up: tags.LookUp = tags.nothing_known,
 ) -> Change:
     """Give photos keywords; a keyword that is new to the catalogue is made."""
-    return _decide(session, "add", photo_ids, words, now)
+    return _decide(session, "add", photo_ids, words, now, look_up)
 
 
 def confirm(
@@ -63,10 +70,15 @@ def confirm(
 
 
 def reject(
-    session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
+    session: Session,
+    photo_ids: Sequence[int],
+    words: Sequence[str],
+    *,
+    now: datetime,
+    look_up: tags.LookUp = tags.nothing_known,
 ) -> Change:
     """Keep keywords away from photos for ever, whether they have them now or not."""
-    return _decide(session, "reject", photo_ids, words, now)
+    return _decide(session, "reject", photo_ids, words, now, look_up)
 
 
 def remove(
@@ -118,9 +130,15 @@ def _deleted(session: Session, statement: Any) -> int:  # noqa: ANN401 - a delet
 
 
 def _decide(
-    session: Session, action: Action, photo_ids: Sequence[int], words: Sequence[str], now: datetime
+    session: Session,
+    action: Action,
+    photo_ids: Sequence[int],
+    words: Sequence[str],
+    now: datetime,
+    look_up: tags.LookUp = tags.nothing_known,
 ) -> Change:
-    tag_ids = _tag_ids(session, action, words)
+    found = _tag_ids(session, action, words, look_up)
+    tag_ids = _names(session, found.values())
     change_id = uuid.uuid4().hex
     details: dict[int, dict[str, Any]] = {}
     rows: dict[tuple[int, int], _Row | None] = {}
@@ -136,7 +154,9 @@ def _decide(
             details[photo_id] = {"change": change_id, "action": action, "keywords": entries}
     _write(session, rows)
     ledger.add_events(session, sorted(details), DECIDED, now=now, details=details)
-    return Change(change_id if rows else "", action, len(rows), len(details))
+    meant = {word: tag_ids[tag_id] for word, tag_id in found.items()}
+    others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
+    return Change(change_id if rows else "", action, len(rows), len(details), others)
 
 
 def _after(action: Action, before: _Row | None) -> _Row | None:
@@ -154,7 +174,9 @@ def _after(action: Action, before: _Row | None) -> _Row | None:
             return _Row(source, Decision.REJECTED, 0.0)
 
 
-def _tag_ids(session: Session, action: Action, words: Sequence[str]) -> dict[int, str]:
+def _tag_ids(
+    session: Session, action: Action, words: Sequence[str], look_up: tags.LookUp
+) -> dict[str, int]:
     """Return the words' tags; made if they are new, unless there is then nothing to say of them.
 
     Raises:
@@ -168,16 +190,20 @@ def _tag_ids(session: Session, action: Action, words: Sequence[str]) -> dict[int
             f"{spelling.MAX_WORD_CHARS} at most"
         )
     if action in {"add", "reject"}:
-        found = tags.ensure_tags(session, [tags.TagSpec(word) for word in words])
+        found = tags.ensure_tags(session, words, look_up)
     else:
-        keys = {spelling.fold(word): word for word in words}
-        known = tags.find_tag_ids(session, keys)
-        found = {word: known[key] for key, word in keys.items() if key in known}
+        keys = {word: spelling.fold(word) for word in words}
+        known = tags.find_tag_ids(session, keys.values())
+        found = {word: known[key] for word, key in keys.items() if key in known}
     missing = [word for word in words if word not in found]
     if missing:
         message = f"'{missing[0]}': no keyword of this catalogue; `kadr tags` lists them"
         raise NotFoundError(message)
-    names = select(Tag.id, Tag.name).where(Tag.id.in_(found.values()))
+    return found
+
+
+def _names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
+    names = select(Tag.id, Tag.name).where(Tag.id.in_(set(tag_ids)))
     return {row.id: row.name for row in session.execute(names)}
 
 

@@ -69,12 +69,12 @@ def record_tagged(
     results: Sequence[TaggedPhoto],
     *,
     tagger: tags.TaggerIdentity,
-    words: Mapping[str, tags.TagSpec],
+    words: tags.Lexicon,
     now: datetime,
 ) -> int:
     """Store vectors, facts and tags of photos still leased under `token`; returns how many.
 
-    `words` says what is known of the keywords (aliases, parents), by word.
+    `words` says what is known of the keywords: aliases, broader words.
     """
     owned = _owned(session, token, [result.photo_id for result in results])
     kept = [result for result in results if result.photo_id in owned]
@@ -98,7 +98,7 @@ def store_tags(
     scored: Mapping[int, Sequence[ScoredTag]],
     *,
     tagger_id: int,
-    words: Mapping[str, tags.TagSpec],
+    words: tags.Lexicon,
     metadata: Mapping[int, Sequence[str]] | None = None,
 ) -> None:
     """Replace the machine's tags of photos (and with `metadata`, those of their files).
@@ -114,10 +114,9 @@ def store_tags(
                 PhotoTag.photo_id.in_(chunk), PhotoTag.decision.is_(None), or_(*replaced)
             )
         )
-    specs = {tag.word: words.get(tag.word) for found in scored.values() for tag in found}
-    wanted = [spec or tags.TagSpec(word) for word, spec in specs.items()]
-    wanted += [tags.TagSpec(word) for found in (metadata or {}).values() for word in found]
-    tag_ids = tags.ensure_tags(session, wanted)
+    names = [tag.word for found in scored.values() for tag in found]
+    names += [word for found in (metadata or {}).values() for word in found]
+    tag_ids = tags.ensure_tags(session, names, lambda _keys: words)
     _insert_metadata(session, metadata or {}, tag_ids)
     _insert_scored(session, scored, tag_ids, tagger_id)
 

@@ -1,9 +1,12 @@
 """Keywords and what gave them: canonical tags with aliases and parents, models and taggers."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -22,6 +25,13 @@ class TagSpec:
     aliases: tuple[tuple[str, str | None], ...] = ()
     #: Broader words, nearest first: ("dog", "animal") for a beagle.
     parents: tuple[str, ...] = ()
+
+
+#: What a vocabulary knows of words: by every form of theirs, folded.
+Lexicon: TypeAlias = Mapping[str, TagSpec]
+
+#: Gives what vocabularies know, when it is asked with folded words that are new to the catalogue.
+LookUp: TypeAlias = Callable[[Collection[str]], Lexicon]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +58,39 @@ class TaggerIdentity:
     model_id: int
 
 
-def ensure_tags(session: Session, specs: Sequence[TagSpec]) -> dict[str, int]:
-    """Return the tag of every word, made if it is new; words that mean one tag share it.
+def ensure_tags(session: Session, names: Iterable[str], look_up: LookUp) -> dict[str, int]:
+    """Return the tag of every word that is not empty, made if it is new.
 
-    A word that is an alias of a tag is that tag ("puppies" in a file's keywords is "puppy").
+    A word that is an alias of a tag, or of a keyword that a vocabulary knows, is that one:
+    "puppies" in a file's keywords is "puppy", whether or not a photo was a "puppy" before.
     """
-    cleaned = {spec.word: words.clean(spec.word) for spec in specs}
-    by_key = {words.fold(spec.word): spec for spec in specs if cleaned[spec.word]}
-    known = find_tag_ids(session, by_key)
-    new = {key: spec for key, spec in by_key.items() if key not in known}
+    keys = {name: words.fold(name) for name in names if words.clean(name)}
+    known = find_tag_ids(session, set(keys.values()))
+    new = {key: name for name, key in keys.items() if key not in known}
     if new:
-        _insert_tags(session, list(new.values()))
+        lexicon = look_up(new.keys())
+        specs = [lexicon.get(key) or TagSpec(name) for key, name in new.items()]
+        _insert_tags(session, specs, lexicon)
         known |= find_tag_ids(session, new)
-    return {spec.word: known[words.fold(spec.word)] for spec in specs if cleaned[spec.word]}
+    return {name: known[key] for name, key in keys.items()}
+
+
+def complete_tags(session: Session, lexicon: Lexicon) -> None:
+    """Give the tags that are there what a vocabulary knows of them: aliases, a broader word.
+
+    A person, a file or another vocabulary made them, and knew less. What they have stays.
+    """
+    there = session.execute(select(Tag.key, Tag.id, Tag.parent_id)).all()
+    by_key = {words.fold(spec.word): spec for spec in lexicon.values()}
+    specs = [by_key[row.key] for row in there if row.key in by_key]
+    orphans = {row.key for row in there if row.parent_id is None}
+    linked = {row.id: row.parent_id for row in there if row.parent_id is not None}
+    _insert_tags(session, specs, lexicon, orphans=orphans, linked=linked)
+
+
+def nothing_known(_keys: Collection[str]) -> Lexicon:
+    """Look nothing up: a word that is new to the catalogue is a keyword of its own."""
+    return {}
 
 
 def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
@@ -94,32 +124,73 @@ def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
     return TaggerIdentity(tagger_id, model.id)
 
 
-def _insert_tags(session: Session, specs: Sequence[TagSpec]) -> None:
-    chains = [(spec.word, *spec.parents) for spec in specs]
-    names = {words.fold(name): words.clean(name) for chain in chains for name in chain}
-    absent = names.keys() - find_tag_ids(session, names).keys()
-    rows = [{"key": key, "name": names[key]} for key in sorted(absent)]
+def _insert_tags(
+    session: Session,
+    specs: Sequence[TagSpec],
+    lexicon: Lexicon,
+    *,
+    orphans: AbstractSet[str] = frozenset(),
+    linked: Mapping[int, int] = MappingProxyType({}),
+) -> None:
+    """Insert what is absent of specs and their broader words, and what is known of them.
+
+    Tags that are there get a broader word if they are `orphans`; `linked` are those that have one.
+    """
+    chains = _chains(specs, lexicon)
+    by_key = {key: chain[0] for key, chain in chains.items()}
+    absent = by_key.keys() - find_tag_ids(session, by_key).keys()
+    rows = [{"key": key, "name": words.clean(by_key[key].word)} for key in sorted(absent)]
     sql.insert_new(session, Tag, rows)
-    ids = find_tag_ids(session, names)
-    _set_parents(session, chains, ids, absent)
-    _insert_aliases(session, specs, ids)
+    ids = find_tag_ids(session, by_key)
+    _set_parents(session, chains.values(), ids, absent | orphans, linked)
+    _insert_aliases(session, by_key.values(), ids)
+
+
+def _chains(specs: Iterable[TagSpec], lexicon: Lexicon) -> dict[str, list[TagSpec]]:
+    """Return keywords with their broader words as the lexicon knows them, and so these with theirs.
+
+    By the keyword's key, the given ones first.
+    """
+    chains: dict[str, list[TagSpec]] = {}
+    left = deque(specs)
+    while left:
+        spec = left.popleft()
+        key = words.fold(spec.word)
+        if key not in chains:
+            named = {parent: words.fold(parent) for parent in spec.parents}
+            broader = [lexicon.get(known) or TagSpec(name) for name, known in named.items()]
+            chains[key] = [spec, *broader]
+            left.extend(broader)
+    return chains
 
 
 def _set_parents(
-    session: Session, chains: Iterable[Sequence[str]], ids: dict[str, int], absent: set[str]
+    session: Session,
+    chains: Iterable[Sequence[TagSpec]],
+    ids: Mapping[str, int],
+    free: AbstractSet[str],
+    linked: Mapping[int, int],
 ) -> None:
-    links: dict[int, int] = {}
+    links = dict(linked)
     for chain in chains:
-        keys = [words.fold(name) for name in chain]
+        keys = [words.fold(spec.word) for spec in chain]
         for child, parent in itertools.pairwise(keys):
-            if child in absent and ids[child] != ids[parent]:
+            if child in free and ids[child] not in _upwards(ids[parent], links):
                 links.setdefault(ids[child], ids[parent])
-    rows = [{"id": child, "parent_id": parent} for child, parent in sorted(links.items())]
-    if rows:
-        session.execute(update(Tag), rows)
+    fresh = sorted(links.items() - linked.items())
+    if fresh:
+        session.execute(update(Tag), [{"id": id_, "parent_id": parent} for id_, parent in fresh])
 
 
-def _insert_aliases(session: Session, specs: Iterable[TagSpec], ids: dict[str, int]) -> None:
+def _upwards(tag_id: int, links: Mapping[int, int]) -> list[int]:
+    """Return a tag and all above it: one that a tag is put under must not lie below that tag."""
+    found = [tag_id]
+    while (above := links.get(found[-1])) is not None and above not in found:
+        found.append(above)
+    return found
+
+
+def _insert_aliases(session: Session, specs: Iterable[TagSpec], ids: Mapping[str, int]) -> None:
     rows = {
         words.fold(alias): {
             "key": words.fold(alias),
@@ -131,7 +202,5 @@ def _insert_aliases(session: Session, specs: Iterable[TagSpec], ids: dict[str, i
         for alias, language in spec.aliases
         if words.clean(alias)
     }
-    taken: set[str] = set()
-    for chunk in sql.chunks(rows):
-        taken.update(session.scalars(select(Tag.key).where(Tag.key.in_(chunk))))
+    taken = find_tag_ids(session, rows).keys()
     sql.insert_new(session, TagAlias, [rows[key] for key in sorted(rows.keys() - taken)])

@@ -129,6 +129,20 @@ def test_retag_with_other_words_opens_no_photo(kadr: Kadr, photos: Path):
     assert {tag["name"] for tag in kadr.json("tags")} == {"boat", "mountain"}
 
 
+def test_other_words_are_found_by_all_their_names(kadr: Kadr, photos: Path):
+    words = photos.parent / "words.txt"
+    words.write_text("boat\nmountain\n", encoding="utf-8")
+    kadr.settings["KADR_VOCABULARY"] = str(words)
+    kadr.run("tag", str(photos))
+    more = photos.parent / "more.txt"
+    more.write_text("boat | vessel < vehicle\nmountain | peak\nvehicle\n", encoding="utf-8")
+
+    kadr.run("retag", "--vocabulary", str(more))
+
+    for alias in ("vessel", "tag:=vessel", "peak", "vehicle"):
+        assert kadr.json("search", alias)["photos"], alias
+
+
 def test_another_model_is_refused_until_retag(kadr: Kadr, photos: Path, tmp_path: Path):
     from tests.models import make_tiny_model
 

@@ -1,6 +1,7 @@
 """`kadr keyword ...` as a person types it."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from catalog import decision_commands, query
 from catalog.database import Database, open_database
 from catalog.errors import NotFoundError
+from catalog.tags import TagSpec
 from tests.catalogue import add_photos, tag_photo
 
 
@@ -24,9 +26,13 @@ def catalogue(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Database:
     return opened
 
 
+def look_up(_chosen: object, keys: Collection[str]) -> dict[str, TagSpec]:
+    return {key: TagSpec("airplane", (("plane", None),)) for key in keys if "plane" in key}
+
+
 def run(*arguments: str, typed: str | None = None) -> str:
     app = typer.Typer()
-    decision_commands.register(app)
+    decision_commands.register(app, look_up)
     asked = ["keyword", *arguments]
     result = CliRunner().invoke(app, asked, input=typed, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -46,6 +52,12 @@ def test_photo_gets_loses_and_regains_keywords(catalogue: Database) -> None:
     assert find(catalogue, "dog") == 2
     assert "1 keyword on 1 photo as before" in run("undo")
     assert find(catalogue, "dog") == 3
+
+
+def test_alias_of_a_keyword_is_said_to_be_one(catalogue: Database) -> None:
+    assert "plane is an alias of airplane" in run("add", "a.jpg", "plane")
+    assert json.loads(run("reject", "b.jpg", "plane", "--json"))["meant"] == {"plane": "airplane"}
+    assert find(catalogue, "tag:=airplane") == 1
 
 
 def test_search_decides_about_all_that_it_finds(catalogue: Database) -> None:

@@ -1,10 +1,10 @@
 """A person's word outlives every re-run, a new model, and the merge of copies; it can be undone."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 from sqlalchemy.orm import Session
 
 from catalog import decision_files, decisions, ledger, query, results, tags
@@ -141,6 +141,30 @@ def test_alias_decides_about_its_keyword(session: Session) -> None:
     assert state(session, photo) == {"dog": ("clip", "rejected")}
 
 
+LEXICON = dict.fromkeys(
+    ("airplane", "plane"), tags.TagSpec("airplane", (("plane", None),), ("vehicle",))
+)
+
+
+def test_new_word_is_the_keyword_that_a_vocabulary_has_it_as_an_alias_of(
+    session: Session, photo: int
+) -> None:
+    decisions.add(session, [photo], ["airplane"], now=NOW)
+    (other,) = add_photos(session, "b.jpg")
+    asked: list[str] = []
+
+    def look_up(keys: Collection[str]) -> tags.Lexicon:
+        asked.extend(keys)
+        return LEXICON
+
+    change = decisions.add(session, [other], ["Plane", "dog"], now=NOW, look_up=look_up)
+
+    assert state(session, other).keys() == {"airplane", "dog"}
+    assert (change.meant, asked) == ({"Plane": "airplane"}, ["plane"])
+    assert query.find_ids(session, "plane") == query.find_ids(session, "airplane")
+    assert decisions.reject(session, [photo], ["plane"], now=NOW).changed == 1
+
+
 def test_undo_restores_what_was_before_step_by_step(session: Session, photo: int) -> None:
     before = state(session, photo)
     decisions.add(session, [photo], ["Rex"], now=NOW)
@@ -225,6 +249,19 @@ def test_exported_decisions_can_be_imported_where_the_photos_are(
     assert (done.changed, done.unknown_photos) == (2, 1)
     assert list(decision_files.export(session)) == lines
     assert decision_files.read(session, lines, now=NOW).changed == 0
+
+
+def test_imported_decision_is_about_the_keyword_of_this_vocabulary(
+    session: Session, photo: int
+) -> None:
+    decisions.add(session, [photo], ["plane"], now=NOW)
+    lines = list(decision_files.export(session))
+    session.execute(delete(PhotoTag))
+    session.execute(delete(Tag))
+
+    decision_files.read(session, lines, now=NOW, look_up=lambda _keys: LEXICON)
+
+    assert state(session, photo) == {"airplane": ("person", "confirmed")}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from worker.commands import (
     doctor,
     encoder,
     evaluate,
+    lexicon,
     retag,
     status,
     tag,
@@ -37,7 +38,8 @@ def build() -> typer.Typer:
     for module in (tag, watch):
         module.register(app)
     catalog_commands.register(app, encoder.load)
-    others = (decision_commands, status, retag, vocabulary, compare, evaluate, demo)
+    decision_commands.register(app, lexicon.load)
+    others = (status, retag, vocabulary, compare, evaluate, demo)
     for module in (*others, doctor, database):
         module.register(app)
     app.callback()(_version)

@@ -78,12 +78,13 @@ class Vocabulary:
         )
 
     @cached_property
-    def _by_form(self) -> dict[str, int]:
+    def by_form(self) -> dict[str, int]:
+        """The place of the keyword that a form names, by every form, folded."""
         return _forms(self.keywords)
 
     def find(self, word: str) -> Keyword | None:
         """Return the keyword that `word` names, as itself or as an alias, in any spelling."""
-        index = self._by_form.get(words.fold(word))
+        index = self.by_form.get(words.fold(word))
         return None if index is None else self.keywords[index]
 
 

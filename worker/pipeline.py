@@ -6,7 +6,7 @@ it again.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -53,7 +53,7 @@ class Tagger:
     scorer: Scorer
     identity: tags.TaggerIdentity
     #: What is known of each word: aliases, parents.
-    words: Mapping[str, tags.TagSpec]
+    words: tags.Lexicon
 
 
 @dataclass(frozen=True, slots=True)

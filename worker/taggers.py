@@ -1,13 +1,12 @@
 """Builds what tags: a model, its words' vectors, a way of scoring; from a catalogue's choice."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import cast
 
 from catalog import preferences, tags
 from catalog.database import Database
 from catalog.preferences import Preferences
-from worker import clip, prompts, scoring, vocabulary
+from worker import clip, lexicon, prompts, scoring, vocabulary
 from worker.bootstrap import Progress
 from worker.images import Limits
 from worker.pipeline import PipelineSettings, Tagger
@@ -21,7 +20,7 @@ class BuiltTagger:
     model: clip.ClipModel
     scorer: scoring.Scorer
     spec: tags.TaggerSpec
-    words: Mapping[str, tags.TagSpec]
+    words: tags.Lexicon
 
 
 def build(chosen: Preferences, settings: Settings, progress: Progress | None) -> BuiltTagger:
@@ -54,13 +53,13 @@ def build(chosen: Preferences, settings: Settings, progress: Progress | None) ->
         scoring_digest=scorer.digest,
         scoring=asdict(how),
     )
-    return BuiltTagger(model, scorer, spec, {each.word: _spec(each) for each in words.keywords})
+    return BuiltTagger(model, scorer, spec, lexicon.of(words))
 
 
 def register(
     database: Database, built: BuiltTagger, chosen: Preferences
 ) -> tuple[Tagger, Preferences]:
-    """Give a tagger its rows in the catalogue.
+    """Give a tagger its rows in the catalogue, and the tags there what its vocabulary knows.
 
     Raises:
         ModelMismatchError: the catalogue's vectors are of other weights.
@@ -68,6 +67,7 @@ def register(
     with database.write() as session:
         confirmed = preferences.confirm_digest(session, chosen, built.model.digest)
         identity = tags.ensure_tagger(session, built.spec)
+        tags.complete_tags(session, built.words)
     return Tagger(built.model, built.scorer, identity, built.words), confirmed
 
 
@@ -79,8 +79,3 @@ def pipeline_settings(settings: Settings) -> PipelineSettings:
         lease_s=settings.lease_s,
         limits=Limits(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes),
     )
-
-
-def _spec(keyword: vocabulary.Keyword) -> tags.TagSpec:
-    aliases = tuple((alias.word, alias.language) for alias in keyword.aliases)
-    return tags.TagSpec(keyword.word, aliases, tuple(keyword.parents))
