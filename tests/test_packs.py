@@ -50,7 +50,16 @@ def test_plurals_spellings_and_synonyms_are_aliases(
 
 @pytest.mark.parametrize(
     ("name", "broader"),
-    [("beagle", "dog"), ("dog", "animal"), ("sports car", "car"), ("rose", "flower")],
+    [
+        ("beagle", "dog"),
+        ("dog", "animal"),
+        ("sports car", "car"),
+        ("rose", "flower"),
+        ("tuna", "fish"),
+        ("orca", "whale"),
+        ("panda", "animal"),
+        ("record player", "electronics"),
+    ],
 )
 def test_broader_words_are_known(visual: Vocabulary, name: str, broader: str) -> None:
     found = visual.find(name)
@@ -70,9 +79,42 @@ def test_what_cannot_be_seen_is_not(visual: Vocabulary, word: str) -> None:
     assert visual.find(word) is None
 
 
-@pytest.mark.parametrize("name", ["first class", "party line", "tit", "brothel", "whorehouse"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "first class",
+        "party line",
+        "lead tree",
+        "free house",
+        "tit",
+        "brothel",
+        "whorehouse",
+        "coon",
+    ],
+)
 def test_names_that_mean_too_much_or_hurt_are_not(visual: Vocabulary, name: str) -> None:
     assert visual.find(name) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [
+        ("galaxy", "beetleweed"),
+        ("painter", "cougar"),
+        ("copper", "butterfly"),
+        ("arctic", "galosh"),
+    ],
+)
+def test_word_is_not_taken_for_a_rare_meaning_of_it(
+    visual: Vocabulary, word: str, other: str
+) -> None:
+    found = visual.find(word)
+    assert found is None or other not in {*found.parents, *(a.word for a in found.aliases)}
+
+
+def test_plural_that_is_known_goes_before_the_regular_one(visual: Vocabulary) -> None:
+    assert word_of(visual, "men") == "man"
+    assert word_of(visual, "mans") is None
 
 
 def test_commonest_words_come_first(visual: Vocabulary) -> None:

@@ -9,11 +9,6 @@ _ES = re.compile(r"(s|x|z|ch|sh)$")
 _IES = re.compile(r"[^aeiou]y$")
 
 
-def rarest_zipf(name: str) -> float:
-    """Return the Zipf frequency of the rarest word in a phrase."""
-    return min(priors.zipf(word) for word in name.split())
-
-
 @functools.lru_cache(maxsize=100_000)
 def lemma(name: str, language: str = "en") -> str:
     """Return the dictionary form of a word or of a phrase's words: "fishes" is "fish".
@@ -41,3 +36,10 @@ def plural(name: str) -> str | None:
     if priors.zipf(many) < 1.0 or lemma(many) != last:  # Zipf 1: once in a hundred million words
         return None
     return " ".join([*before, many])
+
+
+def is_plural(name: str, word: str) -> bool:
+    """Tell whether a name looks like a word's plural, a regular one or not: "men" for "man"."""
+    many, one = name.rsplit(maxsplit=1)[-1], word.rsplit(maxsplit=1)[-1]
+    is_other = many != one and len(many) >= len(one) and not many.endswith(("ed", "ing"))
+    return is_other and lemma(name) == word

@@ -19,8 +19,6 @@ SOURCES = Path(__file__).parent / "packs" / "sources"
 _PLAIN = re.compile(r"[a-z]+( [a-z]+)?")
 #: Rarer words are names for specialists, and every one of them is a chance to be wrong.
 _MIN_ZIPF = 2.3
-_MIN_PHRASE_ZIPF = 2.8
-_MIN_ZIPF_IN_PHRASE = 3.2
 #: Words above mean too many things ("can", "well"): the reviewed list has those that show.
 _MAX_ZIPF = 4.3
 
@@ -35,6 +33,8 @@ class Sources:
     stop: frozenset[str]
     #: Words that no name may hold.
     never: frozenset[str]
+    #: Names of several words that are keywords.
+    phrases: frozenset[str]
 
     def is_fit(self, name: str) -> bool:
         """Tell whether a name may be a keyword or an alias."""
@@ -64,12 +64,19 @@ def read_sources() -> Sources:
         parents=vocabulary_file.read(SOURCES / "parents.txt")[0],
         stop=_read_words(SOURCES / "stop.txt"),
         never=_read_words(SOURCES / "never.txt"),
+        phrases=_read_phrases(SOURCES / "phrases.txt"),
     )
 
 
 def _read_words(path: Path) -> frozenset[str]:
     lines = path.read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+def _read_phrases(path: Path) -> frozenset[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    listed = (phrase for line in lines if not line.startswith("#") for phrase in line.split(","))
+    return frozenset(phrase.strip() for phrase in listed)
 
 
 def build_visual() -> Vocabulary:
@@ -132,13 +139,14 @@ def fill_up(vocabulary: Vocabulary) -> Vocabulary:
 
 
 def with_plurals(keywords: Iterable[Keyword]) -> tuple[Keyword, ...]:
-    """Add each keyword's plural as an alias where it is not yet known."""
+    """Add each keyword's regular plural as an alias where no plural is known: "men" is one."""
     listed = list(keywords)
     known = {words.fold(form) for each in listed for form in _all_forms(each)}
     grown = []
     for keyword in listed:
         many = forms.plural(keyword.word)
-        if many is not None and words.fold(many) not in known:
+        has_one = any(forms.is_plural(alias.word, keyword.word) for alias in keyword.aliases)
+        if many is not None and words.fold(many) not in known and not has_one:
             keyword = replace(keyword, aliases=(*keyword.aliases, Alias(many)))  # noqa: PLW2901
         grown.append(keyword)
     return tuple(grown)
@@ -155,7 +163,7 @@ def _keyword(
     if any(sources.reviewed.find(name) is not None for name in names):
         return None
     parents = sources.parents_of(word, concept.genus)
-    if not is_everyday and not _is_common(word, has_known_head=word.split()[-1] in parents[:1]):
+    if not is_everyday and not _is_common(word, sources):
         return None
     aliases = tuple(
         Alias(name) for name in names if name != word and meanings[name] == meanings[word] == 1
@@ -170,14 +178,13 @@ def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
     return max((name for name in names if meanings[name] == 1), key=priors.zipf)
 
 
-def _is_common(name: str, *, has_known_head: bool) -> bool:
-    """Tell whether people use a name; of phrases only those of a known kind, as "sports car" is.
+def _is_common(name: str, sources: Sources) -> bool:
+    """Tell whether people use a name; of phrases only those that were reviewed.
 
-    How common a phrase is nobody knows: "first class" would pass for a thing.
+    How common a phrase is nobody knows: "lead tree" is made of common words.
     """
     if " " in name:
-        common = forms.rarest_zipf(name) >= _MIN_ZIPF_IN_PHRASE
-        return common and has_known_head and priors.zipf(name) >= _MIN_PHRASE_ZIPF
+        return name in sources.phrases
     return _MIN_ZIPF <= priors.zipf(name) <= _MAX_ZIPF
 
 
