@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import NotFoundError, QueryError
+from catalog.errors import NotFoundError, OutputError, QueryError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,6 +81,20 @@ def print_json(data: Any) -> None:  # noqa: ANN401
     if any("\ud800" <= char <= "\udfff" for char in text):
         text = json.dumps(data, indent=2, default=str)
     sys.stdout.write(text + "\n")
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write what a command was asked to write to a file.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); name a file in a folder that is there"
+        ) from error
 
 
 def read_arguments(given: Iterable[str]) -> list[str]:

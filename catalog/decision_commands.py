@@ -122,7 +122,7 @@ def export(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        console.write_file(output, text)
         console.out().print(f"{console.count_of(len(lines), 'decision')} written to {output}")
 
 

@@ -35,3 +35,7 @@ class DecisionFileError(CatalogError):
 
 class KeywordError(CatalogError):
     """A word cannot be a keyword; nothing was changed."""
+
+
+class OutputError(CatalogError):
+    """A file that a command was asked for cannot be written."""

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from catalog.errors import OutputError
 from tests import models
-from worker import assess, evaluation, labels, vocabulary_file
+from worker import assess, evaluation, labels, settings, vocabulary_file
 from worker.commands import evaluate as command
-from worker.errors import EvaluationError
+from worker.errors import EvaluationError, VocabularyError
 from worker.evaluation import Matcher
 from worker.keywords import Vocabulary
 
@@ -91,6 +92,7 @@ def test_labels_are_read_with_either_separator_and_rows_of_a_photo_are_joined(
         (b"photo,words\n\xff\xfe,dog\n", "is not UTF-8"),
         (b"photo,words\na.jpg," + "собака".encode("cp1251"), "is not UTF-8"),
         (b'photo,words\n"a.jpg,dog\n', "is no CSV"),
+        (b"photo,words\na.jpg,dog|" + b"x" * 3000, "a.jpg has a word of 3000 characters"),
     ],
 )
 def test_labels_that_make_no_sense_are_refused(
@@ -126,8 +128,10 @@ def test_vectors_that_do_not_fit_are_refused(
 
 def test_file_that_is_no_vectors_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v.npy").write_text("nothing")
-    with pytest.raises(EvaluationError, match=r"no \.npy file of vectors"):
+    with pytest.raises(EvaluationError, match=r"no \.npy file of vectors; write it with"):
         assess.read_vectors(tmp_path / "v.npy", 2)
+    with pytest.raises(EvaluationError, match="No such file or directory"):
+        assess.read_vectors(tmp_path / "none.npy", 2)
 
 
 @pytest.fixture
@@ -166,6 +170,28 @@ def test_command_measures_presets_side_by_side_and_leaves_unreadable_photos_out(
     plot = labelled / "plot.html"
     assert "mAP" in run(labelled, "--plot", str(plot))
     assert plot.read_text().count('class="track"') == 2 * 8
+
+
+def test_vocabulary_that_cannot_be_used_is_told_before_photos_are_encoded(tmp_path: Path) -> None:
+    said: list[str] = []
+    wanted = assess.contenders(["no model is asked for"], ["none.txt"], ["default"])
+    with pytest.raises(VocabularyError, match=r"none\.txt: no such vocabulary"):
+        list(assess.assess([], wanted, settings.load(), say=said.append))
+
+    assert said == []
+
+
+def test_plot_that_cannot_be_written_loses_no_figures(labelled: Path) -> None:
+    import typer
+
+    app = typer.Typer()
+    command.register(app)
+    named = ["--model", str(labelled / "model"), "--vocabulary", str(labelled / "mine.txt")]
+    named += ["--plot", str(labelled / "none" / "plot.html")]
+    result = CliRunner().invoke(app, [str(labelled / "labels.csv"), *named])
+
+    assert isinstance(result.exception, OutputError)
+    assert "mAP" in result.stdout
 
 
 def test_command_takes_vectors_instead_of_photos(labelled: Path) -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from catalog import decisions
 from catalog.database import Database
+from catalog.errors import OutputError
 from tests.catalogue import NOW, add_photos, tag_photo
 from worker import concepts, forms, pack_builder, tuning, vocabulary, vocabulary_file
 from worker.commands import vocabulary as command
@@ -250,6 +251,14 @@ def test_command_builds_a_file_that_can_be_used(tmp_path: Path) -> None:
     run("build", str(tmp_path / "mine.txt"), "-o", str(tmp_path / "full.txt"))
 
     assert word_of(vocabulary.load(tmp_path / "full.txt"), "beagles") == "beagle"
+
+
+def test_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("beagle\ndog\n")
+    with pytest.raises(OutputError, match=r"full\.txt: cannot be written \(No such file"):
+        run("build", str(tmp_path / "mine.txt"), "-o", str(tmp_path / "none" / "full.txt"))
+    with pytest.raises(OutputError, match=r"cannot be written \(Is a directory"):
+        run("build", str(tmp_path / "mine.txt"), "-o", str(tmp_path))
 
 
 def test_command_tells_what_differs_and_what_was_put_right(tmp_path: Path) -> None:

@@ -134,6 +134,8 @@ def test_digest_tells_words_and_not_layout() -> None:
         ("[a {word}\ndog\ncat", "line 1: the templates in brackets have no end"),
         ("%colour red\ndog\ncat", "line 1: unknown directive '%colour red'"),
         ("dog | @russian собака\ncat", "'@russian' is no language"),
+        ("dog\ncat ^ -3", "line 2: after \\^ a bar from 0 to 10 is missing"),
+        ("dog ^\ncat", "line 1: after \\^ a bar"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_line(text: str, message: str) -> None:

@@ -62,8 +62,14 @@ def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
     """
     try:
         vectors = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise EvaluationError(f"{path}: is no .npy file of vectors ({error})") from error
+    except OSError as error:
+        raise EvaluationError(
+            f"{path}: cannot be read ({error.strerror}); check the path"
+        ) from error
+    except (ValueError, EOFError) as error:  # numpy's own words propose to unpickle it
+        raise EvaluationError(
+            f"{path}: is no .npy file of vectors; write it with numpy.save"
+        ) from error
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind != "f":  # noqa: PLR2004
         raise EvaluationError(f"{path}: is no table of vectors; one row of floats a photo")
     if len(vectors) != count:
@@ -91,6 +97,7 @@ def assess(
     Photos that cannot be read are left out and named through `say`. Raises ModelError,
     VocabularyError, EvaluationError.
     """
+    vocabularies = {each.vocabulary: vocabulary.load(each.vocabulary) for each in wanted}
     for name, group in itertools.groupby(wanted, key=lambda each: each.model):
         model = clip.load(
             name,
@@ -101,7 +108,7 @@ def assess(
         photos, found = _encoded(model, labelled, vectors, say)
         for contender in group:
             say(f"Scoring with {contender}")
-            words = vocabulary.load(contender.vocabulary)
+            words = vocabularies[contender.vocabulary]
             yield Result(contender, _measure(model, words, contender, photos, found, settings))
 
 

@@ -24,7 +24,8 @@ def read(path: Path) -> list[LabelledPhoto]:
     """Read a CSV of two columns: the photo's path (relative to the file) and its words.
 
     Words stand between `|` or `;`. Photos without words are left out, rows of one photo are
-    joined. Raises EvaluationError for a file that cannot be read, other columns, and no rows.
+    joined. Raises EvaluationError for a file that cannot be read, other columns, no rows, and a
+    word that is too long to be one.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -40,6 +41,8 @@ def read(path: Path) -> list[LabelledPhoto]:
     except csv.Error as error:
         raise EvaluationError(f"{path}: is no CSV ({error}); write photo,words lines") from error
     labelled = _joined(path.parent, found)
+    for photo in labelled:
+        _require_words(path, photo)
     if not labelled:
         raise EvaluationError(f"{path}: has no photo with words; write photo,words lines")
     return labelled
@@ -57,6 +60,15 @@ def _columns(path: Path, names: Sequence[str]) -> list[str]:
             )
         chosen.append(column)
     return chosen
+
+
+def _require_words(path: Path, photo: LabelledPhoto) -> None:
+    longest = max(photo.words, key=len)
+    if len(longest) > words.MAX_WORD_CHARS:
+        raise EvaluationError(
+            f"{path}: {photo.path.name} has a word of {len(longest)} characters, "
+            f"'{longest[:20]}...'; at most {words.MAX_WORD_CHARS}, words stand between | or ;"
+        )
 
 
 def _joined(folder: Path, rows: Sequence[Sequence[str]]) -> list[LabelledPhoto]:

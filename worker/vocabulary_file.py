@@ -33,6 +33,7 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_BAR = 10.0
 
 _BAR = re.compile(r"\s\^\s*(\d{1,3}(\.\d+)?)$")
+_CARET = re.compile(r"\s\^(\s|$)")
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _BYTE_ORDER_MARKS = {
@@ -71,7 +72,7 @@ def parse(text: str, *, name: str, source: str) -> tuple[Vocabulary, list[Note]]
     Empty lines are skipped. Duplicates (equal but for case, Unicode form or ё) become one keyword
     with the aliases of all; an alias that is itself a keyword, or already another's, is dropped;
     each of these makes a Note. Raises VocabularyError for a word that is too long, a template
-    without `{word}`, an unknown directive, and for fewer than two words.
+    without `{word}`, a bar that is no number, an unknown directive, and for fewer than two words.
     """
     language, lines = _lines(text, source)
     notes: list[Note] = []
@@ -167,6 +168,8 @@ def _keyword(line: str, where: str) -> Keyword:
     bar = _BAR.search(line)
     if bar is not None:
         line = line[: bar.start()]
+    if _CARET.search(line):
+        raise VocabularyError(f"{where}: after ^ a bar from 0 to {MAX_BAR:g} is missing; write ^ 2")
     names, *parents = line.split("<")
     word, *aliases = names.split("|")
     return Keyword(

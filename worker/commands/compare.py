@@ -65,7 +65,7 @@ def compare(
     if as_json:
         typer.echo(json.dumps(result.as_json(), ensure_ascii=False, indent=2))
         return
-    output.write_text(result.as_html(), encoding="utf-8")
+    console.write_file(output, result.as_html())
     console.out().print(
         f"{console.count_of(len(result.photos), 'photo')} compared; open {output.absolute()}"
     )

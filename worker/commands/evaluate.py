@@ -73,15 +73,16 @@ def evaluate(
             labelled, wanted, settings, vectors=stored, say=lambda line: say(f"[dim]{line}[/]")
         )
     )
-    if plot is not None:
-        plot.write_text(assess.as_page(results), encoding="utf-8")
     if as_json:
         console.print_json([each.as_json() for each in results])
     else:
-        _show(results, plot)
+        _show(results)
+    if plot is not None:
+        console.write_file(plot, assess.as_page(results))
+        say(f"Open {plot.absolute()}", markup=False)
 
 
-def _show(results: "list[Result]", plot: Path | None) -> None:
+def _show(results: "list[Result]") -> None:
     from rich.table import Table
 
     from worker import assess
@@ -97,5 +98,3 @@ def _show(results: "list[Result]", plot: Path | None) -> None:
         )
     console.out().print(table)
     console.out().print(f"[dim]Means over {results[0].quality.photos} labelled photos[/]")
-    if plot is not None:
-        console.out().print(f"Open {plot.absolute()}")

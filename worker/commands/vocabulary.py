@@ -65,7 +65,8 @@ def show(
     found = [words.find(word)] if word is not None else list(words)
     keywords = [keyword for keyword in found if keyword is not None]
     if not keywords:
-        raise VocabularyError(f"{word}: is not in {name}; `kadr vocabulary show {name}` lists it")
+        shown = str(word)[:40] or "an empty word"
+        raise VocabularyError(f"{shown}: is not in {name}; `kadr vocabulary show {name}` lists it")
     if as_json:
         console.print_json([asdict(keyword) for keyword in keywords])
     else:
@@ -92,7 +93,7 @@ def build(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        console.write_file(output, text)
         console.out().print(f"{console.count_of(len(built), 'word')} written to {output}")
 
 
@@ -169,7 +170,7 @@ def tune(
         console.out().print(f"no word was rejected {min_rejections} times and mostly; well done")
     if output is not None and chosen is not None:
         tuned = tuning.apply(vocabulary.load(chosen.vocabulary), proposals)
-        output.write_text(vocabulary_file.format_vocabulary(tuned), encoding="utf-8")
+        console.write_file(output, vocabulary_file.format_vocabulary(tuned))
         console.err().print(f"written; use it with `kadr retag --vocabulary {output}`")
 
 
