@@ -129,6 +129,25 @@ def test_retag_with_other_words_opens_no_photo(kadr: Kadr, photos: Path):
     assert {tag["name"] for tag in kadr.json("tags")} == {"boat", "mountain"}
 
 
+def test_model_and_words_of_a_relative_path_are_found_from_elsewhere(kadr: Kadr, photos: Path):
+    from tests.models import make_tiny_model
+
+    make_tiny_model(kadr.cwd / "model")
+    (kadr.cwd / "words.txt").write_text("boat\nmountain\n", encoding="utf-8")
+    kadr.settings |= {"KADR_MODEL": "model", "KADR_VOCABULARY": "words.txt"}
+    first = kadr.run("tag", str(photos))
+    again = kadr.run("tag", str(photos))
+    del kadr.settings["KADR_MODEL"], kadr.settings["KADR_VOCABULARY"]
+    Image.new("RGB", (60, 40), "pink").save(photos / "pink.jpg")
+    kadr.cwd = photos
+
+    tagged = kadr.run("tag", str(photos))
+
+    for done in (first, again, tagged):
+        assert done.returncode == 0, done.stderr
+    assert "1 photos tagged" in tagged.stderr
+
+
 def test_other_words_are_found_by_all_their_names(kadr: Kadr, photos: Path):
     words = photos.parent / "words.txt"
     words.write_text("boat\nmountain\n", encoding="utf-8")

@@ -5,6 +5,7 @@ A catalogue remembers its choice (`catalog.preferences`): vectors of two models 
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from catalog import preferences
 from catalog.database import Database
@@ -31,7 +32,7 @@ def choose(database: Database, settings: Settings, say: Say) -> Preferences:
     with database.read() as session:
         recorded = preferences.find(session)
     if recorded is not None:
-        _require_same(recorded, settings)
+        _require_same(recorded, _with_whole_paths(settings))
         return recorded
     first = complete(settings, say)
     with database.write() as session:
@@ -40,6 +41,7 @@ def choose(database: Database, settings: Settings, say: Say) -> Preferences:
 
 def complete(settings: Settings, say: Say) -> Preferences:
     """Fill what the settings leave open with the best that this machine can have."""
+    settings = _with_whole_paths(settings)
     model = settings.model or _best_model(settings, say)
     return replace(
         Preferences(model, "", tuple(settings.prompts or ()), settings.preset or DEFAULT_PRESET),
@@ -49,6 +51,7 @@ def complete(settings: Settings, say: Say) -> Preferences:
 
 def changed(recorded: Preferences, settings: Settings, say: Say) -> Preferences:
     """Return the choice after `kadr retag`: what was asked for, the rest as it was."""
+    settings = _with_whole_paths(settings)
     model = settings.model or recorded.model
     same = _is_same_model(model, recorded.model)
     fallback = recorded.vocabulary if same else _vocabulary_for(model)
@@ -62,6 +65,18 @@ def changed(recorded: Preferences, settings: Settings, say: Say) -> Preferences:
         settings.preset or recorded.preset,
         recorded.model_digest if same else None,
     )
+
+
+def _with_whole_paths(settings: Settings) -> Settings:
+    """Name a folder of a model and a file of words so that it is found from every folder."""
+    from worker import clip, vocabulary
+
+    model, words = settings.model, settings.vocabulary
+    if model and (model.startswith("local-dir:") or Path(model).expanduser().is_dir()):
+        model = str(clip.resolve(model))
+    if words and words not in vocabulary.list_names() and Path(words).expanduser().is_file():
+        words = str(Path(words).expanduser().absolute())
+    return settings.model_copy(update={"model": model, "vocabulary": words})
 
 
 def _best_model(settings: Settings, say: Say) -> str:
