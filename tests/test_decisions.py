@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, event, select
+from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
 from catalog import decision_files, decisions, ledger, query, results, tags
-from catalog.database import Database
+from catalog.database import Database, open_database
 from catalog.errors import DecisionFileError, KeywordError, NotFoundError
-from catalog.models import Decision, PhotoTag, Source, Tag
+from catalog.models import Decision, Photo, PhotoState, PhotoTag, Source, Tag
 from tests.catalogue import NOW, TAGGER, add_photos, seen, tag_photo
 
 
@@ -76,6 +76,43 @@ def test_confirmed_and_added_keywords_outlive_runs_that_do_not_find_them(
 
     assert set(state(session, photo)) == {"dog", "Rex", "holiday", "lamp"}
     assert query.find_ids(session, "dog AND rex") == [photo]
+
+
+def test_photo_that_is_opened_and_encoded_anew_keeps_decisions_also_about_its_files_keywords(
+    session: Session, photo: int
+) -> None:
+    decisions.reject(session, [photo], ["dog", "holiday"], now=NOW)
+    decisions.confirm(session, [photo], ["beach"], now=NOW)
+    session.execute(update(Photo).values(state=PhotoState.PENDING, due_at=NOW))  # by another model
+    tag_photo(session, photo, {"dog": 0.9, "sea": 0.4}, keywords=("holiday", "summer"))
+
+    assert state(session, photo) == {
+        "dog": ("clip", "rejected"),
+        "holiday": ("metadata", "rejected"),
+        "beach": ("clip", "confirmed"),
+        "sea": ("clip", None),
+        "summer": ("metadata", None),
+    }
+    assert query.find_ids(session, "dog OR holiday") == []
+
+
+def test_decisions_hold_in_another_catalogue_whatever_runs_there(
+    session: Session, photo: int, tmp_path: Path
+) -> None:
+    decisions.reject(session, [photo], ["dog"], now=NOW)
+    decisions.add(session, [photo], ["Rex"], now=NOW)
+    lines = list(decision_files.export(session))
+    other = open_database(f"sqlite:///{tmp_path}/other.db", upgrade=True)
+    with other.write() as there:
+        add_photos(there, "b.jpg", "c.jpg")
+        (same,) = add_photos(there, "a.jpg", root="/elsewhere")
+        decision_files.read(there, lines, now=NOW)
+        tag_photo(there, same, {"dog": 0.9, "beach": 0.5})
+        retag(there, same, {"dog": 0.99, "sea": 0.5}, model="e")
+
+        assert state(there, same).keys() == {"dog", "Rex", "sea"}
+        assert (query.find_ids(there, "dog"), query.find_ids(there, "rex")) == ([], [same])
+    other.close()
 
 
 def test_new_run_renews_the_scores_of_a_decided_keyword_and_not_the_decision(
