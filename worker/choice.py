@@ -69,10 +69,12 @@ def changed(recorded: Preferences, settings: Settings, say: Say) -> Preferences:
 
 def _with_whole_paths(settings: Settings) -> Settings:
     """Name a folder of a model and a file of words so that it is found from every folder."""
-    from worker import clip, vocabulary
+    from worker import vocabulary
 
     model, words = settings.model, settings.vocabulary
     if model and (model.startswith("local-dir:") or Path(model).expanduser().is_dir()):
+        from worker import clip
+
         model = str(clip.resolve(model))
     if words and words not in vocabulary.list_names() and Path(words).expanduser().is_file():
         words = str(Path(words).expanduser().absolute())
