@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
-from catalog import plan, query, threshold
+from catalog import counting, plan, query, threshold
 from catalog.compiler import member
 from catalog.models import Photo, PhotoTag, Tag
 
@@ -80,6 +80,12 @@ def _sampled(ready: plan.Plan, driver: plan.Driver | None) -> tuple[Sequence[int
         ids = _every(ready, matching, step)
         if len(ids) * step > SAMPLE:
             return ids, step
+    if driver is not None and counting.are_flags_cheaper(ready, driver):
+        from catalog import flags
+
+        found = flags.find_ids(ready)
+        step = max(1, len(found) // SAMPLE)
+        return found[::step], step
     ids = list(ready.session.scalars(matching.limit(SAMPLE + 1)))
     return (ids, 1) if len(ids) <= SAMPLE else (_every(ready, matching, 2), 2)
 
