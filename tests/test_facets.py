@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, update
 
-from catalog import completion, counts, facets
+from catalog import completion, counting, counts, facets
 from catalog.database import Database
 from catalog.models import Photo
 from tests import catalogue
@@ -49,6 +49,17 @@ def test_facets_of_a_large_result_are_estimated(
         found = facets.count_facets(session, "dog OR sea")
     assert not found.is_exact
     assert sum(each.photos for each in found.formats) == 2
+
+
+def test_facets_of_rare_matches_of_common_words_are_exact(
+    database: Database, photos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "MANY", 1)
+    monkeypatch.setattr(counting, "LOOK_UP", 100)
+    with database.read() as session:
+        found = facets.count_facets(session, "dog sea")
+    assert sorted(_pairs(found.keywords)) == [("dog", 1), ("sea", 1)]
+    assert found.is_exact
 
 
 def test_facets_of_an_unknown_word_are_empty(database: Database, photos: list[int]) -> None:
