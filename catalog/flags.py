@@ -36,7 +36,8 @@ def _get_matches(plan: Plan) -> Flags:
     n_ids = (plan.session.scalar(select(func.max(Photo.id))) or 0) + 1
     found = _get_flags(plan, plan.node, n_ids)
     if not filters.mentions_missing(plan.node):
-        found[_read_ids(plan.session, Photo.id, Photo.missing_since.is_not(None))] = False
+        gone = _read_ids(plan.session, Photo.id, Photo.missing_since.is_not(None))
+        found[gone[gone < n_ids]] = False
     return found
 
 
@@ -61,7 +62,7 @@ def _get_flags(plan: Plan, node: Node, n_ids: int) -> Flags:
             )
             ids = _read_ids(plan.session, photo_id, Compiler(plan.terms, subject).condition(node))
     flags = np.zeros(n_ids, np.bool_)
-    flags[ids] = True
+    flags[ids[ids < n_ids]] = True  # others came since the search began
     return flags
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import event
 
-from catalog import query
+from catalog import flags, query
 from catalog.database import Database
 from catalog.errors import QueryError
 from tests import catalogue, generated
@@ -120,3 +120,16 @@ def test_missing_photo_is_found_only_when_asked_for(database: Database) -> None:
         catalogue.ledger.mark_missing(session, root, ["0.jpg"], now=catalogue.NOW)
     assert _found(database, "dog") == []
     assert _found(database, "dog is:missing") == [(first, 0.75)]
+
+
+def test_photos_that_arrive_while_flags_are_set_are_left_out(database: Database) -> None:
+    with database.write() as session:
+        first, later = catalogue.add_photos(session, "first.jpg", "later.jpg")
+        for photo_id in (first, later):
+            catalogue.tag_photo(session, photo_id, {"dog": 0.9})
+
+    with database.read() as session:
+        ready = query.prepare(session, "dog")
+        set_before = flags._get_flags(ready, ready.node, n_ids=later)
+
+    assert set_before.nonzero()[0].tolist() == [first]
