@@ -62,8 +62,12 @@ def is_present(subject: Subject) -> ColumnElement[bool]:
     if subject.photo is not None:
         return subject.photo.missing_since.is_(None)
     photo = _PHOTO
-    if subject.is_whole:  # what is missing is looked up once: there is an index of it
-        return subject.photo_id.not_in(select(photo.id).where(photo.missing_since.is_not(None)))
+    is_gone = photo.missing_since.is_not(None)  # there is an index of these
+    if subject.is_whole and subject.dialect == "sqlite":  # which reads the list once
+        return subject.photo_id.not_in(select(photo.id).where(is_gone))
+    if subject.is_whole:  # PostgreSQL joins
+        here = photo.id == subject.photo_id
+        return ~exists(select(literal_column("1")).where(here, is_gone))
     # A scalar subquery for PostgreSQL's sake: see `Compiler._best`.
     gone = select(photo.missing_since).where(photo.id == subject.photo_id)
     return gone.scalar_subquery().is_(None)

@@ -36,6 +36,8 @@ def upgrade() -> None:
         sqlite_where=sa.text("missing_since IS NOT NULL"),
         postgresql_where=sa.text("missing_since IS NOT NULL"),
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ANALYZE photo")  # or it takes nearly all photos for missing
     # SQLite asks for the decision again, though the index has no rejected tag in it.
     _index_ranked([*_RANKED, "decision"])
     op.drop_index(_OF_PHOTO, table_name="photo_tag")
