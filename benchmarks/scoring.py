@@ -21,7 +21,6 @@ from worker.presets import Preset
 
 DIM = 512
 AT_ONCE = 512
-_ROUNDS = 3
 
 
 def main() -> None:
@@ -30,6 +29,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=4096)
     parser.add_argument("--words", type=int, default=50_000)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cpu", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -39,7 +39,7 @@ def main() -> None:
     for preset in scoring.PRESETS:
         scorer = make_scorer(preset, words)
         ways[f"preset {preset}"] = lambda scorer=scorer: scorer.score(photos)
-    report(measure(ways, clock), options.photos)
+    report(measure(ways, clock, options.rounds), options.photos)
 
 
 def unit(count: int, seed: int) -> NDArray[np.float32]:
@@ -71,11 +71,11 @@ def make_scorer(preset: str, words: NDArray[np.float32]) -> scoring.Scorer:
 
 
 def measure(
-    ways: dict[str, Callable[[], object]], clock: Callable[[], float]
+    ways: dict[str, Callable[[], object]], clock: Callable[[], float], rounds: int
 ) -> dict[str, list[float]]:
     """Return the seconds of each way's rounds."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for name, run in ways.items():
             start = clock()
             run()

@@ -66,11 +66,18 @@ def main() -> None:
     """Print one JSON line for each kind of query and question."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
-    url = parser.parse_args().url
-    opened = database.open_database(url, upgrade=False)
+    parser.add_argument("--kinds", nargs="+", help="only these, such as 'AND of 2' prefix")
+    options = parser.parse_args()
+    opened = database.open_database(options.url, upgrade=False)
     with opened.read() as session:
-        kinds = list(draw_queries(session))
-        query.search(session, kinds[0][1][0])  # the first one loads code and dictionaries
+        kinds = [
+            (kind, texts)
+            for kind, texts in draw_queries(session)
+            if options.kinds is None or kind in options.kinds
+        ]
+        for text in kinds[0][1]:  # the first ones load code, dictionaries and the upper pages
+            query.search(session, text)
+            query.count(session, text)
         for kind, texts in kinds:
             for sort in ("relevance", "taken"):
                 found = timed([_page(session, text, sort) for text in texts])
