@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, literal, select, update
+from sqlalchemy import ColumnElement, literal, select, update
 from sqlalchemy.orm import Session
 
-from catalog import paths, sql
+from catalog import paths, presence, sql
 from catalog.errors import NotFoundError
 from catalog.models import Photo, PhotoEvent, PhotoFile, PhotoState, Root
 
@@ -110,13 +110,13 @@ def register_files(
     photo_ids, new_ids = _upsert_photos(session, files, now)
     before = find_known(session, root_id, [file.path for file in files])
     replaced = {known.photo_id for known in before.values() if known.photo_id is not None}
-    _lock(session, replaced.union(photo_ids.values()))
+    presence.lock(session, replaced.union(photo_ids.values()))
     arrived = _find_arrivals(files, before, photo_ids)
     known_before = {photo_id: arrived[photo_id] for photo_id in arrived.keys() - new_ids}
     _note_arrivals(session, known_before, now)
     _upsert_files(session, root_id, files, photo_ids)
-    _note_present(session, photo_ids.values())
-    _note_missing(session, replaced.difference(photo_ids.values()), now)
+    presence.note_present(session, photo_ids.values())
+    presence.note_missing(session, replaced.difference(photo_ids.values()), now)
     ids = dict.fromkeys(photo_ids[file.sha256] for file in files if file.sha256 is not None)
     pending = set(_still_pending(session, ids))
     return [photo_id for photo_id in ids if photo_id in pending]
@@ -218,7 +218,7 @@ def _note_arrivals(
     session: Session, arrived: Mapping[int, tuple[str, bool]], now: datetime
 ) -> None:
     """Write `moved`, `copied` or `returned` into the history of photos that were known before."""
-    elsewhere = _present_elsewhere(session, arrived)
+    elsewhere = presence.find_present(session, arrived)
     _try_again(session, sorted(arrived.keys() - elsewhere), now)
     for photo_id, (path, was_here) in arrived.items():
         came = "copied" if photo_id in elsewhere else "moved"
@@ -235,16 +235,6 @@ def _try_again(session: Session, photo_ids: Sequence[int], now: datetime) -> Non
             .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
             .execution_options(synchronize_session=False)
         )
-
-
-def _present_elsewhere(session: Session, photo_ids: Iterable[int]) -> set[int]:
-    present: set[int] = set()
-    for chunk in sql.chunks(photo_ids):
-        query = select(PhotoFile.photo_id).where(
-            PhotoFile.photo_id.in_(chunk), PhotoFile.missing_since.is_(None)
-        )
-        present.update(photo_id for photo_id in session.scalars(query) if photo_id is not None)
-    return present
 
 
 def _upsert_files(
@@ -284,40 +274,8 @@ def _mark_missing(
         .returning(PhotoFile.photo_id)
     ).all()
     photo_ids = {photo_id for photo_id in gone if photo_id is not None}
-    _lock(session, photo_ids)
-    lost = photo_ids - _present_elsewhere(session, photo_ids)
-    _note_missing(session, lost, now)
+    presence.lock(session, photo_ids)
+    lost = photo_ids - presence.find_present(session, photo_ids)
+    presence.note_missing(session, lost, now)
     add_events(session, sorted(lost), "missing", now=now)
     return len(gone)
-
-
-def _lock(session: Session, photo_ids: Iterable[int]) -> None:
-    """Let one writer at a time say where photos lie; SQLite has only one at any time.
-
-    Of two that look at a photo's files at one moment, neither would see what the other writes.
-    """
-    for chunk in sql.chunks(sorted(photo_ids)):
-        locked = select(Photo.id).where(Photo.id.in_(chunk)).order_by(Photo.id)
-        session.execute(locked.with_for_update())
-
-
-def _note_present(session: Session, photo_ids: Iterable[int]) -> None:
-    for chunk in sql.chunks(photo_ids):
-        session.execute(
-            update(Photo)
-            .where(Photo.id.in_(chunk), Photo.missing_since.is_not(None))
-            .values(missing_since=None)
-            .execution_options(synchronize_session=False)
-        )
-
-
-def _note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> None:
-    """Note that photos lie nowhere any more, those of them that do not."""
-    lies = exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
-    for chunk in sql.chunks(sorted(photo_ids)):
-        session.execute(
-            update(Photo)
-            .where(Photo.id.in_(chunk), Photo.missing_since.is_(None), ~lies)
-            .values(missing_since=now)
-            .execution_options(synchronize_session=False)
-        )

@@ -173,7 +173,7 @@ class Photo(Base):
     #: First seen.
     added_at: Mapped[datetime]
     tagged_at: Mapped[datetime | None]
-    #: When the last of its files went; None while it lies somewhere. `catalog.ledger` keeps it.
+    #: When the last of its files went; None while it lies somewhere. `catalog.presence` keeps it.
     missing_since: Mapped[datetime | None]
 
     __table_args__ = (
