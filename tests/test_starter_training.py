@@ -160,6 +160,13 @@ def test_a_folder_of_another_kind_is_refused(data: Path, tmp_path: Path) -> None
         folder.read_image_tower(tiny, learner, ["sky", "rose"])
 
 
+def test_data_that_are_not_there_are_told_in_a_line(tmp_path: Path) -> None:
+    arguments = ["--data", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+
+    with pytest.raises(SystemExit, match=r"^worker\.starter: .*nowhere/index\.csv"):
+        commands.main(arguments)
+
+
 def test_same_seed_gives_the_same_weights(data: Path, tmp_path: Path) -> None:
     digests = []
     for name in ("a", "b"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from worker.errors import WorkerError
 from worker.starter import distil, evaluate, monitor, run, train
 from worker.starter import index as indexes
 from worker.starter import teacher as teachers
@@ -24,6 +25,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.insert(0, "train")
     monitor.start_logging()
     options = _make_parser().parse_args(given)
+    try:
+        _run(options)
+    except (OSError, ValueError, WorkerError) as error:
+        sys.exit(f"worker.starter: {error}")
+
+
+def _run(options: argparse.Namespace) -> None:
     if options.command == "evaluate":
         _evaluate(options)
     elif options.command == "finish":
