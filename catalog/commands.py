@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from catalog import console, group_commands, similar_commands
+from catalog import console, group_commands, loaders, similar_commands
 from catalog.errors import QueryError
 
 #: Photos that a table or a JSON page shows unless told otherwise; CSV and lists of paths are whole.
@@ -57,12 +57,13 @@ _SEARCH_HELP = """Find photos by keyword.
 """
 
 
-def register(app: typer.Typer, load_encoder: similar_commands.EncoderLoader | None = None) -> None:
-    """Add these commands to an app; `load_encoder` gives `search --like` what encodes its text."""
+def register(app: typer.Typer, given: loaders.Loaders | None = None) -> None:
+    """Add these commands to an app; `given` are the parts that know models and images."""
+    app.info.context_settings = {**(app.info.context_settings or {}), "obj": given}
     app.command("search", help=_SEARCH_HELP)(search)
     app.command("show")(show)
     app.command("tags")(tags)
-    similar_commands.register(app, load_encoder)
+    similar_commands.register(app)
     group_commands.register(app)
 
 
@@ -81,17 +82,28 @@ def search(
     fold: Fold = False,
     show_facets: ShowFacets = False,
     only_count: OnlyCount = False,
+    thumbnails: loaders.Thumbnails = False,
 ) -> None:
     """Find photos by keyword."""
     from catalog import output
 
     text = " ".join(query or [])
     chosen = output.choose_format(form, nul=nul, as_json=as_json)
+    given = loaders.of(ctx)
+    pictures = given.thumbnails_if(wanted=thumbnails and chosen == "table")
     try:
         with console.reading() as session:
             if like is not None:
+                size = limit or PAGE
                 similar_commands.search_like(
-                    session, ctx.obj, like, text, limit=limit or PAGE, form=chosen, cut=cut
+                    session,
+                    given,
+                    like,
+                    text,
+                    limit=size,
+                    form=chosen,
+                    cut=cut,
+                    thumbnails=pictures,
                 )
             elif show_facets:
                 output.print_facets(session, text, as_json=chosen == "json")
@@ -101,7 +113,7 @@ def search(
                 output.print_paths(session, text, sort, limit, end=output.PATH_ENDS[chosen])
             else:
                 size = {"csv": 0}.get(chosen, PAGE) if limit is None else limit
-                asked = output.PageOptions(sort, size, after, chosen, is_folded=fold)
+                asked = output.PageOptions(sort, size, after, chosen, fold, pictures)
                 output.print_page(session, text, asked)
     except QueryError as error:
         console.point_at(error, text)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from catalog import console
+from catalog import console, loaders
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Within = Annotated[
@@ -60,6 +60,7 @@ def groups(
 
 
 def group(
+    ctx: typer.Context,
     number: Annotated[int, typer.Argument(help="A group's number, as `kadr groups` lists it.")],
     *,
     by: By = "tags",
@@ -67,6 +68,7 @@ def group(
     detail: Detail = None,
     limit: Limit = PAGE,
     as_json: AsJson = False,
+    thumbnails: loaders.Thumbnails = False,
 ) -> None:
     """List the photos of a group, those that it fits best first."""
     from catalog import groups as grouping
@@ -88,7 +90,8 @@ def group(
         console.print_json({"number": number, "name": name, "size": len(pairs), "photos": photos})
         return
     console.out().print(f"[bold]{number}[/] {name}: {console.count_of(len(pairs), 'photo')}")
-    console.out().print(output.hit_table(found))
+    pictures = loaders.of(ctx).thumbnails_if(wanted=thumbnails)
+    console.out().print(output.hit_table(found, pictures))
 
 
 def _definitions(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from catalog import completion, console, facets, hits, paths, query
 from catalog.cursor import Place
+from catalog.loaders import ThumbnailLoader
 
 if TYPE_CHECKING:
     from catalog.similar import Match
@@ -68,6 +69,8 @@ class PageOptions:
     form: str
     #: Show one of several near duplicates.
     is_folded: bool = False
+    #: Gives the small pictures of a table; None for a table without.
+    thumbnails: ThumbnailLoader | None = None
 
 
 def print_page(session: Session, text: str, options: PageOptions) -> None:
@@ -83,7 +86,7 @@ def print_page(session: Session, text: str, options: PageOptions) -> None:
     elif options.form == "csv":
         _print_csv(shown)
     else:
-        _print_table(session, text, replace(page, hits=tuple(shown)))
+        _print_table(session, text, replace(page, hits=tuple(shown)), options.thumbnails)
 
 
 def _fold(session: Session, page: query.Page) -> dict[int, list[int]]:
@@ -98,7 +101,12 @@ def _others(folded: dict[int, list[int]], hit: query.Hit) -> dict[str, Any]:
     return {"alike": folded[hit.photo_id]} if hit.photo_id in folded else {}
 
 
-def print_matches(session: Session, found: "Sequence[Match]", form: str) -> None:
+def print_matches(
+    session: Session,
+    found: "Sequence[Match]",
+    form: str,
+    thumbnails: ThumbnailLoader | None = None,
+) -> None:
     """Print photos that look alike, as a search prints its page."""
     places = [Place(match.similarity, match.photo_id) for match in found]
     if form in PATH_ENDS:
@@ -110,7 +118,7 @@ def print_matches(session: Session, found: "Sequence[Match]", form: str) -> None
     elif form == "csv":
         _print_csv(shown)
     elif shown:
-        console.out().print(hit_table(shown))
+        console.out().print(hit_table(shown, thumbnails))
     else:
         console.out().print("no photo looks like it; --all shows the nearest")
 
@@ -144,10 +152,12 @@ def _print_csv(found: Iterable[query.Hit]) -> None:
         writer.writerow(row[name] for name in _CSV_ALL)
 
 
-def _print_table(session: Session, text: str, page: query.Page) -> None:
+def _print_table(
+    session: Session, text: str, page: query.Page, thumbnails: ThumbnailLoader | None
+) -> None:
     out = console.out()
     if page.hits:
-        out.print(hit_table(page.hits))
+        out.print(hit_table(page.hits, thumbnails))
     number = query.count(session, text, cap=COUNT_CAP + 1)
     total = (
         f"over {COUNT_CAP:,} photos" if number > COUNT_CAP else console.count_of(number, "photo")
@@ -177,17 +187,21 @@ def print_facets(session: Session, text: str, *, as_json: bool) -> None:
         console.out().print("estimated from a sample")
 
 
-def hit_table(found: Sequence[query.Hit]) -> Table:
-    """Give a table of photos."""
+def hit_table(found: Sequence[query.Hit], load_thumbnails: ThumbnailLoader | None = None) -> Table:
+    """Give a table of photos, with a small picture of each where something loads them."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("id", justify="right")
+    pictures = None if load_thumbnails is None else load_thumbnails([hit.path for hit in found])
+    if pictures is not None:
+        table.add_column()
     table.add_column("photo", overflow="fold", ratio=3)
     if is_rated := any(hit.relevance is not None for hit in found):
         table.add_column("fit", justify="right")
     table.add_column("taken", no_wrap=True)
     table.add_column("keywords", ratio=4)
-    for hit in found:
-        table.add_row(*_row(hit, is_rated=is_rated))
+    for place, hit in enumerate(found):
+        photo_id, *rest = _row(hit, is_rated=is_rated)
+        table.add_row(photo_id, *(pictures[place : place + 1] if pictures else ()), *rest)
     return table
 
 

@@ -1,22 +1,19 @@
 """`kadr search --like TEXT` and `kadr similar PHOTO`: photos by how they look."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog import console
+from catalog import console, loaders
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
-    from catalog.similar import Match, TextEncoder
+    from catalog.loaders import Loaders, ThumbnailLoader
+    from catalog.similar import Match
     from catalog.vector_index import VectorIndex
-
-#: Loads the encoder of a model by its name, when a text has to be encoded.
-EncoderLoader = Callable[[str], "TextEncoder"]
 
 Cut = Annotated[
     bool, typer.Option("--cut/--all", help="Leave out what only looks alike by chance.")
@@ -26,13 +23,13 @@ Cut = Annotated[
 PAGE = 50
 
 
-def register(app: typer.Typer, load_encoder: EncoderLoader | None) -> None:
-    """Add `similar`, and keep for `search --like` what encodes its text."""
-    app.info.context_settings = {**(app.info.context_settings or {}), "obj": load_encoder}
+def register(app: typer.Typer) -> None:
+    """Add `similar`."""
     app.command("similar")(similar)
 
 
 def similar(
+    ctx: typer.Context,
     photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A path or an id.")],
     *,
     within: Annotated[
@@ -44,6 +41,7 @@ def similar(
         str, typer.Option("--format", "-f", help="table, json, csv, paths...")
     ] = "table",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    thumbnails: loaders.Thumbnails = False,
 ) -> None:
     """List photos that look like a photo, most alike first."""
     from catalog import lookup, output, vector_index
@@ -55,18 +53,24 @@ def similar(
         direction = finder.like_photo(index, vector_index.vector_of(session, photo_id, index.model))
         found = _find(session, index, direction, within, limit + 1, cut=cut)
         others = [match for match in found if match.photo_id != photo_id][:limit]
-        output.print_matches(session, others, "json" if as_json else form)
+        output.print_matches(
+            session,
+            others,
+            "json" if as_json else form,
+            loaders.of(ctx).thumbnails_if(wanted=thumbnails),
+        )
 
 
 def search_like(
     session: "Session",
-    load_encoder: EncoderLoader | None,
+    given: "Loaders",
     like: str,
     within: str,
     *,
     limit: int,
     form: str,
     cut: bool = True,
+    thumbnails: "ThumbnailLoader | None" = None,
 ) -> None:
     """Print the photos of a query that look like a text.
 
@@ -77,11 +81,11 @@ def search_like(
     from catalog.errors import NotFoundError
 
     index = _open_index(session)
-    if load_encoder is None:
+    if given.encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
-    direction = similar.encode_query(load_encoder(index.model.name), like, index)
+    direction = similar.encode_query(given.encoder(index.model.name), like, index)
     found = _find(session, index, direction, within, limit, cut=cut)
-    output.print_matches(session, found, form)
+    output.print_matches(session, found, form, thumbnails)
 
 
 def _open_index(session: "Session") -> "VectorIndex":

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from catalog import commands, similar, vector_index
 from catalog.database import Database
 from catalog.errors import ModelMismatchError, NotFoundError
+from catalog.loaders import Loaders
 from catalog.models import Embedding, Model, PhotoTag, Source, Tag
 from tests import catalogue
 
@@ -158,7 +159,7 @@ def test_commands_combine_looks_and_keywords(
     monkeypatch.setenv("KADR_DATABASE_URL", database_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path))
     app = typer.Typer()
-    commands.register(app, lambda _: Encoder())
+    commands.register(app, Loaders(lambda _: Encoder()))
 
     def ids(*arguments: str) -> list[int]:
         output = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).output

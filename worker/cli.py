@@ -8,6 +8,7 @@ import typer
 from catalog import commands as catalog_commands
 from catalog import console, decision_commands
 from catalog.errors import CatalogError
+from catalog.loaders import Loaders
 from worker.commands import (
     compare,
     database,
@@ -19,6 +20,7 @@ from worker.commands import (
     retag,
     status,
     tag,
+    thumbnails,
     vocabulary,
     watch,
 )
@@ -37,7 +39,7 @@ def build() -> typer.Typer:
     )
     for module in (tag, watch):
         module.register(app)
-    catalog_commands.register(app, encoder.load)
+    catalog_commands.register(app, Loaders(encoder.load, thumbnails.load))
     decision_commands.register(app, lexicon.load)
     others = (status, retag, vocabulary, compare, evaluate, demo)
     for module in (*others, doctor, database):
