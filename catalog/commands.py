@@ -73,6 +73,7 @@ def search(
     *,
     like: Like = None,
     cut: similar_commands.Cut = True,
+    exact: similar_commands.Exact = False,
     sort: Sort = "relevance",
     limit: Limit = None,
     after: After = None,
@@ -103,6 +104,7 @@ def search(
                     limit=size,
                     form=chosen,
                     cut=cut,
+                    exact=exact,
                     thumbnails=pictures,
                 )
             elif show_facets:

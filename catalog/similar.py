@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from catalog.errors import ModelMismatchError
+from catalog.models import Model
 from catalog.vector_index import VectorIndex
 
 #: Of photos that are found, the part that chance may have brought.
@@ -55,15 +56,15 @@ class Match:
     similarity: float
 
 
-def encode_query(encoder: TextEncoder, text: str, index: VectorIndex) -> NDArray[np.float32]:
+def encode_query(encoder: TextEncoder, text: str, model: Model) -> NDArray[np.float32]:
     """Give the direction (dim,) float32 in which photos look more like the text than like any.
 
     Raises:
         ModelMismatchError: the encoder is not of the model that the photos' vectors are by.
     """
-    if encoder.digest != index.model.digest:
+    if encoder.digest != model.digest:
         message = (
-            f"the photos were encoded by {index.model.name}, the text would be by another model; "
+            f"the photos were encoded by {model.name}, the text would be by another model; "
             "run `kadr doctor`"
         )
         raise ModelMismatchError(message)
@@ -71,10 +72,12 @@ def encode_query(encoder: TextEncoder, text: str, index: VectorIndex) -> NDArray
     return _unit(vectors[0] - vectors[1:].mean(axis=0))
 
 
-def like_photo(index: VectorIndex, vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the direction in which photos look more like one photo than like the average one."""
-    step = max(1, len(index.vectors) // 4096)
-    mean = index.vectors[::step].astype(np.float32).mean(axis=0)
+def like_photo(sample: NDArray[np.float16], vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Give the direction in which photos look more like one photo than like the average one.
+
+    `sample` is (n, dim) float16, some of the catalogue's vectors; `vector` (dim,) float32.
+    """
+    mean = sample.astype(np.float32).mean(axis=0)
     direction = vector - mean
     return _unit(direction if np.linalg.norm(direction) > 1e-3 else vector)  # noqa: PLR2004
 
@@ -130,17 +133,33 @@ def rate(vectors: NDArray[np.float16], direction: NDArray[np.float32]) -> NDArra
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """How alike photos are to a query that have nothing to do with it: a normal curve."""
+
+    middle: float
+    spread: float
+
+    @classmethod
+    def of(cls, similarities: NDArray[np.float32]) -> "Chance":
+        """Fit the curve to the lower half of similarities (n,), which knows no matches."""
+        low, middle = np.percentile(similarities, [15.87, 50])
+        return cls(float(middle), max(float(middle - low), 1e-6))
+
+    def find_cut(self, best: NDArray[np.float32], total: int) -> float:
+        """Give the least of the `best` (n,), falling, of `total` that chance does not explain."""
+        explained = special.ndtr(-(best - self.middle) / self.spread)
+        passed = np.flatnonzero(explained <= FALSE_PART * np.arange(1, len(best) + 1) / total)
+        return float(best[passed[-1]]) if passed.size else np.inf
+
+
 def find_cut(similarities: NDArray[np.float32]) -> float:
     """Give the least similarity that counts as found; more than any where nothing does."""
-    n = len(similarities)
-    if n < LEAST_PHOTOS:
+    if len(similarities) < LEAST_PHOTOS:
         return -np.inf
-    low, middle = np.percentile(similarities, [15.87, 50])  # the lower half knows no matches
-    spread = max(float(middle - low), 1e-6)
-    best = -np.sort(-similarities[similarities > middle + spread])
-    chance = special.ndtr(-(best - middle) / spread)
-    passed = np.flatnonzero(chance <= FALSE_PART * np.arange(1, len(best) + 1) / n)
-    return float(best[passed[-1]]) if passed.size else np.inf
+    chance = Chance.of(similarities)
+    best = -np.sort(-similarities[similarities > chance.middle + chance.spread])
+    return chance.find_cut(best, len(similarities))
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
+    from catalog.hnsw import HnswIndex
     from catalog.loaders import Loaders, ThumbnailLoader
     from catalog.similar import Match
     from catalog.vector_index import VectorIndex
 
 Cut = Annotated[
     bool, typer.Option("--cut/--all", help="Leave out what only looks alike by chance.")
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Compare every vector, also where PostgreSQL has an index.")
 ]
 
 #: Photos that are listed unless told otherwise.
@@ -37,6 +41,7 @@ def similar(
     ] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Photos at most.")] = PAGE,
     cut: Cut = True,
+    exact: Exact = False,
     form: Annotated[
         str, typer.Option("--format", "-f", help="table, json, csv, paths...")
     ] = "table",
@@ -49,8 +54,10 @@ def similar(
 
     with console.reading() as session:
         photo_id = lookup.find_photo_id(session, lookup.argument(photo))
-        index = _open_index(session)
-        direction = finder.like_photo(index, vector_index.vector_of(session, photo_id, index.model))
+        index = _open_index(session, exact=exact)
+        direction = finder.like_photo(
+            index.sample, vector_index.vector_of(session, photo_id, index.model)
+        )
         found = _find(session, index, direction, within, limit + 1, cut=cut)
         others = [match for match in found if match.photo_id != photo_id][:limit]
         output.print_matches(
@@ -70,6 +77,7 @@ def search_like(
     limit: int,
     form: str,
     cut: bool = True,
+    exact: bool = False,
     thumbnails: "ThumbnailLoader | None" = None,
 ) -> None:
     """Print the photos of a query that look like a text.
@@ -80,24 +88,27 @@ def search_like(
     from catalog import output, similar
     from catalog.errors import NotFoundError
 
-    index = _open_index(session)
+    index = _open_index(session, exact=exact)
     if given.encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
-    direction = similar.encode_query(given.encoder(index.model.name), like, index)
+    direction = similar.encode_query(given.encoder(index.model.name), like, index.model)
     found = _find(session, index, direction, within, limit, cut=cut)
     output.print_matches(session, found, form, thumbnails)
 
 
-def _open_index(session: "Session") -> "VectorIndex":
-    from catalog import vector_index
+def _open_index(session: "Session", *, exact: bool) -> "VectorIndex | HnswIndex":
+    """Give the server's index where there is one, else the file of all vectors."""
+    from catalog import hnsw, vector_index
     from catalog.settings import CatalogSettings
 
-    return vector_index.open_index(session, CatalogSettings().cache_dir)
+    model = vector_index.find_model(session)
+    found = None if exact else hnsw.open_index(session, model)
+    return found or vector_index.open_index(session, CatalogSettings().cache_dir, model=model)
 
 
 def _find(
     session: "Session",
-    index: "VectorIndex",
+    index: "VectorIndex | HnswIndex",
     direction: "NDArray[np.float32]",
     within: str,
     limit: int,
@@ -105,7 +116,10 @@ def _find(
     cut: bool,
 ) -> "list[Match]":
     """Find matches among the photos of a query; without one, among those that are there."""
-    from catalog import incidence, query, similar
+    from catalog import hnsw, incidence, query, similar
 
-    among = incidence.find_ids(session, query.prepare(session, within))
+    ready = query.prepare(session, within)
+    if isinstance(index, hnsw.HnswIndex):
+        return hnsw.find_nearest(index, direction, ready, limit=limit, cut=cut)
+    among = incidence.find_ids(session, ready)
     return similar.find_nearest(index, direction, limit=limit, among=among, cut=cut)

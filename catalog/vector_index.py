@@ -24,6 +24,7 @@ from catalog.models import Embedding, Model, Photo
 #: A lock that is older was left by a program that died.
 _LOCK_S = 600.0
 _APPENDED_AT_ONCE = 5_000
+_SAMPLE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class VectorIndex:
     photo_ids: NDArray[np.int64]
     #: (n_rows, dim) float16, L2-normalised, mapped from the file.
     vectors: NDArray[np.float16]
+
+    @property
+    def sample(self) -> NDArray[np.float16]:
+        """Some of the vectors, spread evenly: (n, dim) float16."""
+        return self.vectors[:: max(1, len(self.vectors) // _SAMPLE)]
 
 
 def open_index(session: Session, folder: Path, *, model: Model | None = None) -> VectorIndex:
@@ -55,14 +61,20 @@ def open_index(session: Session, folder: Path, *, model: Model | None = None) ->
     return VectorIndex(chosen, np.where(np.isin(known, stored), known, 0), vectors)
 
 
-def find_model(session: Session) -> Model:
-    """Return the model that most photos were last tagged with."""
+def find_model(session: Session, *, name: str | None = None) -> Model:
+    """Return the model that most photos were last tagged with; of those of a name if one is given.
+
+    Raises:
+        NotFoundError: the catalogue holds no vectors, or none by that model.
+    """
     photos = func.count(Embedding.photo_id)
     ranked = select(Embedding.model_id).group_by(Embedding.model_id).order_by(photos.desc())
+    if name is not None:
+        ranked = ranked.join(Model, Model.id == Embedding.model_id).where(Model.name == name)
     found = session.scalars(ranked.limit(1)).first()
     if found is None:
-        message = "no photo was looked at yet; run `kadr tag DIR` first"
-        raise NotFoundError(message)
+        by = "" if name is None else f" by {name}"
+        raise NotFoundError(f"no photo was looked at{by} yet; run `kadr tag DIR` first")
     return session.get_one(Model, found)
 
 

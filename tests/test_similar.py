@@ -22,7 +22,7 @@ from tests import catalogue
 DIM = 32
 
 
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
+def unit(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
 
 
@@ -34,11 +34,11 @@ class Encoder:
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         random = np.random.default_rng(7)
         common = np.ones(DIM) + 0.2 * random.standard_normal((len(texts), DIM))
-        rain = np.array([text.startswith("rain") for text in texts])
-        return _unit(common + 2 * rain[:, None] * _rain())
+        is_rain = np.array([text.startswith("rain") for text in texts])
+        return unit(common + 2 * is_rain[:, None] * rain())
 
 
-def _rain() -> NDArray[np.float64]:
+def rain() -> NDArray[np.float64]:
     direction = np.zeros(DIM)
     direction[:2] = (3.0, -3.0)
     return direction
@@ -49,15 +49,15 @@ def photos(database: Database) -> list[int]:
     """Two hundred photos that look like nothing in particular; the first five look like rain."""
     random = np.random.default_rng(3)
     vectors = random.standard_normal((200, DIM))
-    vectors[:5] += 4 * _rain()
+    vectors[:5] += 4 * rain()
     with database.write() as session:
         ids = catalogue.add_photos(session, *(f"{n}.jpg" for n in range(200)))
         catalogue.tag_photo(session, ids[0], {"even": 0.5, "odd": 0.5})
-        _store(session, ids, _unit(vectors))
+        store(session, ids, unit(vectors))
     return ids
 
 
-def _store(session: Session, ids: list[int], vectors: NDArray[np.float32]) -> None:
+def store(session: Session, ids: list[int], vectors: NDArray[np.float32]) -> None:
     """Give each photo its vector, and the keyword `even` or `odd` by its place in the list."""
     for table in (Embedding, PhotoTag):
         session.execute(delete(table))
@@ -87,7 +87,7 @@ def test_what_looks_like_the_text_is_found_and_nothing_else(
     database: Database, photos: list[int], tmp_path: Path
 ) -> None:
     index = _open(database, tmp_path)
-    direction = similar.encode_query(Encoder(), "rain at night", index)
+    direction = similar.encode_query(Encoder(), "rain at night", index.model)
     found = similar.find_nearest(index, direction)
     assert {match.photo_id for match in found} == set(photos[:5])
     assert found == sorted(found, key=lambda match: -match.similarity)
@@ -100,7 +100,7 @@ def test_what_is_not_there_is_not_found(
     random = np.random.default_rng(11)
     hits = [
         len(similar.find_nearest(index, direction))
-        for direction in _unit(random.standard_normal((50, DIM)))
+        for direction in unit(random.standard_normal((50, DIM)))
     ]
     assert sum(hit == 0 for hit in hits) >= 40
 
@@ -109,7 +109,7 @@ def test_nearest_are_those_of_a_plain_matrix_product(
     database: Database, photos: list[int], tmp_path: Path
 ) -> None:
     index = _open(database, tmp_path)
-    direction = _unit(np.random.default_rng(5).standard_normal(DIM))
+    direction = unit(np.random.default_rng(5).standard_normal(DIM))
     expected = np.asarray(index.vectors, dtype=np.float32) @ direction
     best = np.argsort(-expected)[:10]
     found = similar.find_nearest(index, direction, limit=10, cut=False)
@@ -125,10 +125,10 @@ def test_new_vectors_are_appended_and_gone_ones_passed_over(
         session.execute(delete(Embedding).where(Embedding.photo_id == photos[0]))
         ids = catalogue.add_photos(session, "new.jpg")
         model_id = session.scalars(select(Model.id)).one()
-        vector = _unit(_rain())
+        vector = unit(rain())
         session.add(Embedding(model_id=model_id, photo_id=ids[0], vector=vector))
     index = _open(database, tmp_path)
-    found = similar.find_nearest(index, _unit(_rain()), limit=1, cut=False)
+    found = similar.find_nearest(index, unit(rain()), limit=1, cut=False)
     assert [match.photo_id for match in found] == ids
     assert photos[0] not in index.photo_ids
     assert len(index.vectors) == len(photos) + 1
@@ -141,7 +141,7 @@ def test_text_of_another_model_is_refused(
     other = Encoder()
     other.digest = "b" * 64
     with pytest.raises(ModelMismatchError, match="by another model"):
-        similar.encode_query(other, "rain", index)
+        similar.encode_query(other, "rain", index.model)
 
 
 def test_catalogue_without_vectors_says_so(database: Database, tmp_path: Path) -> None:
@@ -176,6 +176,6 @@ def test_commands_combine_looks_and_keywords(
 def test_widened_halves_are_the_numbers_they_were(scale: float) -> None:
     random = np.random.default_rng(2)
     vectors = (random.standard_normal((3000, 48)) * scale).astype(np.float16)
-    direction = _unit(random.standard_normal(48))
+    direction = unit(random.standard_normal(48))
     expected = vectors.astype(np.float32) @ direction
     np.testing.assert_allclose(similar.rate(vectors, direction), expected, rtol=1e-4, atol=1e-9)
