@@ -37,6 +37,8 @@ class Subject:
     is_whole: bool = False
     #: How sure a keyword must be to count: see `catalog.threshold`.
     least: float = threshold.DEFAULT
+    #: Few photos lie nowhere: see `catalog.presence`.
+    few_gone: bool = False
 
 
 def condition(node: Filter, subject: Subject) -> ColumnElement[bool]:
@@ -63,7 +65,7 @@ def is_present(subject: Subject) -> ColumnElement[bool]:
         return subject.photo.missing_since.is_(None)
     photo = _PHOTO
     is_gone = photo.missing_since.is_not(None)  # there is an index of these
-    if subject.is_whole and subject.dialect == "sqlite":  # which reads the list once
+    if subject.few_gone or (subject.is_whole and subject.dialect == "sqlite"):  # read once
         return subject.photo_id.not_in(select(photo.id).where(is_gone))
     if subject.is_whole:  # PostgreSQL joins
         here = photo.id == subject.photo_id

@@ -34,8 +34,8 @@ from catalog.vectors import HALFVEC_FLAG
 
 #: Edges of a vector in the graph, and how widely its neighbours are looked for when it is added.
 EDGES, EF_CONSTRUCTION = 16, 128
-#: How widely a search looks, at least; pgvector allows 1,000.
-EF_SEARCH, MAX_EF_SEARCH = 400, 1_000
+#: How widely a search looks: as far as pgvector allows.
+EF_SEARCH = 1_000
 #: Vectors that are drawn to tell what is chance.
 SAMPLE = 4_096
 #: A filter that leaves about so many photos is asked first, and their vectors compared exactly.
@@ -43,7 +43,7 @@ FEW_PHOTOS = 20_000
 #: How far a search walks past photos that its filter does not let through, in vectors.
 MAX_WALK = 200_000
 #: Photos that recall is measured with, and how many of the nearest of each.
-RECALL_PHOTOS, RECALL_NEAREST = 20, 50
+RECALL_PHOTOS, RECALL_NEAREST = 50, 50
 
 Floats = NDArray[np.float32]
 
@@ -134,7 +134,7 @@ def find_cut(index: HnswIndex, direction: Floats) -> float:
     sampled = index.sample.astype(np.float32) @ direction
     if len(sampled) < similar.LEAST_PHOTOS:
         return -np.inf
-    nearest = _rank(index, _is_of(index.model), direction, MAX_EF_SEARCH)
+    nearest = _rank(index, _is_of(index.model), direction, EF_SEARCH)
     best = np.array([match.similarity for match in nearest], dtype=np.float32)
     of_best = similar.Chance.of(sampled).find_cut(best, max(index.photos, len(best)))
     return min(of_best, similar.find_cut(sampled))
@@ -203,7 +203,6 @@ def _rank(
     query = select(Embedding.photo_id, distance.label("distance")).where(
         _is_of(index.model), wanted
     )
-    ef_search = min(max(EF_SEARCH, limit), MAX_EF_SEARCH)
-    index.session.execute(_SET, {"ef_search": str(ef_search), "max_walk": str(MAX_WALK)})
+    index.session.execute(_SET, {"ef_search": str(EF_SEARCH), "max_walk": str(MAX_WALK)})
     rows = index.session.execute(query.order_by(order).limit(limit)).all()
     return [similar.Match(row.photo_id, -row.distance) for row in rows]

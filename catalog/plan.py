@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, aliased
 
-from catalog import filters, threshold
+from catalog import filters, presence, threshold
 from catalog.compiler import Compiler, member, rules_of
 from catalog.models import Photo, PhotoTag
 from catalog.nodes import And, Node, Or, Rule, Word
@@ -74,7 +74,8 @@ class Plan:
         that all matches are wanted rather than a few of them.
         """
         asked = self.node if driver is None else without(self.node, driver.covers)
-        subject = filters.Subject(photo_id, self.dialect, photo, is_whole, self.least)
+        few_gone = presence.are_few_gone(self.session)
+        subject = filters.Subject(photo_id, self.dialect, photo, is_whole, self.least, few_gone)
         found = Compiler(self.terms, subject).condition(asked)
         if filters.mentions_missing(self.node):
             return found

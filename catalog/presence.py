@@ -1,16 +1,20 @@
 """Whether a photo lies anywhere: its files say it, and `Photo.missing_since` notes it for searches.
 
-Called by `ledger`, whenever files come or go.
+Called by `ledger`, whenever files come or go, and by `plan`, which asks how many are gone.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from catalog import sql
 from catalog.models import Photo, PhotoFile
+
+#: Up to so many photos that are gone a statement reads their list once; else it asks of each photo.
+FEW_GONE = 1_000
+_KEY = "kadr_few_gone"
 
 
 def lock(session: Session, photo_ids: Iterable[int]) -> None:
@@ -55,3 +59,13 @@ def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
         )
         present.update(photo_id for photo_id in session.scalars(query) if photo_id is not None)
     return present
+
+
+def are_few_gone(session: Session) -> bool:
+    """Say whether few photos lie nowhere: asked once a session, for plans, never for an answer."""
+    known = session.info.get(_KEY)
+    if known is None:
+        some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
+        gone = session.scalar(select(func.count()).select_from(some.subquery())) or 0
+        known = session.info[_KEY] = gone <= FEW_GONE
+    return bool(known)

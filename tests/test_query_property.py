@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import counting, counts, dating, flags, query, ranking
+from catalog import counting, counts, dating, flags, presence, query, ranking
 from catalog.database import Database
 from tests import generated
 from tests.generated import Drawn, Meaning
@@ -32,6 +32,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranking, "GROWTH", 2)
     monkeypatch.setattr(dating, "SMALL", 2)
     monkeypatch.setattr(counting, "MANY", 2)
+    monkeypatch.setattr(presence, "FEW_GONE", 1)
 
 
 def _ordered(found: dict[int, float], drawn: list[Drawn], sort: str) -> list[int]:
