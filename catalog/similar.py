@@ -113,8 +113,8 @@ def rate(vectors: NDArray[np.float16], direction: NDArray[np.float32]) -> NDArra
 
     NumPy widens float16 one number at a time. Moved into a float32's place, the same bits are the
     number times 2**-112 (the two exponents' biases differ by 112), which the direction makes good:
-    the sums are the same to the bit, and take a fifth of the time. BLAS has one thread meanwhile: more
-    of its own beside these contend, and take three times as long.
+    the sums are the same to the bit, and take a fifth of the time. BLAS has one thread meanwhile:
+    more of its own beside these contend, and take three times as long.
     """
     found = np.empty(len(vectors), dtype=np.float32)
     bits, scaled = vectors.view("<i2"), direction * np.float32(2.0**112)
