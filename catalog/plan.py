@@ -4,6 +4,7 @@
 page does not cost a look at every photo that matches.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from catalog import filters, presence, threshold
 from catalog.compiler import Compiler, member, rules_of
+from catalog.fields import Interval
 from catalog.models import Photo, PhotoTag
 from catalog.nodes import And, Node, Or, Rule, Word
 from catalog.terms import Terms
@@ -102,11 +104,17 @@ def find_driver(node: Node, terms: Terms) -> Driver | None:
         tag_ids = {tag_id for part in known for tag_id in part.tag_ids}
         photos = sum(part.photos for part in known)
         rules = known[0].rules
-        if any(part.covers is None or part.rules != rules for part in known):
-            return Driver(tuple(sorted(tag_ids)), photos)
+        if any(part.rules != rules for part in known):
+            return Driver(tuple(sorted(tag_ids)), photos, rules=_loosest(known))
         whole = all(part.covers is child for part, child in zip(known, node.children, strict=True))
-        return Driver(tuple(sorted(tag_ids)), photos, *((node, rules) if whole else ()))
+        return Driver(tuple(sorted(tag_ids)), photos, node if whole else None, rules)
     return None
+
+
+def _loosest(parts: Sequence[Driver]) -> tuple[Rule, ...]:
+    """Give rules that every row meets which meets those of one of the parts."""
+    said = (rule for part in parts for rule in part.rules if rule.field == "confidence")
+    return tuple(Rule(rule.field, Interval(low=0.0), rule.position) for rule in said)[:1]
 
 
 def without(node: Node, part: Node | None) -> Node:

@@ -43,7 +43,7 @@ TAGS = (
 )
 NAMES = [name for name, _, _ in TAGS]
 IDS = {name: number for number, name in enumerate(NAMES, 1)}
-CONFIDENCES = (0.0, 0.25, 0.5, 0.625, 1.0)
+CONFIDENCES = (0.0, 0.0625, 0.25, 0.5, 0.625, 1.0)
 PATHS = ("a/Beach 1.jpg", "a/b/x_y.png", "holiday/beach/2.jpg", "Z.jpg", "holiday/100%.jpg")
 
 
@@ -306,13 +306,16 @@ _rules = st.sampled_from(
 )
 
 
-def _minimum(child: Meaning) -> Meaning:
+def _minimum(child: Meaning, least: float) -> Meaning:
     def fits(photo: Drawn, rules: tuple[Rule, ...]) -> float | None:
         return child.fits(
-            photo, (*rules, Rule(lambda each: each.confidence >= 0.5, is_confidence=True))
+            photo, (*rules, Rule(lambda each: each.confidence >= least, is_confidence=True))
         )
 
-    return Meaning(f"{child.text}^0.5", fits, has_words=True)
+    return Meaning(f"{child.text}^{least}", fits, has_words=True)
+
+
+_minima = st.builds(_minimum, _words, st.sampled_from([0.5, 0.02]))
 
 
 def _both(children: list[Meaning], joint: str) -> Meaning:
@@ -355,5 +358,5 @@ def _grown(part: st.SearchStrategy[Meaning]) -> st.SearchStrategy[Meaning]:
 
 
 queries = (
-    st.recursive(_words | _words | _words.map(_minimum) | _filters, _grown, max_leaves=6) | _rules
+    st.recursive(_words | _words | _minima | _filters, _grown, max_leaves=6) | _rules
 )

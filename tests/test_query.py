@@ -49,6 +49,19 @@ def test_or_is_as_relevant_as_its_strongest_keyword(database: Database) -> None:
     assert _found(database, "dog OR sea") == [(second, 0.875), (first, 0.75)]
 
 
+@pytest.mark.parametrize(
+    "text", ["sea OR dog^0.05", "dog^0.05 OR dog^0.05", "(dog OR dog)^0.05", "sea^0.9 OR dog^0.05"]
+)
+def test_or_takes_a_least_confidence_below_the_threshold_at_its_word(
+    database: Database, text: str
+) -> None:
+    first, second = _fill(database, {"dog": 0.0625}, {"dog": 0.75, "sea": 0.5})
+    assert [photo_id for photo_id, _ in _found(database, text)] == [second, first]
+    with database.read() as session:
+        assert query.count(session, text) == 2
+        assert query.find_ids(session, text, sort="taken") == [second, first]
+
+
 def test_not_and_filters_leave_relevance_alone(database: Database) -> None:
     (first,) = _fill(database, {"dog": 0.75})
     assert _found(database, "dog NOT sea width:>100") == [(first, 0.75)]
