@@ -114,17 +114,24 @@ def find_photos(
     Raises:
         NotFoundError: no group has this number.
     """
-    found = incidence.load(session, query.prepare(session, within))
-    kept, members = _members(found, definitions, 1)
-    column = next((n for n, each in enumerate(kept) if each.number == number), None)
-    if column is None:
+    own = next((n for n, each in enumerate(definitions.groups) if each.number == number), None)
+    if own is None:
         known = len(definitions.groups)
         message = f"there is no group {number}; `kadr groups` lists them ({known} were made)"
         raise NotFoundError(message)
-    own = sparse.csc_array(members[:, [column]])
+    ready = query.prepare(session, within)
+    tag_ids, least = definitions.groups[own].tag_ids, communities.MIN_SHARED_TAGS
+    photo_ids = incidence.find_ids_sharing(session, ready, tag_ids, least)
+    found = incidence.load(session, ready, photo_ids)
+    photos_of, n_photos = incidence.count_photos(session, ready), query.count(session, within)
+    weights = communities.tell_weights(
+        np.array([photos_of[int(tag)] for tag in found.tag_ids], dtype=np.float64), n_photos
+    )
+    groups = _columns(found, definitions.groups)
+    members = sparse.csc_array(communities.assign_photos(found.rated, weights, groups)[:, [own]])
     pairs = [
         (int(found.photo_ids[row]), float(share))
-        for row, share in zip(own.indices, own.data, strict=True)
+        for row, share in zip(members.indices, members.data, strict=True)
     ]
     return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
 

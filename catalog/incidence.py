@@ -4,12 +4,13 @@ A row per keyword on a photo would make fifteen million Python objects of a mill
 database joins each tag's photos into one text, which NumPy reads at once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import Integer, Select, Text, cast, func, select
+from sqlalchemy import ColumnElement, Integer, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from catalog import plan, threshold
@@ -41,9 +42,12 @@ class Incidence:
         return sparse.csr_array((ones, self.rated.indices, self.rated.indptr), self.rated.shape)
 
 
-def load(session: Session, ready: plan.Plan) -> Incidence:
-    """Load the keywords of all photos that a query finds."""
-    photo_ids = find_ids(session, ready)
+def load(
+    session: Session, ready: plan.Plan, photo_ids: NDArray[np.int64] | None = None
+) -> Incidence:
+    """Load the keywords of all photos that a query finds, or of those given (n,) int64, rising."""
+    if photo_ids is None:
+        photo_ids = find_ids(session, ready)
     names: list[int] = []
     places: list[NDArray[np.int32]] = []
     rows: list[NDArray[np.int32]] = []
@@ -77,6 +81,34 @@ def find_ids(session: Session, ready: plan.Plan) -> NDArray[np.int64]:
     return np.sort(_numbers(joined or ""))
 
 
+def find_ids_sharing(
+    session: Session, ready: plan.Plan, tag_ids: Sequence[int], least: int
+) -> NDArray[np.int64]:
+    """Find the photos of a query that have at least so many of some tags: (n,) int64, rising."""
+    some = (
+        select(PhotoTag.photo_id)
+        .where(member(PhotoTag.tag_id, tag_ids, ready.dialect), _counts(session))
+        .group_by(PhotoTag.photo_id)
+        .having(func.count() >= least)
+        .subquery("some")
+    )
+    query = select(func.aggregate_strings(cast(some.c.photo_id, Text), ","))
+    joined = session.scalar(query.where(ready.matches(some.c.photo_id)))
+    return np.sort(_numbers(joined or ""))
+
+
+def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:
+    """Count the photos of a query that have each tag."""
+    query = select(PhotoTag.tag_id, func.count()).where(
+        _counts(session), ready.matches(PhotoTag.photo_id, is_whole=True)
+    )
+    return dict(session.execute(query.group_by(PhotoTag.tag_id)).all())
+
+
+def _counts(session: Session) -> ColumnElement[bool]:
+    return threshold.counts(PhotoTag, threshold.of(session))
+
+
 def _joined(session: Session, photo_ids: NDArray[np.int64]) -> Select[int, str, str]:
     thousandths = cast(func.round(PhotoTag.confidence * _SCALE), Integer)
     statement = (
@@ -85,7 +117,7 @@ def _joined(session: Session, photo_ids: NDArray[np.int64]) -> Select[int, str, 
             func.aggregate_strings(cast(PhotoTag.photo_id, Text), ","),
             func.aggregate_strings(cast(thousandths, Text), ","),
         )
-        .where(threshold.counts(PhotoTag, threshold.of(session)))
+        .where(_counts(session))
         .group_by(PhotoTag.tag_id)
         .order_by(PhotoTag.tag_id)
     )

@@ -357,6 +357,4 @@ def _grown(part: st.SearchStrategy[Meaning]) -> st.SearchStrategy[Meaning]:
     return st.builds(_both, beside, joints) | some.map(_either) | part.map(_negated)
 
 
-queries = (
-    st.recursive(_words | _words | _minima | _filters, _grown, max_leaves=6) | _rules
-)
+queries = st.recursive(_words | _words | _minima | _filters, _grown, max_leaves=6) | _rules

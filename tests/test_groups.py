@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from catalog import group_store, groups
@@ -156,6 +156,22 @@ def test_photo_that_is_of_two_groups_is_in_both(
             if 3000 in dict(groups.find_photos(session, made, each.number))
         ]
     assert sorted(homes) == ["g0", "g1"]
+
+
+def test_photos_of_a_group_are_those_that_it_was_counted_to_have(
+    database: Database, planted: NDArray[np.int64]
+) -> None:
+    with database.write() as session:
+        session.execute(update(Photo).where(Photo.id % 7 == 0).values(missing_since=NOW))
+    for within in ("", '"g0 w0" OR "g1 w0"'):
+        with database.read() as session:
+            made = groups.make(session, within=within)
+            found = groups.find_groups(session, made, within=within, min_size=1)
+            assert found.groups
+            for each in found.groups:
+                photos = groups.find_photos(session, made, each.number, within=within)
+                assert len(photos) == each.photos
+                assert all(photo_id % 7 for photo_id, _ in photos)
 
 
 def test_groups_within_a_search_result_are_of_its_photos(
