@@ -95,7 +95,9 @@ def search(
     try:
         with console.reading() as session:
             if like is not None:
-                size = limit or PAGE
+                _refuse_beside_like(after, sort, fold=fold, facets=show_facets, count=only_count)
+                is_whole = chosen in ("csv", *output.PATH_ENDS) if limit is None else limit == 0
+                size = similar_commands.ALL if is_whole else limit or PAGE
                 similar_commands.search_like(
                     session,
                     given,
@@ -120,6 +122,23 @@ def search(
     except QueryError as error:
         console.point_at(error, text)
         raise
+
+
+def _refuse_beside_like(
+    after: str | None, sort: str, *, fold: bool, facets: bool, count: bool
+) -> None:
+    from catalog.errors import OptionError
+
+    given = {
+        "--after": after is not None,
+        "--sort": sort != "relevance",
+        "--fold": fold,
+        "--facets": facets,
+        "--count": count,
+    }
+    if wrong := [name for name, is_given in given.items() if is_given]:
+        message = f"--like lists the most alike, best first; leave out {' and '.join(wrong)}"
+        raise OptionError(message)
 
 
 def show(

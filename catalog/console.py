@@ -30,10 +30,9 @@ def open_catalogue() -> "Database":
     """
     from sqlalchemy.engine import make_url
 
-    from catalog import database
-    from catalog.settings import CatalogSettings
+    from catalog import database, settings
 
-    url = CatalogSettings().database_url
+    url = settings.load().database_url
     is_file = url.startswith("sqlite:")
     if is_file:
         file = Path(make_url(url).database or "").expanduser()
@@ -49,13 +48,12 @@ def open_catalogue() -> "Database":
 @contextmanager
 def reading() -> Iterator["Session"]:
     """Give a session that only reads the catalogue, with the threshold of the settings."""
-    from catalog import threshold
-    from catalog.settings import CatalogSettings
+    from catalog import settings, threshold
 
     catalogue = open_catalogue()
     try:
         with catalogue.read() as session:
-            threshold.use(session, CatalogSettings().min_confidence)
+            threshold.use(session, settings.load().min_confidence)
             yield session
     finally:
         catalogue.close()

@@ -37,5 +37,13 @@ class KeywordError(CatalogError):
     """A word cannot be a keyword; nothing was changed."""
 
 
+class SettingsError(CatalogError):
+    """A variable has a value that makes no sense."""
+
+
+class OptionError(CatalogError):
+    """Options of a command contradict each other."""
+
+
 class OutputError(CatalogError):
     """A file that a command was asked for cannot be written."""

@@ -149,5 +149,6 @@ def _mean_place(part: list[_Shot]) -> tuple[float, float] | None:
     )
     if not len(places):
         return None
-    middle = np.median(places, axis=0)
-    return float(middle[0]), float(middle[1])
+    places[:, 1] -= 360 * np.round((places[:, 1] - places[0, 1]) / 360)  # across the date line
+    latitude, longitude = np.median(places, axis=0)
+    return float(latitude), float((longitude + 180) % 360 - 180)

@@ -78,6 +78,8 @@ RULES = frozenset({"confidence", "source"})
 _SIZE_UNITS = {"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9}
 _NEAR = re.compile(r"([-+\d.]+)\s*[, ]\s*([-+\d.]+)\s*[, ]\s*([\d.]+)\s*(km|m|mi)?", re.IGNORECASE)
 _KM = {"km": 1.0, "m": 0.001, "mi": 1.609344}
+#: Endings of files, for the format that they are.
+_FORMATS = {"jpg": "jpeg", "tif": "tiff", "heif": "heic"}
 _MAX_KM = 20040.0  # half-way round
 
 
@@ -105,7 +107,8 @@ def _read_number(text: str, name: str) -> float | None:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise OperandError(f"{text!r} is no number; write e.g. {name}:>0.5")
+        example = {"confidence": "0.5", "size": "2.5MB"}.get(name, "4000")
+        raise OperandError(f"{text!r} is no number; write e.g. {name}:>{example}")
     return number
 
 
@@ -159,9 +162,13 @@ def _times(name: str, parts: Parts, now: datetime) -> Operand:
         return Interval(high=period.end if "=" in relation else period.start, high_open=True)
     low = period.start if relation[0] == "[" else period.after
     high = other.end if relation[1] == "]" else other.start
-    if period.start is not None and other.start is not None and period.start > other.start:
+    if _is_before(other.start, period.start) and not _is_before(period.start, other.end):
         raise OperandError(f"the range begins at {parts.value} and ends before it, at {parts.end}")
     return Interval(low, high, high_open=True)
+
+
+def _is_before(first: datetime | None, second: datetime | None) -> bool:
+    return first is not None and second is not None and first < second
 
 
 def _choice(known: dict[str, str], also: dict[str, str]) -> "_Reader":
@@ -177,7 +184,8 @@ def _choice(known: dict[str, str], also: dict[str, str]) -> "_Reader":
 def _pattern(name: str, parts: Parts, _: datetime) -> Operand:
     if parts.relation != ":" or not parts.value:
         raise OperandError(f"`{name}:` takes a text, with * for any characters: {name}:*abc*")
-    return Pattern(parts.value)
+    endings = _FORMATS if name == "format" else {}
+    return Pattern(endings.get(parts.value.casefold(), parts.value))
 
 
 def _near(_: str, parts: Parts, __: datetime) -> Operand:

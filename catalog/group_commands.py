@@ -33,7 +33,9 @@ def groups(
     *,
     by: By = "tags",
     within: Within = "",
-    min_size: Annotated[int, typer.Option(min=1, help="Photos that make a group.")] = 3,
+    min_size: Annotated[
+        int | None, typer.Option(min=1, help="Photos that make a group: 3, of those alike 2.")
+    ] = None,
     detail: Detail = None,
     refresh: Annotated[bool, typer.Option(help="Make the groups anew, with new names.")] = False,
     limit: Limit = PAGE,
@@ -41,13 +43,14 @@ def groups(
 ) -> None:
     """List groups of photos that share keywords; new photos join the groups there are."""
     if by != "tags":
-        _print_other(by, within, min_size, limit, as_json=as_json)
+        _print_other(by, within, min_size or (2 if by == "alike" else 3), limit, as_json=as_json)
         return
     from catalog import groups as grouping
 
     with console.reading() as session:
         made = _definitions(session, within, detail, refresh=refresh)
-        found = grouping.find_groups(session, made, within=within, min_size=min_size)
+        least = grouping.MIN_SIZE if min_size is None else min_size
+        found = grouping.find_groups(session, made, within=within, min_size=least)
     shown = found.groups[: limit or None]
     if as_json:
         console.print_json(_as_data(found, shown))
@@ -129,10 +132,9 @@ def _others(session: Any, by: str, within: str) -> list[tuple[str, tuple[int, ..
         from catalog import events
 
         return [(each.name, each.photo_ids) for each in events.find_events(session, within=within)]
-    from catalog import duplicates, hits, paths, vector_index
-    from catalog.settings import CatalogSettings
+    from catalog import duplicates, hits, paths, settings, vector_index
 
-    index = vector_index.open_index(session, CatalogSettings().cache_dir)
+    index = vector_index.open_index(session, settings.load().cache_dir)
     found = duplicates.find_alike(session, index, within=within)
     places = hits.find_paths(session, [each.photo_ids[0] for each in found])
     return [
@@ -153,8 +155,7 @@ def _other(session: Any, by: str, within: str, number: int) -> tuple[str, tuple[
 def _print_other(by: str, within: str, min_size: int, limit: int, *, as_json: bool) -> None:
     with console.reading() as session:
         found = _others(session, by, within)
-    least = 2 if by == "alike" else min_size
-    large = [(n, *each) for n, each in enumerate(found, 1) if len(each[1]) >= least]
+    large = [(n, *each) for n, each in enumerate(found, 1) if len(each[1]) >= min_size]
     shown = large[: limit or None]
     if as_json:
         groups = [{"number": n, "name": name, "photos": list(ids)} for n, name, ids in shown]

@@ -26,6 +26,8 @@ MAX_CONDITIONS = 200
 # luqum reads a minus as NOT; where it begins a number it is written as U+2212 meanwhile.
 _NEGATIVE = re.compile(r"(?:(?<=[:<>=\[{])|(?<= TO ))-(?=\d)")
 _MINUS_SIGN = "\N{MINUS SIGN}"
+_EXACT_PHRASE = re.compile(r'(\btag:)="', re.IGNORECASE)
+_LOWER_TO = re.compile(r"[tT]o\b")
 # Neither database takes these in a text.
 _UNSTORABLE = re.compile("[\x00-\x08\ud800-\udfff]")
 _PLACE = re.compile(r"position (\d+)")
@@ -54,7 +56,8 @@ def parse(text: str, *, now: datetime) -> Node:
 
 def _parse_lucene(text: str) -> tree.Item:
     try:
-        return parse_lucene(_NEGATIVE.sub(_MINUS_SIGN, text))
+        # luqum ends a word at a quotation mark: `tag:="a b"` is read as `tag:"=a b"`, as long.
+        return parse_lucene(_EXACT_PHRASE.sub('\\1"=', _NEGATIVE.sub(_MINUS_SIGN, text)))
     except ParseError as error:
         raise _explain(text, str(error)) from error
 
@@ -68,11 +71,24 @@ def _explain(text: str, reason: str) -> QueryError:
     if text[position : position + 1] == '"':
         why = "this quotation mark is never closed"
     elif text[position : position + 1] in ")]}":
-        why = "this bracket was never opened"
+        why = _explain_bracket(text, position)
+    elif (range_word := _LOWER_TO.match(text, position)) is not None:
+        why = f"write TO, in capitals, instead of {range_word[0]!r}: taken:[2023 TO 2024]"
     else:
         near = text[position : position + 20].split(maxsplit=1)[0] if text[position:] else ""
         why = f"{near!r} cannot stand here; put it in quotation marks to search for it as a keyword"
     return _at(position, why)
+
+
+def _explain_bracket(text: str, position: int) -> str:
+    closing = text[position]
+    opening = {")": "(", "]": "[", "}": "{"}[closing]
+    before = text[:position]
+    if before.count(opening) <= before.count(closing):
+        return "this bracket was never opened"
+    if closing == ")":
+        return "a keyword is missing before this bracket"
+    return "a range has two ends with TO between them: taken:[2023-05-01 TO 2023-08-31]"
 
 
 def _at(position: int, why: str) -> QueryError:
@@ -142,7 +158,7 @@ class _Reader:
         if isinstance(item, tree.Boost):
             return self.minimum(tree.Boost(tree.SearchField("tag", item.expr), item.force))
         if isinstance(item, tree.Word | tree.Phrase):
-            return make_word(item, position, exact=str(item.value).startswith("="))
+            return make_word(item, position, exact=str(item.value).startswith(("=", '"=')))
         raise _at(position, "after tag: comes a keyword: tag:dog, or tag:=dog for the word itself")
 
     def rule_choice(self, name: str, item: tree.Item, position: int) -> Node:
@@ -189,7 +205,9 @@ def _beside(item: tree.Item) -> Iterator[tree.Item]:
 def make_word(item: tree.Item, position: int, *, exact: bool) -> Word:
     """Read one keyword, quoted or not."""
     if isinstance(item, tree.Phrase):
-        return _named(Word(_unescape(str(item.value)[1:-1]), position, exact=exact))
+        phrase = str(item.value)[1:-1]
+        phrase = phrase.removeprefix("=") if exact else phrase
+        return _named(Word(_unescape(phrase), position, exact=exact))
     text = str(item.value).removeprefix("=") if exact else str(item.value)
     prefix = bool(re.search(r"(?<!\\)\*$", text))
     body = text[:-1] if prefix else text

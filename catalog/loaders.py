@@ -40,7 +40,7 @@ class Loaders:
         if not wanted:
             return None
         if self.thumbnails is None or not _is_sized_terminal():
-            console.err().print("no thumbnails: the output is not a terminal")
+            console.err().print("no thumbnails: the output is not a terminal that tells its size")
             return None
         return self.thumbnails
 
@@ -52,4 +52,4 @@ def of(ctx: typer.Context) -> Loaders:
 
 def _is_sized_terminal() -> bool:
     """Say whether the output is a terminal that knows its size; under some programs it is 0 x 0."""
-    return sys.stdout.isatty() and os.get_terminal_size(sys.stdout.fileno()).columns > 0
+    return sys.stdout.isatty() and all(os.get_terminal_size(sys.stdout.fileno()))

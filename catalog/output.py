@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 COUNT_CAP = 10_000
 #: What ends a path in the formats that list nothing else.
 PATH_ENDS = {"paths": "\n", "paths0": "\0"}
+#: What people type for the operators, which are capitals so that no keyword is mistaken for one.
+_OPERATORS = {
+    "and": "AND, or nothing",
+    "or": "OR",
+    "not": "NOT",
+    "&&": "AND, or nothing",
+    "||": "OR",
+}
 _CSV = ("id", "path", "relevance", "state", "taken_at", "added_at", "camera", "format")
 _CSV_ALL = (*_CSV, "width", "height", "keywords")
 
@@ -90,10 +98,9 @@ def print_page(session: Session, text: str, options: PageOptions) -> None:
 
 
 def _fold(session: Session, page: query.Page) -> dict[int, list[int]]:
-    from catalog import duplicates, vector_index
-    from catalog.settings import CatalogSettings
+    from catalog import duplicates, settings, vector_index
 
-    index = vector_index.open_index(session, CatalogSettings().cache_dir)
+    index = vector_index.open_index(session, settings.load().cache_dir)
     return duplicates.fold(index, [hit.photo_id for hit in page.hits])
 
 
@@ -169,6 +176,7 @@ def _print_table(
     for word in page.unknown:
         meant = " or ".join(completion.suggest(session, word))
         more = f"; did you mean {meant}?" if meant else ""
+        more = f"; to combine words write {_OPERATORS[word]}" if word in _OPERATORS else more
         out.print(f"there is no keyword {word!r}{more}", markup=False)
 
 
@@ -183,6 +191,8 @@ def print_facets(session: Session, text: str, *, as_json: bool) -> None:
         shown = ", ".join(f"{escape(each.value)} [dim]{each.photos:,}[/]" for each in values)
         if shown:
             console.out().print(f"[bold]{name}[/]  {shown}")
+    if not query.count(session, text, cap=1):
+        console.out().print("no photo found")
     if not found.is_exact:
         console.out().print("estimated from a sample")
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from catalog.errors import SettingsError
 
 #: Of keywords that models gave; `catalog.threshold` says what it means.
 DEFAULT_MIN_CONFIDENCE = 0.1
@@ -29,3 +31,22 @@ class CatalogSettings(BaseSettings):
 
     #: KADR_CACHE_DIR: what can be made again, such as the file of all vectors.
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))
+
+
+def load() -> CatalogSettings:
+    """Read the settings.
+
+    Raises:
+        SettingsError: a variable has a value that makes no sense; the message names it.
+    """
+    try:
+        return CatalogSettings()
+    except ValidationError as error:
+        raise SettingsError(explain(error)) from error
+
+
+def explain(error: ValidationError) -> str:
+    """Name the variable that is wrong, and what to do."""
+    first = error.errors()[0]
+    name = "KADR_" + "_".join(str(part) for part in first["loc"]).upper()
+    return f"{name}={first.get('input')!r}: {first['msg'].lower()}; change or unset it"

@@ -1,6 +1,6 @@
 """`kadr search --like TEXT` and `kadr similar PHOTO`: photos by how they look."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,6 +25,8 @@ Exact = Annotated[
 
 #: Photos that are listed unless told otherwise.
 PAGE = 50
+#: As many as no catalogue holds; PostgreSQL takes it for a limit.
+ALL = 2**31 - 1
 
 
 def register(app: typer.Typer) -> None:
@@ -43,8 +45,10 @@ def similar(
     cut: Cut = True,
     exact: Exact = False,
     form: Annotated[
-        str, typer.Option("--format", "-f", help="table, json, csv, paths...")
+        Literal["table", "json", "csv", "paths", "paths0"],
+        typer.Option("--format", "-f", help="How to print."),
     ] = "table",
+    nul: Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     thumbnails: loaders.Thumbnails = False,
 ) -> None:
@@ -63,7 +67,7 @@ def similar(
         output.print_matches(
             session,
             others,
-            "json" if as_json else form,
+            output.choose_format(form, nul=nul, as_json=as_json),
             loaders.of(ctx).thumbnails_if(wanted=thumbnails),
         )
 
@@ -86,8 +90,10 @@ def search_like(
         CatalogError: there are no vectors, or no encoder for them.
     """
     from catalog import output, similar
-    from catalog.errors import NotFoundError
+    from catalog.errors import NotFoundError, OptionError
 
+    if not like.strip():
+        raise OptionError("say what photos should look like: --like 'a rainy street at night'")
     index = _open_index(session, exact=exact)
     if given.encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
@@ -98,12 +104,11 @@ def search_like(
 
 def _open_index(session: "Session", *, exact: bool) -> "VectorIndex | HnswIndex":
     """Give the server's index where there is one, else the file of all vectors."""
-    from catalog import hnsw, vector_index
-    from catalog.settings import CatalogSettings
+    from catalog import hnsw, settings, vector_index
 
     model = vector_index.find_model(session)
     found = None if exact else hnsw.open_index(session, model)
-    return found or vector_index.open_index(session, CatalogSettings().cache_dir, model=model)
+    return found or vector_index.open_index(session, settings.load().cache_dir, model=model)
 
 
 def _find(

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from catalog import commands, paths
 from catalog.database import Database
-from catalog.errors import NotFoundError, QueryError
+from catalog.errors import NotFoundError, OptionError, QueryError, SettingsError
 from tests import catalogue
 
 BEAGLE = {"beagle": catalogue.tags.TagSpec("beagle", parents=("dog", "animal"))}
@@ -51,6 +51,36 @@ def test_search_says_which_word_nobody_knows(photos: list[int]) -> None:
     result = run("search", "dgo OR cat")
     assert "1 photo found" in result.output
     assert "dgo" in result.output
+
+
+def test_an_operator_in_small_letters_is_told_from_a_word(photos: list[int]) -> None:
+    assert "write AND, or nothing" in run("search", "beagle and beach").output
+
+
+def test_a_format_is_found_by_the_ending_of_its_files(photos: list[int]) -> None:
+    assert run("search", "--count", "format:jpg").output == "2\n"
+
+
+def test_facets_of_nothing_say_so(photos: list[int]) -> None:
+    assert "no photo found" in run("search", "--facets", "is:failed").output
+
+
+def test_setting_that_makes_no_sense_is_a_sentence(
+    photos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KADR_MIN_CONFIDENCE", "2")
+    with pytest.raises(SettingsError, match=r"KADR_MIN_CONFIDENCE='2': .*; change or unset it"):
+        raise run("search", "dog").exception
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"), [("--count", "leave out --count"), ("--fold", "leave out --fold")]
+)
+def test_what_means_nothing_beside_like_is_refused(
+    photos: list[int], option: str, reason: str
+) -> None:
+    with pytest.raises(OptionError, match=reason):
+        raise run("search", "--like", "rain", option).exception
 
 
 def test_search_as_json_has_the_mark_of_the_next_page(photos: list[int]) -> None:

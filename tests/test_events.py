@@ -41,6 +41,17 @@ def test_journey_ends_an_event() -> None:
     assert _ends([HOUR] * 3, [0.0, 300.0, 0.0]) == [False, True, False]
 
 
+def test_an_event_across_the_date_line_lies_on_it(database: Database) -> None:
+    with database.write() as session:
+        ids = catalogue.add_photos(session, "east.jpg", "west.jpg")
+        for photo_id, longitude in zip(ids, (179.99, -179.99), strict=True):
+            at = {"taken_at": DAY, "latitude": -17.0, "longitude": longitude}
+            session.execute(update(Photo).where(Photo.id == photo_id).values(**at))
+        (found,) = events.find_events(session)
+    assert found.place is not None
+    assert abs(found.place[1]) > 179.98
+
+
 def _store(database: Database) -> list[int]:
     """A morning by the sea in Paris's longitude, and an evening far away."""
     minutes = [0, 2, 5, 9, 600, 601, 604, 605]

@@ -82,6 +82,15 @@ def test_a_range_may_leave_its_end_open() -> None:
     assert _operand("taken:[2023 TO *]") == expected
 
 
+def test_a_range_may_end_with_the_year_that_it_begins_in() -> None:
+    expected = Interval(low=datetime(2023, 6, 1), high=datetime(2024, 1, 1), high_open=True)  # noqa: DTZ001
+    assert _operand("taken:[2023-06 TO 2023]") == expected
+
+
+def test_a_keyword_of_two_words_itself() -> None:
+    assert _parse('tag:="polar bear"') == Word("polar bear", 0, exact=True)
+
+
 def test_negative_coordinates() -> None:
     assert _parse('near:"-33.86,151.2,5km"') is not None
 
@@ -96,6 +105,10 @@ def test_sizes_have_units() -> None:
         ("dog AND (beach", 14, "closing bracket"),
         ("dog AND", 7, "a keyword"),
         ("dog)", 3, "never opened"),
+        ("()", 1, "a keyword is missing before this bracket"),
+        ("taken:[2023-05-01,2023-08-31]", 28, "two ends with TO between them"),
+        ("taken:[2023-05-01 to 2023-08-31]", 18, "write TO, in capitals"),
+        ("size:>1MiB", 0, "size:>2.5MB"),
         ('dog "cat', 4, "never closed"),
         ("dog widht:>3", 4, "did you mean width:?"),
         ("taken:2023-13", 0, "not in the calendar"),

@@ -1,6 +1,8 @@
 """The `kadr` command. Its commands import what they need when they run, so each starts fast."""
 
+import errno
 import gc
+import os
 import sys
 from typing import NoReturn
 
@@ -70,6 +72,11 @@ def main() -> NoReturn:
     except BrokenPipeError:  # `kadr search ... | head`
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
+        _fail("no space is left where the output goes; make room, or send it elsewhere")
     sys.exit(0)
 
 

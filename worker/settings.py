@@ -6,7 +6,7 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, ValidationError
 
-from catalog.settings import CatalogSettings
+from catalog.settings import CatalogSettings, explain
 from worker.errors import SettingsError
 
 
@@ -74,7 +74,4 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors()[0]
-        name = "KADR_" + "_".join(str(part) for part in first["loc"]).upper()
-        message = f"{name}={first.get('input')!r}: {first['msg'].lower()}; change or unset it"
-        raise SettingsError(message) from error
+        raise SettingsError(explain(error)) from error

@@ -5,6 +5,7 @@ kitty's graphics protocol, or else half blocks in the colours of the photo.
 """
 
 import io
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,9 +32,11 @@ def load(paths: Sequence[Path | None]) -> "Sequence[RenderableType] | None":
 
     None where the terminal shows no pictures: a line on standard error says so.
     """
+    from catalog import console
+
+    logging.getLogger("textual_image").setLevel(logging.CRITICAL)  # it has a way without answers
     from textual_image import renderable  # asks the terminal what it can show
 
-    from catalog import console
     from worker import images
     from worker.commands import options
 
