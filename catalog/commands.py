@@ -45,7 +45,9 @@ Form = Annotated[
     typer.Option("--format", "-f", help="How to print."),
 ]
 Nul = Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")]
-Fold = Annotated[bool, typer.Option("--fold", help="Show one of several near duplicates.")]
+Fold = Annotated[
+    bool, typer.Option("--fold", help="Show one of several near duplicates, or of a burst.")
+]
 ShowFacets = Annotated[bool, typer.Option("--facets", help="Only what the photos have in common.")]
 OnlyCount = Annotated[bool, typer.Option("--count", help="Only how many.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

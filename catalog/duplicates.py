@@ -30,6 +30,8 @@ TABLES = 16
 _BUCKET = 32
 _PAIRS_AT_ONCE = 20_000
 _BLOCK_ROWS = 8_192
+#: Up to so many photos are asked for by id; more are picked out of all.
+_FEW_PHOTOS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +52,32 @@ def find_alike(session: Session, index: VectorIndex, *, within: str = "") -> lis
     return _sets(session, ids, np.concatenate(pairs))
 
 
-def fold(index: VectorIndex, photo_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Fold near duplicates among a page's photos: each that stands for others, and those others."""
+def fold(session: Session, index: VectorIndex, photo_ids: Sequence[int]) -> dict[int, list[int]]:
+    """Fold near duplicates and bursts among a page's photos.
+
+    Gives each photo that stays, in order, with those that it stands for.
+    """
+    rows = np.flatnonzero(np.isin(index.photo_ids, photo_ids))
+    ids = index.photo_ids[rows]
     step = max(1, len(index.vectors) // _BLOCK_ROWS)
     mean = index.vectors[::step].astype(np.float32).mean(axis=0)
-    place = {int(photo_id): row for row, photo_id in enumerate(index.photo_ids)}
+    vectors = index.vectors[rows].astype(np.float32) - mean
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+    bursts = _label(len(ids), _burst_pairs(session, ids, vectors.astype(np.float16)))
+    row_of = {int(photo_id): row for row, photo_id in enumerate(ids)}
     kept: dict[int, list[int]] = {}
-    shown: list[tuple[int, NDArray[np.float32]]] = []
+    shown: list[int] = []  # rows
     for photo_id in photo_ids:
-        if photo_id not in place:
-            kept[photo_id] = []
+        row = row_of.get(photo_id)
+        alike = np.empty(0, dtype=np.int64)
+        if row is not None:
+            is_alike = vectors[shown] @ vectors[row] >= ALIKE
+            alike = np.flatnonzero(is_alike | (bursts[shown] == bursts[row]))
+        if alike.size:
+            kept[int(ids[shown[alike[0]]])].append(photo_id)
             continue
-        vector = index.vectors[place[photo_id]].astype(np.float32) - mean
-        vector /= max(float(np.linalg.norm(vector)), 1e-6)
-        same = next((other for other, known in shown if float(known @ vector) >= ALIKE), None)
-        if same is None:
-            kept[photo_id] = []
-            shown.append((photo_id, vector))
-        else:
-            kept[same].append(photo_id)
+        kept[photo_id] = []
+        shown += [] if row is None else [row]
     return kept
 
 
@@ -134,6 +143,8 @@ def _burst_pairs(
     """Find pairs that follow one another on one camera, within seconds, and are alike enough."""
     row_of = {int(photo_id): row for row, photo_id in enumerate(ids)}
     dated = select(Photo.id, Photo.taken_at, Photo.camera).where(Photo.taken_at.is_not(None))
+    if len(ids) <= _FEW_PHOTOS:
+        dated = dated.where(Photo.id.in_(ids.tolist()))
     taken = [
         (camera or "", moment, row_of[photo_id])
         for photo_id, moment, camera in session.execute(dated)
@@ -151,10 +162,16 @@ def _burst_pairs(
     return found[_cosines(vectors, found) >= BURST_ALIKE]
 
 
-def _sets(session: Session, ids: NDArray[np.int64], pairs: NDArray[np.int64]) -> list[AlikePhotos]:
+def _label(n_rows: int, pairs: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Give rows (n_rows,) that pairs (n_pairs, 2) link, however far, the same number."""
     ones = np.ones(len(pairs), dtype=np.int8)
-    graph = sparse.coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(len(ids), len(ids)))
+    graph = sparse.coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n_rows, n_rows))
     _, label = csgraph.connected_components(graph, directed=False)
+    return np.asarray(label, dtype=np.int32)
+
+
+def _sets(session: Session, ids: NDArray[np.int64], pairs: NDArray[np.int64]) -> list[AlikePhotos]:
+    label = _label(len(ids), pairs)
     members: dict[int, list[int]] = {}
     for row in np.unique(pairs):
         members.setdefault(int(label[row]), []).append(int(ids[row]))

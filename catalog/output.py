@@ -101,7 +101,7 @@ def _fold(session: Session, page: query.Page) -> dict[int, list[int]]:
     from catalog import duplicates, settings, vector_index
 
     index = vector_index.open_index(session, settings.load().cache_dir)
-    return duplicates.fold(index, [hit.photo_id for hit in page.hits])
+    return duplicates.fold(session, index, [hit.photo_id for hit in page.hits])
 
 
 def _others(folded: dict[int, list[int]], hit: query.Hit) -> dict[str, Any]:

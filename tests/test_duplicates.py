@@ -74,7 +74,7 @@ def test_edits_and_bursts_come_together_the_largest_picture_first(
     assert found[0].photo_ids[0] == photos[1]
 
 
-def test_search_folds_near_duplicates_on_demand(
+def test_search_folds_near_duplicates_and_bursts_on_demand(
     database: Database,
     database_url: str,
     photos: list[int],
@@ -93,7 +93,7 @@ def test_search_folds_near_duplicates_on_demand(
 
     assert len(run("search", "thing")["photos"]) == 40
     folded = run("search", "thing", "--fold")["photos"]
-    assert len(folded) == 38
+    assert len(folded) == 37
     assert max(len(photo["alike"]) for photo in folded) == 2  # type: ignore[arg-type]
     groups = run("groups", "--by", "alike")["groups"]
     assert [len(group["photos"]) for group in groups] == [3, 2]  # type: ignore[arg-type]
