@@ -1,5 +1,6 @@
 """Finds the one photo that an argument means: an id, a path, or the end of a path."""
 
+import os
 from pathlib import Path, PurePath
 
 from sqlalchemy import select
@@ -27,7 +28,10 @@ def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
         number = int(text[:_MAX_DIGITS])
         if len(text) < _MAX_DIGITS and session.get(Photo, number) is not None:
             return number
-    found = _find_by_path(session, text)
+    # As it is given; from the working folder, where it may be gone; and as links lead there.
+    for place in (text, os.path.abspath(text), os.path.realpath(text)):  # noqa: PTH100
+        if found := _find_by_path(session, place):
+            break
     if len(found) == 1:
         return next(iter(found))
     if not found:
@@ -67,4 +71,4 @@ def argument(given: str) -> str:
     """Make a command's argument absolute where it names a file that is there."""
     path = Path(given).expanduser()
     is_number = given.isascii() and given.isdigit()
-    return str(path.absolute()) if not is_number and path.exists() else given
+    return os.path.abspath(path) if not is_number and path.exists() else given  # noqa: PTH100

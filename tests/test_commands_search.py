@@ -127,6 +127,21 @@ def test_show_takes_the_end_of_a_path_and_standard_input(photos: list[int]) -> N
     assert shown[0]["files"][0]["path"] == "/photos/sea/rex.jpg"
 
 
+def test_show_finds_a_photo_through_dots_and_links_also_when_it_is_gone(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KADR_DATABASE_URL", database_url)
+    photos = tmp_path / "photos"
+    (photos / "sea").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(photos)
+    (photos / "rex.jpg").touch()
+    with database.write() as session:
+        catalogue.add_photos(session, "rex.jpg", "gone.jpg", root=str(photos))
+    monkeypatch.chdir(photos / "sea")
+    for given in ("../rex.jpg", "../../link/rex.jpg", "../gone.jpg", "../../link/gone.jpg"):
+        assert Path(given).name in run("show", given).output, given
+
+
 def test_show_of_an_unknown_photo_says_so(photos: list[int]) -> None:
     result = run("show", "nowhere.jpg")
     assert isinstance(result.exception, NotFoundError)
