@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 import typer
 
 from catalog import console, group_commands, loaders, similar_commands
-from catalog.errors import QueryError
 
 #: Photos that a table or a JSON page shows unless told otherwise; CSV and lists of paths are whole.
 PAGE = 50
@@ -94,36 +93,32 @@ def search(
     chosen = output.choose_format(form, nul=nul, as_json=as_json)
     given = loaders.of(ctx)
     pictures = given.thumbnails_if(wanted=thumbnails and chosen == "table")
-    try:
-        with console.reading() as session:
-            if like is not None:
-                _refuse_beside_like(after, sort, fold=fold, facets=show_facets, count=only_count)
-                is_whole = chosen in ("csv", *output.PATH_ENDS) if limit is None else limit == 0
-                size = similar_commands.ALL if is_whole else limit or PAGE
-                similar_commands.search_like(
-                    session,
-                    given,
-                    like,
-                    text,
-                    limit=size,
-                    form=chosen,
-                    cut=cut,
-                    exact=exact,
-                    thumbnails=pictures,
-                )
-            elif show_facets:
-                output.print_facets(session, text, as_json=chosen == "json")
-            elif only_count:
-                output.print_count(session, text, as_json=chosen == "json")
-            elif chosen in output.PATH_ENDS:
-                output.print_paths(session, text, sort, limit, end=output.PATH_ENDS[chosen])
-            else:
-                size = {"csv": 0}.get(chosen, PAGE) if limit is None else limit
-                asked = output.PageOptions(sort, size, after, chosen, fold, pictures)
-                output.print_page(session, text, asked)
-    except QueryError as error:
-        console.point_at(error, text)
-        raise
+    with console.reading() as session:
+        if like is not None:
+            _refuse_beside_like(after, sort, fold=fold, facets=show_facets, count=only_count)
+            is_whole = chosen in ("csv", *output.PATH_ENDS) if limit is None else limit == 0
+            size = similar_commands.ALL if is_whole else limit or PAGE
+            similar_commands.search_like(
+                session,
+                given,
+                like,
+                text,
+                limit=size,
+                form=chosen,
+                cut=cut,
+                exact=exact,
+                thumbnails=pictures,
+            )
+        elif show_facets:
+            output.print_facets(session, text, as_json=chosen == "json")
+        elif only_count:
+            output.print_count(session, text, as_json=chosen == "json")
+        elif chosen in output.PATH_ENDS:
+            output.print_paths(session, text, sort, limit, end=output.PATH_ENDS[chosen])
+        else:
+            size = {"csv": 0}.get(chosen, PAGE) if limit is None else limit
+            asked = output.PageOptions(sort, size, after, chosen, fold, pictures)
+            output.print_page(session, text, asked)
 
 
 def _refuse_beside_like(
@@ -173,7 +168,9 @@ def tags(
     sort: Annotated[
         Literal["count", "name"], typer.Option("--sort", "-s", help="Order.")
     ] = "count",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="0 for all.")] = PAGE,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=0, help="Keywords at most; 0: all.")
+    ] = None,
     unused: Annotated[bool, typer.Option("--unused", help="Also those of no photo.")] = False,
     form: Annotated[
         Literal["table", "json", "csv"], typer.Option("--format", "-f", help="How to print.")
@@ -183,8 +180,11 @@ def tags(
     """List keywords with how many photos have them."""
     from catalog import output, query
 
+    chosen = "json" if as_json else form
+    size = (0 if chosen == "csv" else PAGE) if limit is None else limit
     with console.reading() as session:
-        found = query.list_tags(
-            session, prefix=prefix, sort=sort, limit=limit or None, unused=unused
-        )
-    output.print_tags(found, "json" if as_json else form)
+        more = size + 1 if size else None
+        found = query.list_tags(session, prefix=prefix, sort=sort, limit=more, unused=unused)
+    output.print_tags(found[: size or None], chosen)
+    if size and len(found) > size and chosen == "table":
+        console.out().print("there are more: -n 0 lists all", style="dim")

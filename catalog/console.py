@@ -47,7 +47,10 @@ def open_catalogue() -> "Database":
 
 @contextmanager
 def reading() -> Iterator["Session"]:
-    """Give a session that only reads the catalogue, with the threshold of the settings."""
+    """Give a session that only reads the catalogue, with the settings' threshold.
+
+    A query that is wrong meanwhile is shown, with a mark under the place.
+    """
     from catalog import settings, threshold
 
     catalogue = open_catalogue()
@@ -55,6 +58,9 @@ def reading() -> Iterator["Session"]:
         with catalogue.read() as session:
             threshold.use(session, settings.load().min_confidence)
             yield session
+    except QueryError as error:
+        point_at(error)
+        raise
     finally:
         catalogue.close()
 
@@ -104,10 +110,10 @@ def read_arguments(given: Iterable[str]) -> list[str]:
     return found
 
 
-def point_at(error: QueryError, query: str) -> None:
+def point_at(error: QueryError) -> None:
     """Print a query with a mark under the place that is wrong."""
-    if error.position is not None:
-        line = "".join(char if char.isprintable() else " " for char in query)
+    if error.position is not None and error.query:
+        line = "".join(char if char.isprintable() else " " for char in error.query)
         sys.stderr.write(f"  {line}\n  {' ' * error.position}^\n")
 
 

@@ -27,6 +27,8 @@ class QueryError(CatalogError):
     def __init__(self, message: str, *, position: int | None = None) -> None:
         super().__init__(message)
         self.position = position
+        #: Set by `catalog.language.parse`.
+        self.query = ""
 
 
 class DecisionFileError(CatalogError):

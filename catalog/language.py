@@ -30,6 +30,7 @@ _EXACT_PHRASE = re.compile(r'(\btag:)="', re.IGNORECASE)
 _LOWER_TO = re.compile(r"[tT]o\b")
 # Neither database takes these in a text.
 _UNSTORABLE = re.compile("[\x00-\x08\ud800-\udfff]")
+_EXPLAIN_ODD = "a control character or an odd byte cannot be in a query; write * for it in path:"
 _PLACE = re.compile(r"position (\d+)")
 
 
@@ -39,10 +40,18 @@ def parse(text: str, *, now: datetime) -> Node:
     Raises:
         QueryError: with the place and the reason.
     """
+    try:
+        return _parse(text, now)
+    except QueryError as error:
+        error.query = text
+        raise
+
+
+def _parse(text: str, now: datetime) -> Node:
     if len(text) > MAX_QUERY_CHARS:
         raise QueryError(f"the query has over {MAX_QUERY_CHARS} characters; shorten it")
     if odd := _UNSTORABLE.search(text):
-        raise _at(odd.start(), "a control character cannot be in a query")
+        raise _at(odd.start(), _EXPLAIN_ODD)
     if not text.strip():
         return And(())
     try:

@@ -31,12 +31,16 @@ def list_tags(
     limit: int | None = None,
     unused: bool = False,
 ) -> list[TagCount]:
-    """Count keywords exactly, those that begin with `prefix`; unused ones on demand."""
+    """Count keywords exactly, those of which a name begins with `prefix`; unused ones on demand."""
     low, high = terms.prefix_bounds(fold(prefix))
     photos = func.count(PhotoTag.photo_id).label("photos")
     on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.of(session))
     query = select(Tag.id, Tag.name, Tag.parent_id, photos).join(PhotoTag, on_photo, isouter=unused)
-    query = query.where(Tag.key >= literal(low), Tag.key < literal(high)).group_by(Tag.id)
+    if prefix:
+        of_alias = (TagAlias.key >= literal(low)) & (TagAlias.key < literal(high))
+        named = (Tag.key >= literal(low)) & (Tag.key < literal(high))
+        query = query.where(named | Tag.id.in_(select(TagAlias.tag_id).where(of_alias)))
+    query = query.group_by(Tag.id)
     query = query.order_by(*([photos.desc(), Tag.key] if sort == "count" else [Tag.key]))
     found = session.execute(query.limit(limit)).all()
     aliases = _load_aliases(session, [row.id for row in found])

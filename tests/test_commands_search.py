@@ -110,6 +110,7 @@ def test_wrong_query_is_shown_with_a_mark_under_the_place(photos: list[int]) -> 
     result = run("search", "dog widht:>3")
     assert isinstance(result.exception, QueryError)
     assert "  dog widht:>3\n      ^\n" in result.stderr
+    assert "  dog widht:>3\n      ^\n" in run("groups", "--within", "dog widht:>3").stderr
 
 
 def test_show_has_keywords_scores_sources_tagger_and_history(photos: list[int]) -> None:
@@ -167,6 +168,11 @@ def test_tags_are_listed_with_their_counts(photos: list[int]) -> None:
         ("Holiday", 1),
     ]
     assert shown[1]["parent"] == "dog"
+
+
+def test_tags_that_are_not_shown_are_spoken_of(photos: list[int]) -> None:
+    assert "there are more: -n 0 lists all" in run("tags", "-n", "1").output
+    assert "there are more" not in run("tags").output
 
 
 def test_tags_by_prefix_with_the_unused_ones(photos: list[int]) -> None:

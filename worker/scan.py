@@ -152,7 +152,8 @@ def find_changes(
             known = ledger.find_known(session, root.id, by_path)
         yield [found for path, found in by_path.items() if _differs(found, known.get(path))]
     if not seen and _is_unreachable(where):
-        _warn_unreachable(where)
+        if any(find_gone(database, root, relative(where, top))):
+            _warn_unreachable(where)
         return
     for gone in find_gone(database, root, relative(where, top), seen):
         if identify(where) != identity:  # it went away during the walk, and all of it seems gone
