@@ -93,9 +93,23 @@ def search(
     chosen = output.choose_format(form, nul=nul, as_json=as_json)
     given = loaders.of(ctx)
     pictures = given.thumbnails_if(wanted=thumbnails and chosen == "table")
+    given_options = {
+        "--after": after is not None,
+        "--sort": sort != "relevance",
+        "--fold": fold,
+        "--facets": show_facets,
+        "--count": only_count,
+    }
+    if like is not None:
+        _refuse(given_options, "--like lists the most alike, best first")
+    elif show_facets or only_count:
+        chief = "--facets" if show_facets else "--count"
+        _refuse(given_options | {chief: False}, f"{chief} is of all photos found, in no order")
+    elif chosen in output.PATH_ENDS:
+        page_only = {name: given_options[name] for name in ("--after", "--fold")}
+        _refuse(page_only, "a list of paths is no page, but of all photos found")
     with console.reading() as session:
         if like is not None:
-            _refuse_beside_like(after, sort, fold=fold, facets=show_facets, count=only_count)
             is_whole = chosen in ("csv", *output.PATH_ENDS) if limit is None else limit == 0
             size = similar_commands.ALL if is_whole else limit or PAGE
             similar_commands.search_like(
@@ -121,21 +135,11 @@ def search(
             output.print_page(session, text, asked)
 
 
-def _refuse_beside_like(
-    after: str | None, sort: str, *, fold: bool, facets: bool, count: bool
-) -> None:
+def _refuse(given: dict[str, bool], reason: str) -> None:
     from catalog.errors import OptionError
 
-    given = {
-        "--after": after is not None,
-        "--sort": sort != "relevance",
-        "--fold": fold,
-        "--facets": facets,
-        "--count": count,
-    }
     if wrong := [name for name, is_given in given.items() if is_given]:
-        message = f"--like lists the most alike, best first; leave out {' and '.join(wrong)}"
-        raise OptionError(message)
+        raise OptionError(f"{reason}; leave out {' and '.join(wrong)}")
 
 
 def show(

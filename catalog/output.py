@@ -113,8 +113,10 @@ def print_matches(
     found: "Sequence[Match]",
     form: str,
     thumbnails: ThumbnailLoader | None = None,
+    *,
+    within: str = "",
 ) -> None:
-    """Print photos that look alike, as a search prints its page."""
+    """Print photos of a query that look alike, as a search prints its page."""
     places = [Place(match.similarity, match.photo_id) for match in found]
     if form in PATH_ENDS:
         write_paths(session, [match.photo_id for match in found], PATH_ENDS[form])
@@ -126,7 +128,7 @@ def print_matches(
         _print_csv(shown)
     elif shown:
         console.out().print(hit_table(shown, thumbnails))
-    else:
+    elif not print_unknown(session, within):
         console.out().print("no photo looks like it; --all shows the nearest")
 
 
@@ -173,11 +175,18 @@ def _print_table(
     out.print(f"{shown} found" if number else "no photo found")
     if page.next_cursor:
         out.print(f"next page: --after {page.next_cursor}", soft_wrap=True)
-    for word in page.unknown:
+    print_unknown(session, text)
+
+
+def print_unknown(session: Session, text: str) -> bool:
+    """Say which words of a query are no keywords, and what may be meant; False without one."""
+    unknown = query.unknown_words(query.prepare(session, text))
+    for word in unknown:
         meant = " or ".join(completion.suggest(session, word))
         more = f"; did you mean {meant}?" if meant else ""
         more = f"; to combine words write {_OPERATORS[word]}" if word in _OPERATORS else more
-        out.print(f"there is no keyword {word!r}{more}", markup=False)
+        console.out().print(f"there is no keyword {word!r}{more}", markup=False)
+    return bool(unknown)
 
 
 def print_facets(session: Session, text: str, *, as_json: bool) -> None:
@@ -193,6 +202,7 @@ def print_facets(session: Session, text: str, *, as_json: bool) -> None:
             console.out().print(f"[bold]{name}[/]  {shown}")
     if not query.count(session, text, cap=1):
         console.out().print("no photo found")
+    print_unknown(session, text)
     if not found.is_exact:
         console.out().print("estimated from a sample")
 

@@ -64,12 +64,9 @@ def similar(
         )
         found = _find(session, index, direction, within, limit + 1, cut=cut)
         others = [match for match in found if match.photo_id != photo_id][:limit]
-        output.print_matches(
-            session,
-            others,
-            output.choose_format(form, nul=nul, as_json=as_json),
-            loaders.of(ctx).thumbnails_if(wanted=thumbnails),
-        )
+        chosen = output.choose_format(form, nul=nul, as_json=as_json)
+        pictures = loaders.of(ctx).thumbnails_if(wanted=thumbnails)
+        output.print_matches(session, others, chosen, pictures, within=within)
 
 
 def search_like(
@@ -99,7 +96,7 @@ def search_like(
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
     direction = similar.encode_query(given.encoder(index.model.name), like, index.model)
     found = _find(session, index, direction, within, limit, cut=cut)
-    output.print_matches(session, found, form, thumbnails)
+    output.print_matches(session, found, form, thumbnails, within=within)
 
 
 def _open_index(session: "Session", *, exact: bool) -> "VectorIndex | HnswIndex":

@@ -74,13 +74,25 @@ def test_setting_that_makes_no_sense_is_a_sentence(
 
 
 @pytest.mark.parametrize(
-    ("option", "reason"), [("--count", "leave out --count"), ("--fold", "leave out --fold")]
+    ("options", "reason"),
+    [
+        (("--like", "rain", "--count"), "leave out --count"),
+        (("--like", "rain", "--fold", "--sort", "taken"), "leave out --sort and --fold"),
+        (("--count", "--fold"), "leave out --fold"),
+        (("--facets", "--after", "x"), "leave out --after"),
+        (("-0", "--after", "x"), "leave out --after"),
+    ],
 )
-def test_what_means_nothing_beside_like_is_refused(
-    photos: list[int], option: str, reason: str
+def test_options_that_mean_nothing_together_are_refused(
+    photos: list[int], options: tuple[str, ...], reason: str
 ) -> None:
     with pytest.raises(OptionError, match=reason):
-        raise run("search", "--like", "rain", option).exception
+        raise run("search", *options).exception
+
+
+def test_groups_and_facets_say_which_word_nobody_knows(photos: list[int]) -> None:
+    for command in (("groups", "--within", "beagel"), ("search", "--facets", "beagel")):
+        assert "no keyword 'beagel'; did you mean beagle?" in run(*command).output
 
 
 def test_search_as_json_has_the_mark_of_the_next_page(photos: list[int]) -> None:
