@@ -40,7 +40,7 @@ class KeywordError(CatalogError):
 
 
 class SettingsError(CatalogError):
-    """A variable has a value that makes no sense."""
+    """A variable or an option has a value that makes no sense."""
 
 
 class OptionError(CatalogError):

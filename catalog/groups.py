@@ -125,7 +125,7 @@ def find_photos(
     found = incidence.load(session, ready, photo_ids)
     photos_of, n_photos = incidence.count_photos(session, ready), query.count(session, within)
     weights = communities.tell_weights(
-        np.array([photos_of[int(tag)] for tag in found.tag_ids], dtype=np.float64), n_photos
+        np.array([photos_of.get(int(tag), 1) for tag in found.tag_ids], dtype=np.float64), n_photos
     )
     groups = _columns(found, definitions.groups)
     members = sparse.csc_array(communities.assign_photos(found.rated, weights, groups)[:, [own]])

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from catalog.errors import SettingsError
 from tests import models
 from worker import choosing, clip, priors, prompts, ranking, scoring, whitening
 from worker.calibration import Calibration
-from worker.errors import ModelError, SettingsError
+from worker.errors import ModelError
 from worker.keywords import Alias, Keyword, Vocabulary
 from worker.ranking import Ranking
 from worker.scoring import Scorer, ScoringSettings

@@ -20,10 +20,6 @@ class VocabularyError(WorkerError):
     """A vocabulary file or a prompt template cannot be read or makes no sense."""
 
 
-class SettingsError(WorkerError):
-    """A setting has a value that makes no sense."""
-
-
 class BrokerError(WorkerError):
     """The message broker cannot be reached; rows are safe and are rung for later."""
 

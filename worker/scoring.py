@@ -15,9 +15,9 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.errors import SettingsError
 from catalog.results import ScoredTag
 from worker import choosing, digests, presets
-from worker.errors import SettingsError
 from worker.keywords import Vocabulary
 from worker.prompts import Prompts
 from worker.ranking import Ranking

@@ -6,8 +6,8 @@ from typing import Literal
 import platformdirs
 from pydantic import Field, ValidationError
 
+from catalog.errors import SettingsError
 from catalog.settings import CatalogSettings, explain
-from worker.errors import SettingsError
 
 
 class Settings(CatalogSettings):

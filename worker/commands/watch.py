@@ -71,7 +71,7 @@ def worker(
     """Tag photos that others ring for: one Celery worker, one process per GPU."""
     settings = options.load(level="INFO")
     if settings.is_embedded:
-        from worker.errors import SettingsError
+        from catalog.errors import SettingsError
 
         raise SettingsError(
             "a worker of its own needs a broker that others reach; set KADR_BROKER_URL=redis://... "
