@@ -32,7 +32,8 @@ def list_tags(
     unused: bool = False,
 ) -> list[TagCount]:
     """Count keywords exactly, those of which a name begins with `prefix`; unused ones on demand."""
-    low, high = terms.prefix_bounds(fold(prefix))
+    typed = prefix.encode(errors="replace").decode()  # a shell may give bytes that are no text
+    low, high = terms.prefix_bounds(fold(typed))
     photos = func.count(PhotoTag.photo_id).label("photos")
     on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.of(session))
     query = select(Tag.id, Tag.name, Tag.parent_id, photos).join(PhotoTag, on_photo, isouter=unused)

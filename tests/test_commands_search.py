@@ -182,6 +182,10 @@ def test_tags_are_listed_with_their_counts(photos: list[int]) -> None:
     assert shown[1]["parent"] == "dog"
 
 
+def test_a_prefix_that_is_no_text_begins_no_keyword(photos: list[int]) -> None:
+    assert run("tags", "b\udcff").output == "no keyword begins so\n"
+
+
 def test_tags_that_are_not_shown_are_spoken_of(photos: list[int]) -> None:
     assert "there are more: -n 0 lists all" in run("tags", "-n", "1").output
     assert "there are more" not in run("tags").output
