@@ -175,18 +175,22 @@ def _print_table(
     out.print(f"{shown} found" if number else "no photo found")
     if page.next_cursor:
         out.print(f"next page: --after {page.next_cursor}", soft_wrap=True)
-    print_unknown(session, text)
+    _print_unknown(session, page.unknown)
 
 
 def print_unknown(session: Session, text: str) -> bool:
     """Say which words of a query are no keywords, and what may be meant; False without one."""
     unknown = query.unknown_words(query.prepare(session, text))
-    for word in unknown:
+    _print_unknown(session, unknown)
+    return bool(unknown)
+
+
+def _print_unknown(session: Session, words: Iterable[str]) -> None:
+    for word in words:
         meant = " or ".join(completion.suggest(session, word))
         more = f"; did you mean {meant}?" if meant else ""
         more = f"; to combine words write {_OPERATORS[word]}" if word in _OPERATORS else more
         console.out().print(f"there is no keyword {word!r}{more}", markup=False)
-    return bool(unknown)
 
 
 def print_facets(session: Session, text: str, *, as_json: bool) -> None:
