@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from worker import extensions, geometry, images
-from worker.images import Preprocess
+from worker import extensions, images
+from worker.images import Preprocess, geometry
 
 #: More than any photo has, so that nothing is shrunk before the last step.
 FULL = 1_000_000

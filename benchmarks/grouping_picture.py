@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from catalog import communities
+from catalog.groups import communities
 
 THEMES = (
     ("beach", "sea", "sand", "wave", "swimsuit", "boat"),

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from catalog import communities, database, groups, incidence, query
+from catalog import query
+from catalog.db import database
+from catalog.groups import communities, keyword_groups, matrix
 
 
 def best_group(members: sparse.csr_array) -> NDArray[np.int64]:
@@ -35,13 +37,13 @@ def main() -> None:
     opened = database.open_database(options.url, upgrade=False)
     with opened.read() as session:
         started, used = time.perf_counter(), time.process_time()
-        made = groups.make(session)
+        made = keyword_groups.make(session)
         done = {
             "seconds": round(time.perf_counter() - started, 1),
             "cpu_seconds": round(time.process_time() - used, 1),
             "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
         }
-        found = incidence.load(session, query.prepare(session, ""))
+        found = matrix.load(session, query.prepare(session, ""))
     place = {int(tag): n for n, tag in enumerate(found.tag_ids)}
     sets = [np.array([place[tag] for tag in each.tag_ids]) for each in made.groups]
     photos_of = np.asarray(found.has.sum(axis=0), dtype=np.float64).ravel()

@@ -21,9 +21,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from worker import choosing, forms, presets, priors, ranking, scoring, whitening
-from worker.keywords import Keyword, Vocabulary
-from worker.ranking import Ranking
+from worker import scoring
+from worker.scoring import presets, ranking, selection, whitening
+from worker.scoring import prior as priors
+from worker.scoring.ranking import Ranking
+from worker.vocabulary import english
+from worker.vocabulary.keywords import Keyword, Vocabulary
 
 Truth = dict[int, NDArray[np.int64]]
 _LOGIT_SCALE = 100.0
@@ -92,7 +95,7 @@ def _unit(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
 
 
 def _lemmas(text: str) -> str:
-    return " ".join(forms.lemma(word) for word in re.findall("[a-z]+", text.lower()))
+    return " ".join(english.lemma(word) for word in re.findall("[a-z]+", text.lower()))
 
 
 def _mentioned(captions: Sequence[str], lemmas: dict[str, list[int]]) -> NDArray[np.int64]:
@@ -218,7 +221,7 @@ def chosen_keywords(data: Data) -> Table:
             data.words,
             made_ranking,
             logit_scale=_LOGIT_SCALE,
-            choice=choosing.Choice(1000, likeness),
+            choice=selection.Choice(1000, likeness),
         )
         places = {word: place for place, word in enumerate(data.names.words)}
         scores = np.full((len(data.images), len(places)), -np.inf)

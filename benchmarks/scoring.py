@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker import choosing, presets, ranking, scoring
-from worker.presets import Preset
+from worker import scoring
+from worker.scoring import presets, ranking, selection
+from worker.scoring.presets import Preset
 
 DIM = 512
 AT_ONCE = 512
@@ -66,7 +67,7 @@ def make_scorer(preset: str, words: NDArray[np.float32]) -> scoring.Scorer:
         words,
         made.ranking,
         logit_scale=100.0,
-        choice=choosing.Choice(10, made.max_likeness),
+        choice=selection.Choice(10, made.max_likeness),
     )
 
 

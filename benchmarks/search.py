@@ -15,8 +15,11 @@ import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import completion, database, facets, query
-from catalog.models import PhotoTag, Tag
+from catalog import query
+from catalog.db import database
+from catalog.db.tables import PhotoTag, Tag
+from catalog.query import facets
+from catalog.tags import completion
 
 QUERIES = 60
 

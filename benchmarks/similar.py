@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog import similar
-from catalog.models import Model
-from catalog.vector_index import VectorIndex
+from catalog.db.tables import Model
+from catalog.similar import exact
+from catalog.similar.vector_file import VectorIndex
 
 REPEATS = 20
 
@@ -61,9 +61,9 @@ def main() -> None:
     index = VectorIndex(model, np.arange(1, options.rows + 1), vectors)
     ways = {
         "bare NumPy pass": lambda: bare_pass(vectors, direction),
-        "top 50 with cut": lambda: similar.find_nearest(index, direction),
-        "top 50 without": lambda: similar.find_nearest(index, direction, cut=False),
-        "top 50 among 10,000": lambda: similar.find_nearest(
+        "top 50 with cut": lambda: exact.find_nearest(index, direction),
+        "top 50 without": lambda: exact.find_nearest(index, direction, cut=False),
+        "top 50 among 10,000": lambda: exact.find_nearest(
             index, direction, among=np.arange(1, 10_001)
         ),
     }

@@ -15,7 +15,7 @@ import open_clip
 import torch
 from torch import nn
 
-from worker import model_names
+from worker.models import names
 
 BATCH = 32
 
@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     models = {
-        "starter": open_clip.create_model(f"local-dir:{model_names.STARTER_FOLDER}"),
+        "starter": open_clip.create_model(f"local-dir:{names.STARTER_FOLDER}"),
         "ViT-B-32": open_clip.create_model("ViT-B-32"),
     }
     seconds: dict[str, list[float]] = {name: [] for name in models}

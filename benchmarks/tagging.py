@@ -20,10 +20,14 @@ import numpy as np
 import open_clip
 import safetensors.torch
 
-from catalog import database, preferences
-from catalog.preferences import Preferences
-from worker import clip, extensions, ingest, roots, scan, settings, taggers
-from worker.pipeline import Pipeline
+from catalog.db import database
+from catalog.tags import taggers
+from catalog.tags.taggers import Preferences
+from worker import extensions, settings
+from worker.models import clip
+from worker.tagging import tagger as tagger_factory
+from worker.tagging.pipeline import Pipeline
+from worker.watch import ingest, roots, scan
 
 
 def main() -> None:
@@ -40,7 +44,7 @@ def main() -> None:
         model = make_random(options.model, work)
         chosen = Preferences(model, options.vocabulary, (), "default")
         how = settings.load(cache_dir=work / "cache")
-        built = taggers.build(chosen, how, None)
+        built = tagger_factory.build(chosen, how, None)
         inbox = copy_photos(options.folder, work / "photos", options.photos)
         whole = [tag_all(inbox, work / f"{n}.db", built, how) for n in range(options.rounds)]
         alone = [encode_all(built.model, options.photos) for _ in range(options.rounds)]
@@ -79,14 +83,16 @@ def copy_photos(source: Path, inbox: Path, count: int) -> Path:
     return inbox
 
 
-def tag_all(inbox: Path, file: Path, built: taggers.BuiltTagger, how: settings.Settings) -> float:
+def tag_all(
+    inbox: Path, file: Path, built: tagger_factory.BuiltTagger, how: settings.Settings
+) -> float:
     """Return the seconds from an empty catalogue to one in which every photo is tagged."""
     opened = database.open_database(f"sqlite:///{file}", upgrade=True)
     chosen = Preferences(built.spec.model, built.spec.vocabulary, (), "default")
     with opened.write() as session:
-        preferences.choose(session, chosen)
-    tagger, _ = taggers.register(opened, built, chosen)
-    pipeline = Pipeline(opened, tagger, taggers.pipeline_settings(how))
+        taggers.choose(session, chosen)
+    tagger, _ = tagger_factory.register(opened, built, chosen)
+    pipeline = Pipeline(opened, tagger, tagger_factory.pipeline_settings(how))
     [folder] = roots.register(opened, [str(inbox)])
     began = time.perf_counter()
     for changed in scan.find_changes(opened, folder.root):

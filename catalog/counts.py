@@ -7,8 +7,9 @@ completion's order older, never an answer wrong.
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from catalog import sql, threshold
-from catalog.models import PhotoTag, Tag
+from catalog.db import sql
+from catalog.db.tables import PhotoTag, Tag
+from catalog.tags import threshold
 
 
 def refresh(session: Session) -> int:

@@ -27,7 +27,7 @@ class QueryError(CatalogError):
     def __init__(self, message: str, *, position: int | None = None) -> None:
         super().__init__(message)
         self.position = position
-        #: Set by `catalog.language.parse`.
+        #: Set by `catalog.language.parser.parse`.
         self.query = ""
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import paths
+from catalog.db.tables import Photo, PhotoFile, Root
 from catalog.errors import NotFoundError
-from catalog.filters import like_escape
-from catalog.models import Photo, PhotoFile, Root
+from catalog.query.conditions import like_escape
 
 #: Paths that are named where a name is not enough to tell them apart.
 _SHOWN_PATHS = 5

@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from catalog import sql
-from catalog.models import Photo, PhotoFile
+from catalog.db import sql
+from catalog.db.tables import Photo, PhotoFile
 
 #: Up to so many photos that are gone a statement reads their list once; else it asks of each photo.
 FEW_GONE = 1_000

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from catalog.errors import SettingsError
 
-#: Of keywords that models gave; `catalog.threshold` says what it means.
+#: Of keywords that models gave; `catalog.tags.threshold` says what it means.
 DEFAULT_MIN_CONFIDENCE = 0.1
 
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `catalog.migrate` hands in.
+"""Alembic's entry: runs the migrations on the connection that `catalog.db.migrate` hands in.
 
 From the `alembic` command line the database is the one of KADR_DATABASE_URL.
 """
@@ -9,8 +9,8 @@ import pgvector.sqlalchemy  # noqa: F401 - tells SQLAlchemy what a halfvec is
 from alembic import context
 from sqlalchemy import Connection
 
-from catalog import database
-from catalog.models import Base
+from catalog.db import database
+from catalog.db.tables import Base
 
 
 def _same_type(*arguments: object) -> bool | None:

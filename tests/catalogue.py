@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.orm import Session
 
-from catalog import leases, ledger, results, tags
+from catalog.photos import files, lifecycle
+from catalog.tags import results, store
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
-TAGGER = tags.TaggerSpec(
+TAGGER = store.TaggerSpec(
     model="tiny",
     model_digest="a" * 64,
     dim=4,
@@ -23,18 +24,18 @@ TAGGER = tags.TaggerSpec(
 )
 
 
-def seen(path: str, content: bytes | str | None = None, *, mtime_ns: int = 1) -> ledger.SeenFile:
+def seen(path: str, content: bytes | str | None = None, *, mtime_ns: int = 1) -> files.SeenFile:
     """A file as found on disk; its content is its name if none is given."""
     data = path if content is None else content
     data = data.encode() if isinstance(data, str) else data
-    stat = ledger.FileStat(len(data), mtime_ns)
-    return ledger.SeenFile(path, stat, hashlib.sha256(data).digest())
+    stat = files.FileStat(len(data), mtime_ns)
+    return files.SeenFile(path, stat, hashlib.sha256(data).digest())
 
 
 def add_photos(session: Session, *paths: str, root: str = "/photos") -> list[int]:
     """Register files, each a photo of its own."""
-    root_id = ledger.register_root(session, Path(root)).id
-    return ledger.register_files(session, root_id, [seen(path) for path in paths], now=NOW)
+    root_id = files.register_root(session, Path(root)).id
+    return files.register_files(session, root_id, [seen(path) for path in paths], now=NOW)
 
 
 def tag_photo(
@@ -43,11 +44,11 @@ def tag_photo(
     words: dict[str, float],
     *,
     keywords: tuple[str, ...] = (),
-    specs: dict[str, tags.TagSpec] | None = None,
+    specs: dict[str, store.TagSpec] | None = None,
 ) -> None:
     """Take a pending photo the whole way: claim, then record words with their confidences."""
-    claim = leases.claim_photos(session, [photo_id], limit=1, lease_s=60, now=NOW)
-    tagger = tags.ensure_tagger(session, TAGGER)
+    claim = lifecycle.claim_photos(session, [photo_id], limit=1, lease_s=60, now=NOW)
+    tagger = store.ensure_tagger(session, TAGGER)
     result = results.TaggedPhoto(
         photo_id=photo_id,
         vector=np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32),

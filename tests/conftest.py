@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 from sqlalchemy import create_engine, text
 
-from catalog.database import Database, open_database
+from catalog.db.database import Database, open_database
 from tests.kadr import Kadr
 from tests.models import make_tiny_model
 

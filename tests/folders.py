@@ -9,11 +9,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from catalog import ledger
-from catalog.database import Database
-from catalog.models import Photo, PhotoEvent, PhotoFile, PhotoTag, Root, Tag
+from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoTag, Root, Tag
+from catalog.photos import files
 from tests import catalogue
-from worker import ingest, scan
+from worker.watch import ingest, scan
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Folder:
     def forget(self, names: Iterable[str]) -> None:
         """Bring the catalogue in step with files that are gone, as after their events."""
         with self.database.write() as session:
-            ledger.mark_missing(session, self.root.id, names, now=datetime.now(UTC))
+            files.mark_missing(session, self.root.id, names, now=datetime.now(UTC))
 
     def rows(self) -> dict[str, bytes | None]:
         """Give path -> sha256 of what the catalogue says lies in the folder now."""
@@ -110,7 +110,7 @@ def open_folder(database: Database, top: Path) -> Folder:
     """Make a folder and register it as a root."""
     top.mkdir(parents=True, exist_ok=True)
     with database.write() as session:
-        return Folder(top, database, ledger.register_root(session, top))
+        return Folder(top, database, files.register_root(session, top))
 
 
 def digest(content: bytes | str) -> bytes:

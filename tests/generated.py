@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from catalog.geo import distance_km
-from catalog.models import (
+from catalog.db.tables import (
     Base,
     Decision,
     Photo,
@@ -25,6 +24,7 @@ from catalog.models import (
     Tag,
     TagAlias,
 )
+from catalog.query.geo import distance_km
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests import models
-from worker import clip, device, digests, hub, model_names, text_tower
+from worker import digests
 from worker.errors import ModelError
-from worker.model_names import ModelName
+from worker.models import clip, device, hub, names, text_tower
+from worker.models.names import ModelName
 
 TEXTS = ["dog", "a photo of a dog", "a photo of a very long dog that runs over the beach", ""]
 
@@ -32,7 +33,7 @@ def noise(n: int, seed: int = 0) -> np.ndarray:
 
 
 def test_paper_models_have_their_trained_activation() -> None:
-    for name in model_names.PAPER_MODELS:
+    for name in names.PAPER_MODELS:
         found = clip.resolve(name)
         assert str(found) == f"{name.replace('/', '-')}-quickgelu/openai"
         assert open_clip.get_model_config(found.source)["quick_gelu"]
@@ -48,7 +49,7 @@ def test_weights_of_plain_gelu_keep_it() -> None:
 
 
 def test_bare_architecture_gets_its_best_weights() -> None:
-    assert model_names.resolve("ViT-B-16", {"ViT-B-16": ["openai", "dfn2b"]}).tag == "dfn2b"
+    assert names.resolve("ViT-B-16", {"ViT-B-16": ["openai", "dfn2b"]}).tag == "dfn2b"
 
 
 def test_unknown_model_gives_the_nearest_names() -> None:

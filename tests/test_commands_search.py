@@ -12,8 +12,9 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from catalog import commands, paths
-from catalog.database import Database
+from catalog import paths
+from catalog.cli import search
+from catalog.db.database import Database
 from catalog.errors import NotFoundError, OptionError, QueryError, SettingsError
 from tests import catalogue
 
@@ -35,7 +36,7 @@ def photos(database: Database, database_url: str, monkeypatch: pytest.MonkeyPatc
 
 def run(*arguments: str, stdin: str | None = None) -> Result:
     app = typer.Typer()
-    commands.register(app)
+    search.register(app)
     return CliRunner().invoke(app, arguments, input=stdin)
 
 
@@ -209,7 +210,7 @@ def test_search_imports_neither_torch_nor_what_it_does_not_use(tmp_path: Path) -
         "from catalog import commands\n"
         "app = typer.Typer()\n"
         "commands.register(app)\n"
-        "import catalog.output, catalog.query\n"
+        "import catalog.cli.listing, catalog.query\n"
         "heavy = {'torch', 'celery', 'PIL', 'alembic', 'watchdog', 'scipy', 'igraph'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )

@@ -12,9 +12,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests import models
-from worker import classifier, compare
-from worker.commands import compare as command
+from worker.cli import compare as command
 from worker.errors import EvaluationError, ModelError
+from worker.evaluation import classifier, compare
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of two photos and a file that is none, a model, and no network."""
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("KADR_OFFLINE", "1")
-    monkeypatch.setattr("worker.vocabulary._ENGLISH_WORDS", 200)
+    monkeypatch.setattr("worker.vocabulary.packs._ENGLISH_WORDS", 200)
     folder = tmp_path / "photos"
     folder.mkdir()
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)

@@ -8,10 +8,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from catalog import decision_commands, query
-from catalog.database import Database, open_database
+from catalog import query
+from catalog.cli import keyword
+from catalog.db.database import Database, open_database
 from catalog.errors import NotFoundError
-from catalog.tags import TagSpec
+from catalog.tags.store import TagSpec
 from tests.catalogue import add_photos, tag_photo
 
 
@@ -32,7 +33,7 @@ def look_up(_chosen: object, keys: Collection[str]) -> dict[str, TagSpec]:
 
 def run(*arguments: str, typed: str | None = None) -> str:
     app = typer.Typer()
-    decision_commands.register(app, look_up)
+    keyword.register(app, look_up)
     asked = ["keyword", *arguments]
     result = CliRunner().invoke(app, asked, input=typed, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -95,7 +96,7 @@ def test_machine_keywords_are_dropped_only_after_a_yes(catalogue: Database) -> N
 
 def test_photo_without_a_keyword_is_not_enough(catalogue: Database) -> None:
     app = typer.Typer()
-    decision_commands.register(app)
+    keyword.register(app)
     result = CliRunner().invoke(app, ["keyword", "add", "a.jpg"])
 
     assert result.exit_code == 2

@@ -7,10 +7,12 @@ import pytest
 from sqlalchemy import delete, event, select, update
 from sqlalchemy.orm import Session
 
-from catalog import decision_files, decisions, ledger, query, results, tags
-from catalog.database import Database, open_database
+from catalog import query
+from catalog.db.database import Database, open_database
+from catalog.db.tables import Decision, Photo, PhotoState, PhotoTag, Source, Tag
 from catalog.errors import DecisionFileError, KeywordError, NotFoundError
-from catalog.models import Decision, Photo, PhotoState, PhotoTag, Source, Tag
+from catalog.photos import files
+from catalog.tags import decision_files, decisions, results, store
 from tests.catalogue import NOW, TAGGER, add_photos, seen, tag_photo
 
 
@@ -38,8 +40,8 @@ def state(session: Session, photo_id: int) -> dict[str, tuple[str, str | None]]:
 
 def retag(session: Session, photo_id: int, words: dict[str, float], model: str = "a") -> None:
     """Score a photo again, as `kadr retag` and another model do."""
-    spec = TAGGER if model == "a" else tags.TaggerSpec("other", model * 64, 4, *_REST)
-    tagger = tags.ensure_tagger(session, spec)
+    spec = TAGGER if model == "a" else store.TaggerSpec("other", model * 64, 4, *_REST)
+    tagger = store.ensure_tagger(session, spec)
     scored = tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items())
     results.store_tags(session, {photo_id: scored}, tagger_id=tagger.tagger_id, words={})
 
@@ -128,8 +130,8 @@ def test_new_run_renews_the_scores_of_a_decided_keyword_and_not_the_decision(
 
 def test_decision_holds_for_every_copy_of_a_photo(session: Session, photo: int) -> None:
     decisions.reject(session, [photo], ["dog"], now=NOW)
-    root = ledger.register_root(session, Path("/photos"))
-    ledger.register_files(session, root.id, [seen("copy of a.jpg", "a.jpg")], now=NOW)
+    root = files.register_root(session, Path("/photos"))
+    files.register_files(session, root.id, [seen("copy of a.jpg", "a.jpg")], now=NOW)
 
     assert len(query.get_photo(session, photo).files) == 2
     assert query.find_ids(session, "dog") == []
@@ -171,7 +173,7 @@ def test_last_word_counts(session: Session, photo: int) -> None:
 
 def test_alias_decides_about_its_keyword(session: Session) -> None:
     (photo,) = add_photos(session, "a.jpg")
-    specs = {"dog": tags.TagSpec("dog", (("dogs", None), ("собака", "ru")))}
+    specs = {"dog": store.TagSpec("dog", (("dogs", None), ("собака", "ru")))}
     tag_photo(session, photo, {"dog": 0.9}, specs=specs)
     decisions.reject(session, [photo], ["Собака"], now=NOW)
 
@@ -179,7 +181,7 @@ def test_alias_decides_about_its_keyword(session: Session) -> None:
 
 
 LEXICON = dict.fromkeys(
-    ("airplane", "plane"), tags.TagSpec("airplane", (("plane", None),), ("vehicle",))
+    ("airplane", "plane"), store.TagSpec("airplane", (("plane", None),), ("vehicle",))
 )
 
 
@@ -190,7 +192,7 @@ def test_new_word_is_the_keyword_that_a_vocabulary_has_it_as_an_alias_of(
     (other,) = add_photos(session, "b.jpg")
     asked: list[str] = []
 
-    def look_up(keys: Collection[str]) -> tags.Lexicon:
+    def look_up(keys: Collection[str]) -> store.Lexicon:
         asked.extend(keys)
         return LEXICON
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests import photos
 from tests.kadr import Kadr
-from worker import samples
+from worker.cli import samples
 from worker.errors import RootError
 
 

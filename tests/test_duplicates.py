@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, update
 from typer.testing import CliRunner
 
-from catalog import commands, duplicates, vector_index
-from catalog.database import Database
-from catalog.models import Embedding, Model, Photo
+from catalog.cli import search
+from catalog.db.database import Database
+from catalog.db.tables import Embedding, Model, Photo
+from catalog.groups import alike
+from catalog.similar import vector_file
 from tests import catalogue
 
 DIM = 64
@@ -28,7 +30,7 @@ def test_nearly_all_near_pairs_are_found_and_no_other() -> None:
     first = _unit(random.standard_normal((3000, DIM)))
     second = _unit(first[:300] + 0.15 * _unit(random.standard_normal((300, DIM))))
     vectors = np.concatenate([first, second]).astype(np.float16)
-    found = {tuple(pair) for pair in duplicates.near_pairs(vectors, 0.92).tolist()}
+    found = {tuple(pair) for pair in alike.near_pairs(vectors, 0.92).tolist()}
     planted = {(n, 3000 + n) for n in range(300)}
     assert found <= planted
     assert len(found) >= 290
@@ -36,7 +38,7 @@ def test_nearly_all_near_pairs_are_found_and_no_other() -> None:
 
 def test_many_copies_of_one_picture_stay_one_bucket_s_work() -> None:
     vectors = np.ones((500, DIM), dtype=np.float16)
-    pairs = duplicates.near_pairs(_unit(vectors).astype(np.float16), 0.9)
+    pairs = alike.near_pairs(_unit(vectors).astype(np.float16), 0.9)
     assert set(np.unique(pairs).tolist()) == set(range(500))
     assert len(pairs) <= 500 * 32
 
@@ -68,8 +70,8 @@ def test_edits_and_bursts_come_together_the_largest_picture_first(
     database: Database, photos: list[int], tmp_path: Path
 ) -> None:
     with database.read() as session:
-        index = vector_index.open_index(session, tmp_path)
-        found = duplicates.find_alike(session, index)
+        index = vector_file.open_index(session, tmp_path)
+        found = alike.find_alike(session, index)
     assert [set(each.photo_ids) for each in found] == [set(photos[:3]), set(photos[10:12])]
     assert found[0].photo_ids[0] == photos[1]
 
@@ -84,7 +86,7 @@ def test_search_folds_near_duplicates_and_bursts_on_demand(
     monkeypatch.setenv("KADR_DATABASE_URL", database_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path))
     app = typer.Typer()
-    commands.register(app)
+    search.register(app)
 
     def run(*arguments: str) -> dict[str, list[dict[str, object]]]:
         result = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)

@@ -10,21 +10,23 @@ from typer.testing import CliRunner
 
 from catalog.errors import OutputError
 from tests import models
-from worker import assess, evaluation, labels, settings, vocabulary_file
-from worker.commands import evaluate as command
+from worker import settings
+from worker.cli import evaluate as command
 from worker.errors import EvaluationError, VocabularyError
-from worker.evaluation import Matcher
-from worker.keywords import Vocabulary
+from worker.evaluation import contest, labels, quality
+from worker.evaluation.quality import Matcher
+from worker.vocabulary import file
+from worker.vocabulary.keywords import Vocabulary
 
-WORDS = vocabulary_file.parse(
+WORDS = file.parse(
     "dog | doggy | @ru собака < animal\nbeagle < dog < animal\ncat < animal\nbeach\nsea\nmouse",
     name="test",
     source="test",
 )[0]
 
 
-def measure(keywords: list[str], given: list[str], words: Vocabulary = WORDS) -> evaluation.Quality:
-    return evaluation.evaluate([keywords], [given], Matcher(words))
+def measure(keywords: list[str], given: list[str], words: Vocabulary = WORDS) -> quality.Quality:
+    return quality.evaluate([keywords], [given], Matcher(words))
 
 
 def test_figures_are_those_of_the_textbook() -> None:
@@ -37,7 +39,7 @@ def test_figures_are_those_of_the_textbook() -> None:
 
 
 def test_means_are_over_photos() -> None:
-    found = evaluation.evaluate([["dog"], ["cat"]], [["dog"], ["sea"]], Matcher(WORDS))
+    found = quality.evaluate([["dog"], ["cat"]], [["dog"], ["sea"]], Matcher(WORDS))
 
     assert (found.photos, found.precision[1], found.mean_average_precision) == (2, 0.5, 0.5)
 
@@ -123,15 +125,15 @@ def test_vectors_that_do_not_fit_are_refused(
 ) -> None:
     np.save(tmp_path / "v.npy", vectors)
     with pytest.raises(EvaluationError, match=message), np.errstate(invalid="ignore"):
-        assess.read_vectors(tmp_path / "v.npy", 2)
+        contest.read_vectors(tmp_path / "v.npy", 2)
 
 
 def test_file_that_is_no_vectors_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v.npy").write_text("nothing")
     with pytest.raises(EvaluationError, match=r"no \.npy file of vectors; write it with"):
-        assess.read_vectors(tmp_path / "v.npy", 2)
+        contest.read_vectors(tmp_path / "v.npy", 2)
     with pytest.raises(EvaluationError, match="No such file or directory"):
-        assess.read_vectors(tmp_path / "none.npy", 2)
+        contest.read_vectors(tmp_path / "none.npy", 2)
 
 
 @pytest.fixture
@@ -174,9 +176,9 @@ def test_command_measures_presets_side_by_side_and_leaves_unreadable_photos_out(
 
 def test_vocabulary_that_cannot_be_used_is_told_before_photos_are_encoded(tmp_path: Path) -> None:
     said: list[str] = []
-    wanted = assess.contenders(["no model is asked for"], ["none.txt"], ["default"])
+    wanted = contest.contenders(["no model is asked for"], ["none.txt"], ["default"])
     with pytest.raises(VocabularyError, match=r"none\.txt: no such vocabulary"):
-        list(assess.assess([], wanted, settings.load(), say=said.append))
+        list(contest.assess([], wanted, settings.load(), say=said.append))
 
     assert said == []
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlalchemy import update
 
-from catalog import events
-from catalog.database import Database
-from catalog.models import Photo
+from catalog.db.database import Database
+from catalog.db.tables import Photo
+from catalog.groups import occasions
 from tests import catalogue
 
 DAY = datetime(2023, 5, 6, 9)  # noqa: DTZ001
@@ -17,7 +17,7 @@ HOUR = 3600.0
 
 def _ends(gaps: list[float], moved: list[float] | None = None) -> list[bool]:
     moments = np.cumsum([0.0, *gaps])
-    return events.find_ends(moments, np.array(moved or [0.0] * len(gaps))).tolist()
+    return occasions.find_ends(moments, np.array(moved or [0.0] * len(gaps))).tolist()
 
 
 def test_long_gap_among_short_ones_ends_an_event() -> None:
@@ -47,7 +47,7 @@ def test_an_event_across_the_date_line_lies_on_it(database: Database) -> None:
         for photo_id, longitude in zip(ids, (179.99, -179.99), strict=True):
             at = {"taken_at": DAY, "latitude": -17.0, "longitude": longitude}
             session.execute(update(Photo).where(Photo.id == photo_id).values(**at))
-        (found,) = events.find_events(session)
+        (found,) = occasions.find_events(session)
     assert found.place is not None
     assert abs(found.place[1]) > 179.98
 
@@ -76,7 +76,7 @@ def _store(database: Database) -> list[int]:
 def test_events_are_named_by_date_place_and_what_sets_them_apart(database: Database) -> None:
     ids = _store(database)
     with database.read() as session:
-        found = events.find_events(session)
+        found = occasions.find_events(session)
     assert [each.photo_ids for each in found] == [tuple(ids[:4]), tuple(ids[4:8])]
     assert [each.name for each in found] == [
         "2023-05-06; 43.30, 2.35; sea",
@@ -87,12 +87,12 @@ def test_events_are_named_by_date_place_and_what_sets_them_apart(database: Datab
 def test_events_within_a_search_are_of_its_photos(database: Database) -> None:
     ids = _store(database)
     with database.read() as session:
-        found = events.find_events(session, within="sea")
+        found = occasions.find_events(session, within="sea")
         assert [each.photo_ids for each in found] == [tuple(ids[:4])]
-        assert events.find_events(session, within="zebra") == []
+        assert occasions.find_events(session, within="zebra") == []
 
 
 def test_small_events_are_left_out_on_demand(database: Database) -> None:
     _store(database)
     with database.read() as session:
-        assert events.find_events(session, min_size=5) == []
+        assert occasions.find_events(session, min_size=5) == []

@@ -5,9 +5,11 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, update
 
-from catalog import completion, counting, counts, facets
-from catalog.database import Database
-from catalog.models import Photo
+from catalog import counts
+from catalog.db.database import Database
+from catalog.db.tables import Photo
+from catalog.query import counting, facets
+from catalog.tags import completion
 from tests import catalogue
 
 SPECS = {"dog": catalogue.tags.TagSpec("dog", aliases=(("doggo", None),))}

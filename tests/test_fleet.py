@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import func, select
 
-from catalog import database as databases
-from catalog.database import Database
-from catalog.models import Photo, PhotoEvent, PhotoState
+from catalog.db import database as databases
+from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoEvent, PhotoState
 from tests.kadr import Kadr, eventually
 
 _PHOTOS = 400

@@ -9,10 +9,10 @@ from sklearn.metrics import adjusted_rand_score
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from catalog import group_store, groups
-from catalog.database import Database
+from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoFile, PhotoTag, Root, Source, Tag
 from catalog.errors import NotFoundError
-from catalog.models import Photo, PhotoFile, PhotoTag, Root, Source, Tag
+from catalog.groups import keyword_groups, store
 from tests.generated import NOW
 
 GROUPS, WORDS, BACKGROUND = 6, 6, 60
@@ -66,11 +66,11 @@ def planted(database: Database) -> NDArray[np.int64]:
     return of_photo
 
 
-def _found_labels(session: Session, made: group_store.Definitions, n: int) -> NDArray[np.int64]:
+def _found_labels(session: Session, made: store.Definitions, n: int) -> NDArray[np.int64]:
     labels = -np.arange(1, n + 1)  # an ungrouped photo is a group of its own
     best = np.zeros(n)
     for each in made.groups:
-        for photo_id, share in groups.find_photos(session, made, each.number):
+        for photo_id, share in keyword_groups.find_photos(session, made, each.number):
             if share > best[photo_id - 1]:
                 labels[photo_id - 1], best[photo_id - 1] = each.number, share
     return labels
@@ -78,8 +78,8 @@ def _found_labels(session: Session, made: group_store.Definitions, n: int) -> ND
 
 def test_planted_groups_are_found_again(database: Database, planted: NDArray[np.int64]) -> None:
     with database.read() as session:
-        made = groups.make(session)
-        found = groups.find_groups(session, made)
+        made = keyword_groups.make(session)
+        found = keyword_groups.find_groups(session, made)
         labels = _found_labels(session, made, len(planted))
     assert adjusted_rand_score(planted, labels) > 0.95
     assert len(found.groups) == GROUPS
@@ -89,7 +89,7 @@ def test_group_is_named_by_what_it_shares_and_others_do_not(
     database: Database, planted: NDArray[np.int64]
 ) -> None:
     with database.read() as session:
-        found = groups.find_groups(session, groups.make(session))
+        found = keyword_groups.find_groups(session, keyword_groups.make(session))
     for group in found.groups:
         prefixes = {name.split()[0] for name in group.name.split(", ")}
         assert len(prefixes) == 1
@@ -102,7 +102,7 @@ def test_same_catalogue_gives_the_same_groups(
     database: Database, planted: NDArray[np.int64]
 ) -> None:
     with database.read() as session:
-        assert groups.make(session) == groups.make(session)
+        assert keyword_groups.make(session) == keyword_groups.make(session)
 
 
 def test_every_photo_is_in_a_group_or_counted_as_ungrouped(
@@ -111,12 +111,12 @@ def test_every_photo_is_in_a_group_or_counted_as_ungrouped(
     with database.write() as session:
         _store_photos(session, [None] * 20, first_id=1000, seed=2)
     with database.read() as session:
-        made = groups.make(session)
-        found = groups.find_groups(session, made)
+        made = keyword_groups.make(session)
+        found = keyword_groups.find_groups(session, made)
         grouped = {
             photo_id
             for each in found.groups
-            for photo_id, _ in groups.find_photos(session, made, each.number)
+            for photo_id, _ in keyword_groups.find_photos(session, made, each.number)
         }
     assert found.photos == len(planted) + 20
     assert len(grouped) + found.ungrouped >= found.photos
@@ -127,13 +127,13 @@ def test_new_photos_join_the_groups_there_are_without_renaming_them(
     database: Database, planted: NDArray[np.int64]
 ) -> None:
     with database.write() as session:
-        made, is_new = groups.load_or_make(session)
+        made, is_new = keyword_groups.load_or_make(session)
         assert is_new
-        group_store.save(session, made)
-        before = groups.find_groups(session, made)
+        store.save(session, made)
+        before = keyword_groups.find_groups(session, made)
         _store_photos(session, [0] * 90, first_id=2000, seed=3)
-        kept, is_new = groups.load_or_make(session)
-        after = groups.find_groups(session, kept)
+        kept, is_new = keyword_groups.load_or_make(session)
+        after = keyword_groups.find_groups(session, kept)
     assert not is_new
     assert kept == made
     assert {g.number: g.name for g in after.groups} == {g.number: g.name for g in before.groups}
@@ -149,11 +149,11 @@ def test_photo_that_is_of_two_groups_is_in_both(
         _store_photos(session, [None], first_id=3000, seed=4)
         rows = [{"tag_id": tag, "photo_id": 3000, "confidence": 0.5} for tag in both]
         session.execute(insert(PhotoTag), [row | {"source": Source.CLIP} for row in rows])
-        made = groups.make(session)
+        made = keyword_groups.make(session)
         homes = [
             each.name.split()[0]
             for each in made.groups
-            if 3000 in dict(groups.find_photos(session, made, each.number))
+            if 3000 in dict(keyword_groups.find_photos(session, made, each.number))
         ]
     assert sorted(homes) == ["g0", "g1"]
 
@@ -165,11 +165,11 @@ def test_photos_of_a_group_are_those_that_it_was_counted_to_have(
         session.execute(update(Photo).where(Photo.id % 7 == 0).values(missing_since=NOW))
     for within in ("", '"g0 w0" OR "g1 w0"'):
         with database.read() as session:
-            made = groups.make(session, within=within)
-            found = groups.find_groups(session, made, within=within, min_size=1)
+            made = keyword_groups.make(session, within=within)
+            found = keyword_groups.find_groups(session, made, within=within, min_size=1)
             assert found.groups
             for each in found.groups:
-                photos = groups.find_photos(session, made, each.number, within=within)
+                photos = keyword_groups.find_photos(session, made, each.number, within=within)
                 assert len(photos) == each.photos
                 assert all(photo_id % 7 for photo_id, _ in photos)
 
@@ -179,25 +179,27 @@ def test_groups_within_a_search_result_are_of_its_photos(
 ) -> None:
     with database.read() as session:
         within = '"g0 w0" OR "g1 w0"'
-        found = groups.find_groups(session, groups.make(session, within=within), within=within)
+        found = keyword_groups.find_groups(
+            session, keyword_groups.make(session, within=within), within=within
+        )
     assert found.photos < len(planted)
     assert {group.name.split()[0] for group in found.groups} >= {"g0", "g1"}
 
 
 def test_empty_catalogue_has_no_groups(database: Database) -> None:
     with database.read() as session:
-        made = groups.make(session)
-        found = groups.find_groups(session, made)
+        made = keyword_groups.make(session)
+        found = keyword_groups.find_groups(session, made)
         assert (found.groups, found.photos, found.ungrouped) == ((), 0, 0)
         with pytest.raises(NotFoundError, match="no group 1"):
-            groups.find_photos(session, made, 1)
+            keyword_groups.find_photos(session, made, 1)
 
 
 def test_larger_least_size_leaves_fewer_groups(
     database: Database, planted: NDArray[np.int64]
 ) -> None:
     with database.read() as session:
-        made = groups.make(session)
-        found = groups.find_groups(session, made, min_size=1000)
+        made = keyword_groups.make(session)
+        found = keyword_groups.find_groups(session, made, min_size=1000)
     assert found.groups == ()
     assert found.ungrouped == found.photos

@@ -10,11 +10,14 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from catalog import commands, hnsw, query, similar, vector_index
-from catalog.database import Database, open_database
+from catalog import query
+from catalog.cli import search
+from catalog.cli.options import Loaders
+from catalog.db.database import Database, open_database
+from catalog.db.tables import Model
 from catalog.errors import CatalogError
-from catalog.loaders import Loaders
-from catalog.models import Model
+from catalog.similar import exact as exact_search
+from catalog.similar import hnsw, vector_file
 from tests import catalogue
 from tests.kadr import Kadr
 from tests.test_similar import DIM, Encoder, rain, store, unit
@@ -47,7 +50,7 @@ def photos(database: Database) -> list[int]:
 def model(database: Database, photos: list[int]) -> Model:
     """The model of the vectors, indexed."""
     with database.read() as session:
-        found = vector_index.find_model(session)
+        found = vector_file.find_model(session)
     hnsw.build(database, found)
     return found
 
@@ -63,7 +66,7 @@ def open_index(session: Session, model: Model) -> hnsw.HnswIndex:
 
 def test_without_an_index_there_is_none(database: Database, photos: list[int]) -> None:
     with database.read() as session:
-        assert hnsw.open_index(session, vector_index.find_model(session)) is None
+        assert hnsw.open_index(session, vector_file.find_model(session)) is None
 
 
 def test_recall_of_the_nearest_is_that_of_exact_search(
@@ -71,13 +74,13 @@ def test_recall_of_the_nearest_is_that_of_exact_search(
 ) -> None:
     random = np.random.default_rng(5)
     with database.read() as session:
-        exact = vector_index.open_index(session, tmp_path)
+        exact = vector_file.open_index(session, tmp_path)
         index = open_index(session, model)
         assert index.photos == N_PHOTOS
         everything = query.prepare(session, "")
         shares = []
         for direction in unit(random.standard_normal((30, DIM))):
-            truth = similar.find_nearest(exact, direction, cut=False)
+            truth = exact_search.find_nearest(exact, direction, cut=False)
             found = hnsw.find_nearest(index, direction, everything, cut=False)
             shares.append(len({m.photo_id for m in truth} & {m.photo_id for m in found}) / 50)
             both = {match.photo_id: match.similarity for match in truth}
@@ -103,7 +106,7 @@ def test_what_looks_like_the_text_is_found_and_nothing_else(
 ) -> None:
     with database.read() as session:
         index = open_index(session, model)
-        direction = similar.encode_query(Encoder(), "rain at night", model)
+        direction = exact_search.encode_query(Encoder(), "rain at night", model)
         found = hnsw.find_nearest(index, direction, query.prepare(session, ""))
         assert {match.photo_id for match in found} == set(photos[:N_RAINY])
         nothing = unit(np.random.default_rng(11).standard_normal((20, DIM)))
@@ -118,13 +121,13 @@ def test_filter_gives_the_photos_that_exact_search_gives(
     """With `few` at 0 the index is walked past what the filter keeps out."""
     monkeypatch.setattr(hnsw, "FEW_PHOTOS", few)
     with database.read() as session:
-        exact = vector_index.open_index(session, tmp_path)
+        exact = vector_file.open_index(session, tmp_path)
         index = open_index(session, model)
         direction = unit(rain())
         for asked in ("odd", "even NOT odd", "path:1*", "nobody"):
             ready = query.prepare(session, asked)
             among = np.array(query.find_ids(session, asked), dtype=np.int64)
-            truth = similar.find_nearest(exact, direction, limit=20, among=among, cut=False)
+            truth = exact_search.find_nearest(exact, direction, limit=20, among=among, cut=False)
             found = hnsw.find_nearest(index, direction, ready, limit=20, cut=False)
             same = {m.photo_id for m in truth} & {m.photo_id for m in found}
             assert len(same) >= 0.9 * len(truth), asked
@@ -150,7 +153,7 @@ def test_commands_build_it_use_it_and_go_around_it(
     monkeypatch.setenv("KADR_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))
     app = typer.Typer()
-    commands.register(app, Loaders(lambda _: Encoder()))
+    search.register(app, Loaders(lambda _: Encoder()))
 
     def ids(*arguments: str) -> list[int]:
         output = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).output

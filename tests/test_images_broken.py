@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests import dng, photos
-from worker import images, metadata
+from worker import images
 from worker.errors import PhotoError
-from worker.images import Limits, Preprocess
+from worker.images import Limits, Preprocess, metadata
 
 PREPROCESS = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 

@@ -8,8 +8,9 @@ from PIL import Image
 
 from tests import dng, photos
 from tests.test_images import PREPROCESS, assert_shows_scene
-from worker import images, metadata
+from worker import images
 from worker.errors import PhotoError
+from worker.images import metadata
 
 GREY = Image.new("RGB", (320, 240), (128, 128, 128))
 

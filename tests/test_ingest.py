@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from catalog import leases
-from catalog.database import Database
-from catalog.models import Photo, PhotoState
+from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoState
+from catalog.photos import lifecycle
 from tests import folders
 from tests.folders import Folder, digest
-from worker import ingest, scan
+from worker.watch import ingest, scan
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def test_rows_are_free_to_be_claimed_when_the_bell_rings(folder: Folder) -> None
     def ring(photo_ids: Sequence[int]) -> bool:
         with folder.database.write() as session:
             now = datetime.now(UTC)
-            assert leases.sweep(session, now=now + timedelta(minutes=1)) == []
-            claim = leases.claim_photos(session, photo_ids, limit=9, lease_s=60, now=now)
+            assert lifecycle.sweep(session, now=now + timedelta(minutes=1)) == []
+            claim = lifecycle.claim_photos(session, photo_ids, limit=9, lease_s=60, now=now)
             claimed.extend(photo.photo_id for photo in claim.photos)
         return True
 
@@ -72,7 +72,7 @@ def test_photo_is_rung_for_again_where_the_broker_was_down(folder: Folder) -> No
     soon = datetime.now(UTC) + timedelta(minutes=1)
 
     with folder.database.write() as session:
-        assert leases.sweep(session, now=soon) == [folder.photo_ids()["a.jpg"]]
+        assert lifecycle.sweep(session, now=soon) == [folder.photo_ids()["a.jpg"]]
 
 
 def test_photo_that_was_rung_for_is_not_rung_for_again_soon(folder: Folder) -> None:
@@ -81,7 +81,7 @@ def test_photo_that_was_rung_for_is_not_rung_for_again_soon(folder: Folder) -> N
     soon = datetime.now(UTC) + timedelta(minutes=1)
 
     with folder.database.write() as session:
-        assert leases.sweep(session, now=soon) == []
+        assert lifecycle.sweep(session, now=soon) == []
 
 
 def test_tagged_photo_is_not_rung_for_again(folder: Folder) -> None:
@@ -254,7 +254,7 @@ def test_name_that_is_not_utf8_is_claimed_by_its_real_name(folder: Folder) -> No
 
     with folder.database.write() as session:
         now = datetime.now(UTC)
-        claim = leases.claim_photos(session, folder.rung[0], limit=1, lease_s=60, now=now)
+        claim = lifecycle.claim_photos(session, folder.rung[0], limit=1, lease_s=60, now=now)
 
     assert claim.photos[0].places[0].path == path
     assert claim.photos[0].places[0].path.exists()

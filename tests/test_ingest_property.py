@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from watchdog import events
 from watchdog.observers.polling import PollingObserver
 
-from catalog import database as databases
-from catalog.database import Database
+from catalog.db import database as databases
+from catalog.db.database import Database
 from tests import folders
-from worker import observe, roots, scan, watcher
+from worker.watch import events as file_events
+from worker.watch import roots, scan, watcher
 
 # Photos in folders, a name that is not UTF-8, and names that are left alone.
 _NAMES = ["a.jpg", "b.JPG", "d/a.jpg", "d/b.jpg", "d/e/a.jpg", "d/é.png", "\udce9.jpg"]
@@ -57,7 +58,7 @@ class Disk:
 
     def tell(self, kind: type[events.FileSystemEvent], *names: str) -> None:
         if self.is_heard:
-            changes = observe.Changes(self.place.top, self.watched.touched, self.watched.gone)
+            changes = file_events.Changes(self.place.top, self.watched.touched, self.watched.gone)
             changes.dispatch(kind(*(str(self.path(name)) for name in names)))
 
     def catch_up(self) -> None:
@@ -131,7 +132,7 @@ def make_disk(database: Database, tmp_path: Path) -> Callable[[], Disk]:
         watched = watcher._WatchedRoot(roots.Folder(place.root, top), at_once)
         identity = scan.identify(top)
         assert identity is not None
-        watched._observation = observe.Observation(PollingObserver(), identity)
+        watched._observation = file_events.Observation(PollingObserver(), identity)
         watching = watcher.Watcher(database, place.ring, at_once, _roots=[watched])
         place.compare()
         return Disk(place, watched, watching)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog import language
 from catalog.errors import QueryError
-from catalog.fields import Interval
-from catalog.nodes import And, AnyKeyword, Filter, Not, Or, Word, words_of
+from catalog.language import parser
+from catalog.language.fields import Interval
+from catalog.language.tree import And, AnyKeyword, Filter, Not, Or, Word, words_of
 from tests.generated import NOW
 
 
 def _parse(text: str) -> object:
-    return language.parse(text, now=NOW)
+    return parser.parse(text, now=NOW)
 
 
 def _operand(text: str) -> object:
@@ -149,7 +149,7 @@ def test_monstrous_query_is_refused_in_a_sentence(text: str) -> None:
 )
 def test_any_text_is_a_query_or_a_query_error(text: str) -> None:
     try:
-        language.parse(text, now=datetime(2026, 5, 1, tzinfo=UTC))
+        parser.parse(text, now=datetime(2026, 5, 1, tzinfo=UTC))
     except QueryError as error:
         place = error.position or 0
     else:

@@ -5,14 +5,15 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from catalog import leases, results, tags
-from catalog.database import Database
-from catalog.models import Photo, PhotoState
+from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoState
+from catalog.photos import lifecycle
+from catalog.tags import results, store
 from tests.catalogue import NOW, TAGGER, add_photos, tag_photo
 
 
 def claim(session, photo_ids, *, now=NOW, limit=10):
-    return leases.claim_photos(session, photo_ids, limit=limit, lease_s=60, now=now)
+    return lifecycle.claim_photos(session, photo_ids, limit=limit, lease_s=60, now=now)
 
 
 def claimed_ids(batch):
@@ -60,8 +61,8 @@ def test_an_expired_lease_is_freed_and_rung_for(database: Database):
         photo_ids = add_photos(session, "a.jpg")
         claim(session, photo_ids)
 
-        assert leases.sweep(session, now=NOW + timedelta(seconds=59)) == []
-        assert leases.sweep(session, now=NOW + timedelta(seconds=61)) == photo_ids
+        assert lifecycle.sweep(session, now=NOW + timedelta(seconds=59)) == []
+        assert lifecycle.sweep(session, now=NOW + timedelta(seconds=61)) == photo_ids
         assert claimed_ids(claim(session, photo_ids)) == photo_ids
 
 
@@ -70,19 +71,19 @@ def test_a_renewed_lease_outlives_the_sweep(database: Database):
         photo_ids = add_photos(session, "a.jpg")
         batch = claim(session, photo_ids)
         later = NOW + timedelta(seconds=50)
-        assert leases.renew_lease(session, batch.token, lease_s=60, now=later) == 1
+        assert lifecycle.renew_lease(session, batch.token, lease_s=60, now=later) == 1
 
-        assert leases.sweep(session, now=NOW + timedelta(seconds=100)) == []
+        assert lifecycle.sweep(session, now=NOW + timedelta(seconds=100)) == []
 
 
 def test_a_lost_ring_is_rung_again_but_not_at_every_sweep(database: Database):
     with database.write() as session:
         photo_ids = add_photos(session, "a.jpg")
-        after = NOW + timedelta(seconds=leases.RING_AGAIN_S / 2)
+        after = NOW + timedelta(seconds=lifecycle.RING_AGAIN_S / 2)
 
-        assert leases.sweep(session, now=NOW) == []
-        assert leases.sweep(session, now=after) == photo_ids
-        assert leases.sweep(session, now=after + timedelta(seconds=1)) == []
+        assert lifecycle.sweep(session, now=NOW) == []
+        assert lifecycle.sweep(session, now=after) == photo_ids
+        assert lifecycle.sweep(session, now=after + timedelta(seconds=1)) == []
 
 
 def test_a_photo_that_kills_its_worker_is_found_and_quarantined(database: Database):
@@ -93,10 +94,10 @@ def test_a_photo_that_kills_its_worker_is_found_and_quarantined(database: Databa
             batch = claim(session, photo_ids, now=now)
             if killer in claimed_ids(batch):  # the worker dies: nobody renews
                 now += timedelta(seconds=61)
-                leases.sweep(session, now=now)
+                lifecycle.sweep(session, now=now)
                 continue
             for photo in batch.photos:
-                tagger = tags.ensure_tagger(session, TAGGER)
+                tagger = store.ensure_tagger(session, TAGGER)
                 result = results.TaggedPhoto(
                     photo.photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ()
                 )
@@ -116,7 +117,7 @@ def test_a_claim_given_back_costs_no_attempt(database: Database):
         photo_ids = add_photos(session, "a.jpg")
         for _ in range(5):
             batch = claim(session, photo_ids)
-            assert leases.release_claim(session, batch.token, now=NOW) == photo_ids
+            assert lifecycle.release_claim(session, batch.token, now=NOW) == photo_ids
 
         assert session.scalars(select(Photo.attempts)).one() == 0
 
@@ -126,10 +127,10 @@ def test_the_result_of_a_lost_lease_is_dropped(database: Database):
         (photo_id,) = photo_ids = add_photos(session, "a.jpg")
         slow = claim(session, photo_ids)
         later = NOW + timedelta(seconds=61)
-        leases.sweep(session, now=later)
+        lifecycle.sweep(session, now=later)
         tag_photo(session, photo_id, {"dog": 0.9})
         late = results.TaggedPhoto(photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ())
-        tagger = tags.ensure_tagger(session, TAGGER)
+        tagger = store.ensure_tagger(session, TAGGER)
 
         done = results.record_tagged(
             session, slow.token, [late], tagger=tagger, words={}, now=later
@@ -140,11 +141,11 @@ def test_the_result_of_a_lost_lease_is_dropped(database: Database):
 
 
 def test_a_photo_whose_file_is_gone_is_not_claimed(database: Database):
-    from catalog import ledger
+    from catalog.photos import files
 
     with database.write() as session:
         photo_ids = add_photos(session, "a.jpg")
-        ledger.mark_missing(session, 1, ["a.jpg"], now=NOW)
+        files.mark_missing(session, 1, ["a.jpg"], now=NOW)
 
         assert claim(session, photo_ids).photos == ()
 
@@ -153,7 +154,7 @@ def test_a_postponed_photo_waits_for_its_file_and_no_attempt_is_counted(database
     with database.write() as session:
         photo_ids = add_photos(session, "a.jpg")
         now = NOW
-        for _ in range(leases.MAX_ATTEMPTS + 1):
+        for _ in range(lifecycle.MAX_ATTEMPTS + 1):
             batch = claim(session, photo_ids, now=now)
             results.postpone(session, batch.token, {photo_ids[0]: "a.jpg: gone"}, now=now)
             now += timedelta(seconds=60)
@@ -165,4 +166,4 @@ def test_a_postponed_photo_waits_for_its_file_and_no_attempt_is_counted(database
             0,
             "a.jpg: gone",
         )
-        assert leases.sweep(session, now=now) == photo_ids
+        assert lifecycle.sweep(session, now=now) == photo_ids

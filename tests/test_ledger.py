@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
-from catalog import ledger
-from catalog.database import Database
+from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoTag
 from catalog.errors import NotFoundError
-from catalog.models import Photo, PhotoEvent, PhotoFile, PhotoTag
+from catalog.photos import files as photo_files
 from tests.catalogue import NOW, add_photos, seen, tag_photo
 
 
@@ -22,8 +22,8 @@ def history(session, photo_id):
 
 
 def register(session, *files):
-    root_id = ledger.register_root(session, Path("/photos")).id
-    return root_id, ledger.register_files(session, root_id, files, now=NOW)
+    root_id = photo_files.register_root(session, Path("/photos")).id
+    return root_id, photo_files.register_files(session, root_id, files, now=NOW)
 
 
 def test_new_files_become_pending_photos_to_ring_for(database: Database):
@@ -52,7 +52,7 @@ def test_renamed_file_keeps_its_tags(database: Database):
         root_id, (photo_id,) = register(session, seen("a.jpg", "x"))
         tag_photo(session, photo_id, {"dog": 0.9})
 
-        ledger.mark_missing(session, root_id, ["a.jpg"], now=NOW)
+        photo_files.mark_missing(session, root_id, ["a.jpg"], now=NOW)
         _, rung = register(session, seen("b.jpg", "x"))
 
         assert rung == []
@@ -72,11 +72,11 @@ def test_a_changed_file_becomes_another_photo(database: Database):
 def test_a_file_that_comes_back_is_no_longer_missing(database: Database):
     with database.write() as session:
         root_id, (photo_id,) = register(session, seen("a.jpg"))
-        assert ledger.mark_missing(session, root_id, ["a.jpg"], now=NOW) == 1
+        assert photo_files.mark_missing(session, root_id, ["a.jpg"], now=NOW) == 1
 
         register(session, seen("a.jpg"))
 
-        assert not ledger.find_known(session, root_id, ["a.jpg"])["a.jpg"].is_missing
+        assert not photo_files.find_known(session, root_id, ["a.jpg"])["a.jpg"].is_missing
         assert history(session, photo_id) == ["added", "missing", "returned"]
 
 
@@ -84,18 +84,18 @@ def test_a_deleted_folder_takes_only_what_lay_below_it(database: Database):
     with database.write() as session:
         root_id, _ = register(session, seen("a_b/1.jpg"), seen("a_b/c/2.jpg"), seen("axb/3.jpg"))
 
-        assert ledger.mark_folder_missing(session, root_id, "a_b", now=NOW) == 2
+        assert photo_files.mark_folder_missing(session, root_id, "a_b", now=NOW) == 2
 
-        assert not ledger.find_known(session, root_id, ["axb/3.jpg"])["axb/3.jpg"].is_missing
+        assert not photo_files.find_known(session, root_id, ["axb/3.jpg"])["axb/3.jpg"].is_missing
 
 
 def test_marking_twice_marks_once(database: Database):
     with database.write() as session:
         root_id, (photo_id,) = register(session, seen("a.jpg"))
-        ledger.mark_missing(session, root_id, ["a.jpg"], now=NOW)
+        photo_files.mark_missing(session, root_id, ["a.jpg"], now=NOW)
 
         later = NOW + timedelta(hours=1)
-        assert ledger.mark_missing(session, root_id, ["a.jpg"], now=later) == 0
+        assert photo_files.mark_missing(session, root_id, ["a.jpg"], now=later) == 0
         assert history(session, photo_id) == ["added", "missing"]
 
 
@@ -103,7 +103,7 @@ def test_a_photo_with_a_copy_left_is_not_missing(database: Database):
     with database.write() as session:
         root_id, (photo_id,) = register(session, seen("a.jpg", "x"), seen("b.jpg", "x"))
 
-        ledger.mark_missing(session, root_id, ["a.jpg"], now=NOW)
+        photo_files.mark_missing(session, root_id, ["a.jpg"], now=NOW)
 
         assert "missing" not in history(session, photo_id)
 
@@ -133,9 +133,9 @@ def test_a_photo_is_missing_exactly_while_none_of_its_files_is_there(
         root_id, _ = register(session)
         for number, (name, what) in enumerate(steps):
             if what == "gone":
-                ledger.mark_missing(session, root_id, [name], now=NOW)
+                photo_files.mark_missing(session, root_id, [name], now=NOW)
             elif what == "folder gone":
-                ledger.mark_folder_missing(session, root_id, "d", now=NOW)
+                photo_files.mark_folder_missing(session, root_id, "d", now=NOW)
             else:
                 register(session, seen(name, what, mtime_ns=number))
 
@@ -153,7 +153,7 @@ def test_a_photo_that_is_copied_while_its_file_goes_is_not_missing(
         register(session, seen("b.jpg", "x"))
 
     def go(session):
-        ledger.mark_missing(session, root_id, ["a.jpg"], now=NOW)
+        photo_files.mark_missing(session, root_id, ["a.jpg"], now=NOW)
 
     def do_second():
         with database.write() as other:
@@ -172,12 +172,14 @@ def test_a_photo_that_is_copied_while_its_file_goes_is_not_missing(
 
 
 def test_an_unreadable_file_is_known_with_its_reason(database: Database):
-    unreadable = ledger.SeenFile("a.jpg", ledger.FileStat(1, 1), None, "permission denied")
+    unreadable = photo_files.SeenFile(
+        "a.jpg", photo_files.FileStat(1, 1), None, "permission denied"
+    )
     with database.write() as session:
         root_id, rung = register(session, unreadable)
 
         assert rung == []
-        known = ledger.find_known(session, root_id, ["a.jpg"])["a.jpg"]
+        known = photo_files.find_known(session, root_id, ["a.jpg"])["a.jpg"]
         assert known.photo_id is None
         assert session.scalars(select(PhotoFile.failure)).one() == "permission denied"
 
@@ -191,14 +193,14 @@ def test_registering_again_changes_nothing(database: Database):
 
 def test_roots_of_one_folder_name_get_names_of_their_own(database: Database):
     with database.write() as session:
-        names = [ledger.register_root(session, Path(p)).name for p in ("/a/x", "/b/x", "/a/x")]
+        names = [photo_files.register_root(session, Path(p)).name for p in ("/a/x", "/b/x", "/a/x")]
 
         assert names == ["x", "x-2", "x"]
 
 
 def test_an_unknown_root_is_named_with_those_there_are(database: Database):
     with database.write() as session:
-        ledger.register_root(session, Path("/a/holiday"))
+        photo_files.register_root(session, Path("/a/holiday"))
 
         with pytest.raises(NotFoundError, match="there are: holiday"):
-            ledger.get_root(session, "holidays")
+            photo_files.get_root(session, "holidays")

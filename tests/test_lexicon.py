@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from catalog.preferences import Preferences
-from catalog.tags import TagSpec
-from worker import lexicon, vocabulary_file
+from catalog.tags.store import TagSpec
+from catalog.tags.taggers import Preferences
+from worker.vocabulary import file, lexicon
 
 
 def chosen(vocabulary: str | Path) -> Preferences:
@@ -15,7 +15,7 @@ def chosen(vocabulary: str | Path) -> Preferences:
 
 def test_every_form_of_a_word_leads_to_all_that_is_known_of_it() -> None:
     text = "Puppy | puppies | @ru щенок < dog\ndog\n"
-    words, _ = vocabulary_file.parse(text, name="test", source="test")
+    words, _ = file.parse(text, name="test", source="test")
     puppy = TagSpec("Puppy", (("puppies", None), ("щенок", "ru")), ("dog",))
 
     assert lexicon.of(words) == {

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image, PngImagePlugin
 
 from tests import photos
-from worker import exif, metadata, raw_exif, xmp
-from worker.metadata import Metadata
+from worker.images import exif, metadata, raw_exif, xmp
+from worker.images.metadata import Metadata
 
 NOON = "2026:07:31 12:00:00"
 MAKE, MODEL, EDITED = ExifTags.Base.Make, ExifTags.Base.Model, ExifTags.Base.DateTime

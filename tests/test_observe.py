@@ -14,11 +14,12 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from tests import photos
-from worker import images, observe
+from worker import images
 from worker.errors import RootError
-from worker.geometry import Preprocess
-from worker.observe import Changes
-from worker.settle import Settling
+from worker.images.geometry import Preprocess
+from worker.watch import events
+from worker.watch.events import Changes
+from worker.watch.settling import Settling
 
 PATIENCE_S = 30.0
 
@@ -33,7 +34,7 @@ class Heard:
         self.touched: set[str] = set()
         self.gone: set[str] = set()
         self._changes = Changes(top, Settling(0.0), Settling(0.0))
-        self.observation = observe.start(self._changes, poll_s=poll_s)
+        self.observation = events.start(self._changes, poll_s=poll_s)
 
     def look(self) -> None:
         self.touched |= {self._name(path) for path in self._changes.touched.take_due()}
@@ -253,7 +254,7 @@ def test_no_more_observers_allowed_is_explained(
     def fail() -> BaseObserver:
         raise OSError(24, "inotify instance limit reached")
 
-    monkeypatch.setattr(observe, "Observer", fail)
+    monkeypatch.setattr(events, "Observer", fail)
 
     with pytest.raises(RootError, match="max_user_instances"):
         Heard(tmp_path)
@@ -261,8 +262,8 @@ def test_no_more_observers_allowed_is_explained(
 
 def test_lost_events_are_heard_of_in_the_log() -> None:
     lost = threading.Event()
-    log = logging.getLogger(observe.OverflowAlarm.LOGGER)
-    with observe.OverflowAlarm(lost):
+    log = logging.getLogger(events.OverflowAlarm.LOGGER)
+    with events.OverflowAlarm(lost):
         log.warning("something else")
         assert not lost.is_set()
         log.warning("Inotify queue overflowed; filesystem events were lost")

@@ -8,15 +8,16 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from catalog import decisions
-from catalog.database import Database
+from catalog.db.database import Database
 from catalog.errors import OutputError
+from catalog.tags import decisions
 from tests.catalogue import NOW, add_photos, tag_photo
-from worker import concepts, forms, pack_builder, tuning, vocabulary, vocabulary_file
-from worker.commands import vocabulary as command
-from worker.concepts import Concept
+from worker import vocabulary
+from worker.cli import vocabulary as command
 from worker.errors import VocabularyError
-from worker.keywords import Alias, Keyword, Vocabulary
+from worker.vocabulary import builder, concepts, english, file, tuning
+from worker.vocabulary.concepts import Concept
+from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -127,11 +128,11 @@ def test_commonest_words_come_first(visual: Vocabulary) -> None:
 
 def test_packs_have_nothing_to_put_right() -> None:
     for path in vocabulary.PACKS.glob("*.txt"):
-        assert vocabulary_file.read(path)[1] == []
+        assert file.read(path)[1] == []
 
 
 def test_packs_are_what_their_builders_make(visual: Vocabulary) -> None:
-    assert pack_builder.build_visual().digest == visual.digest
+    assert builder.build_visual().digest == visual.digest
 
 
 def test_imagenet_pack_has_a_class_a_line() -> None:
@@ -189,14 +190,14 @@ def test_concepts_are_those_of_imagenet() -> None:
      ("sheep", None), ("snow leopard", "snow leopards")],
 )  # fmt: skip
 def test_plurals_are_those_that_english_uses(word: str, many: str | None) -> None:
-    assert forms.plural(word) == many
+    assert english.plural(word) == many
 
 
 def test_file_of_words_is_filled_up_and_keeps_what_is_there() -> None:
     mine = Vocabulary(
         "mine", (Keyword("beagle", (Alias("Snoopy"),)), Keyword("dog"), Keyword("зонт"))
     )
-    beagle, dog, umbrella = pack_builder.fill_up(mine)
+    beagle, dog, umbrella = builder.fill_up(mine)
 
     assert beagle.aliases == (Alias("Snoopy"), Alias("beagles"))
     assert "dog" in beagle.parents

@@ -10,13 +10,15 @@ import pytest
 from PIL import Image
 from sqlalchemy import event, select, update
 
-from catalog import leases, results, tags
-from catalog.database import Database
-from catalog.models import Embedding, Photo, PhotoState, PhotoTag
+from catalog.db.database import Database
+from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag
+from catalog.photos import lifecycle
+from catalog.tags import results, store
 from tests.catalogue import TAGGER
-from worker import ingest, retag, roots, scan
 from worker.images import Preprocess
-from worker.pipeline import Pipeline, PipelineSettings, Tagger
+from worker.tagging import retag
+from worker.tagging.pipeline import Pipeline, PipelineSettings, Tagger
+from worker.watch import ingest, roots, scan
 
 DIM = 4
 
@@ -68,7 +70,7 @@ def make_tagger(database: Database, encoder: ColourEncoder, **spec: str) -> Tagg
     from dataclasses import replace
 
     with database.write() as session:
-        identity = tags.ensure_tagger(session, replace(TAGGER, **spec))
+        identity = store.ensure_tagger(session, replace(TAGGER, **spec))
     return Tagger(encoder, ColourScorer(), identity, {})
 
 
@@ -159,8 +161,8 @@ def test_a_result_whose_lease_was_lost_is_dropped(
     def encode_slowly(pixels: np.ndarray) -> np.ndarray:
         with database.write() as session:
             later = datetime.now(UTC) + timedelta(hours=1)
-            leases.sweep(session, now=later)
-            leases.claim_photos(session, photo_ids, limit=9, lease_s=60, now=later)
+            lifecycle.sweep(session, now=later)
+            lifecycle.claim_photos(session, photo_ids, limit=9, lease_s=60, now=later)
         return encode(pixels)
 
     encoder.encode_images = encode_slowly  # type: ignore[method-assign]
@@ -259,7 +261,7 @@ def test_retag_scores_stored_vectors_and_keeps_decisions(
     photo_ids = add(database, tmp_path / "photos", 5)
     pipeline.tag_photos(photo_ids)
     with database.write() as session:
-        ids = tags.find_tag_ids(session, ["red", "blue"])
+        ids = store.find_tag_ids(session, ["red", "blue"])
         session.execute(
             update(PhotoTag)
             .where(PhotoTag.photo_id == photo_ids[0], PhotoTag.tag_id == ids["red"])

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from worker import prompts
 from worker.errors import VocabularyError
+from worker.vocabulary import prompts
 
 
 def test_paper_asks_for_a_photo_of_a_word() -> None:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import event
 
-from catalog import flags, query
-from catalog.database import Database
+from catalog import query
+from catalog.db.database import Database
 from catalog.errors import QueryError
+from catalog.query import all_matches
 from tests import catalogue, generated
 
 
@@ -143,6 +144,6 @@ def test_photos_that_arrive_while_flags_are_set_are_left_out(database: Database)
 
     with database.read() as session:
         ready = query.prepare(session, "dog")
-        set_before = flags._get_flags(ready, ready.node, n_ids=later)
+        set_before = all_matches._get_flags(ready, ready.node, n_ids=later)
 
     assert set_before.nonzero()[0].tolist() == [first]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import counting, counts, dating, flags, presence, query, ranking
-from catalog.database import Database
+from catalog import counts, presence, query
+from catalog.db.database import Database
+from catalog.query import all_matches, by_date, by_relevance, counting
 from tests import generated
 from tests.generated import Drawn, Meaning
 
@@ -27,10 +28,10 @@ _many = settings(
 @pytest.fixture(autouse=True)
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the steps of a large catalogue in a small one."""
-    monkeypatch.setattr(ranking, "FIRST_LOOK", 2)
-    monkeypatch.setattr(ranking, "LEAST_LOOK", 1)
-    monkeypatch.setattr(ranking, "GROWTH", 2)
-    monkeypatch.setattr(dating, "SMALL", 2)
+    monkeypatch.setattr(by_relevance, "FIRST_LOOK", 2)
+    monkeypatch.setattr(by_relevance, "LEAST_LOOK", 1)
+    monkeypatch.setattr(by_relevance, "GROWTH", 2)
+    monkeypatch.setattr(by_date, "SMALL", 2)
     monkeypatch.setattr(counting, "MANY", 2)
     monkeypatch.setattr(presence, "FEW_GONE", 1)
 
@@ -92,7 +93,7 @@ def test_search_finds_what_the_query_means_in_the_order_asked_for(
             assert query.count(session, each.text, now=generated.NOW) == len(expected)
             ready = query.prepare(session, each.text, now=generated.NOW)
             if ready.driver is not None:
-                assert flags.count(ready) == len(expected)
+                assert all_matches.count(ready) == len(expected)
             capped = query.count(session, each.text, cap=2, now=generated.NOW)
             assert capped == min(2, len(expected))
             assert query.find_ids(session, each.text, sort=sort, now=generated.NOW) == expected

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from catalog import paths
-from catalog.database import Database
+from catalog.db.database import Database
 from tests import folders
 from tests.folders import Folder, digest
-from worker import scan
 from worker.errors import RootError
+from worker.watch import scan
 
 
 @pytest.fixture

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from catalog.errors import SettingsError
 from tests import models
-from worker import choosing, clip, priors, prompts, ranking, scoring, whitening
-from worker.calibration import Calibration
+from worker import scoring
 from worker.errors import ModelError
-from worker.keywords import Alias, Keyword, Vocabulary
-from worker.ranking import Ranking
-from worker.scoring import Scorer, ScoringSettings
+from worker.models import clip
+from worker.scoring import Scorer, ScoringSettings, prior, ranking, selection, whitening
+from worker.scoring.calibration import Calibration
+from worker.scoring.ranking import Ranking
+from worker.vocabulary import prompts
+from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 
 DIM = 24
 SCALE = 100.0
@@ -47,7 +49,7 @@ def make_scorer(
         words,
         make_ranking(words, preset),
         logit_scale=SCALE,
-        choice=choosing.Choice(top_k, None if preset == "paper" else 0.8),
+        choice=selection.Choice(top_k, None if preset == "paper" else 0.8),
         words_at_once=at_once,
     )
 
@@ -161,7 +163,7 @@ def test_broader_word_is_not_repeated_after_its_narrower_one() -> None:
         words,
         ranking.affine(np.ones(3), np.zeros(3), DIM),
         logit_scale=SCALE,
-        choice=choosing.Choice.of(vocabulary, 10, max_likeness=0.9),
+        choice=selection.Choice.of(vocabulary, 10, max_likeness=0.9),
     )
 
     (tags,) = scorer.score(photo)
@@ -176,7 +178,7 @@ def test_narrower_word_is_kept_after_its_broader_one() -> None:
         np.eye(2, DIM, dtype=np.float32),
         ranking.affine(np.ones(2), np.zeros(2), DIM),
         logit_scale=SCALE,
-        choice=choosing.Choice.of(vocabulary, 10, max_likeness=0.9),
+        choice=selection.Choice.of(vocabulary, 10, max_likeness=0.9),
     )
 
     (tags,) = scorer.score(np.array([[0.8, 0.5] + [0.0] * (DIM - 2)], np.float32))
@@ -285,22 +287,22 @@ def test_settings_that_cannot_be_are_refused(preset: str, top_k: int, message: s
 
 def test_prior_follows_how_common_a_word_is_and_has_bounds() -> None:
     words = ("dog", "beagle", "xqzzyv", "the", "dog house")
-    dog, beagle, name, the, phrase = priors.build(Vocabulary("v", tuple(map(Keyword, words))))
+    dog, beagle, name, the, phrase = prior.build(Vocabulary("v", tuple(map(Keyword, words))))
 
-    assert the == priors.WEIGHT * priors.ZIPF_RANGE[1]
-    assert the > dog > beagle > name == priors.WEIGHT * priors.ZIPF_RANGE[0]
-    assert phrase < dog - priors.WEIGHT * 0.9
+    assert the == prior.WEIGHT * prior.ZIPF_RANGE[1]
+    assert the > dog > beagle > name == prior.WEIGHT * prior.ZIPF_RANGE[0]
+    assert phrase < dog - prior.WEIGHT * 0.9
 
 
 def test_function_words_of_the_papers_vocabulary_are_not_raised() -> None:
-    found = priors.build(Vocabulary("english-50k", (Keyword("the"), Keyword("dogs"))))
+    found = prior.build(Vocabulary("english-50k", (Keyword("the"), Keyword("dogs"))))
 
-    assert found.tolist() == [priors.WEIGHT * priors.ZIPF_RANGE[0], pytest.approx(4.9, abs=0.5)]
+    assert found.tolist() == [prior.WEIGHT * prior.ZIPF_RANGE[0], pytest.approx(4.9, abs=0.5)]
 
 
 def test_prior_knows_other_languages_and_is_flat_where_it_does_not() -> None:
-    assert priors.zipf("собака", "ru") > priors.zipf("такса", "ru") > 0
-    assert priors.zipf("a", "xx") == priors.zipf("b", "xx") == 0
+    assert prior.zipf("собака", "ru") > prior.zipf("такса", "ru") > 0
+    assert prior.zipf("a", "xx") == prior.zipf("b", "xx") == 0
 
 
 def test_aliases_of_a_keyword_are_not_scored() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.settle import Settling
+from worker.watch.settling import Settling
 
 QUIET_S = 2.0
 

@@ -12,11 +12,12 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from catalog import commands, similar, vector_index
-from catalog.database import Database
+from catalog.cli import search
+from catalog.cli.options import Loaders
+from catalog.db.database import Database
+from catalog.db.tables import Embedding, Model, PhotoTag, Source, Tag
 from catalog.errors import ModelMismatchError, NotFoundError
-from catalog.loaders import Loaders
-from catalog.models import Embedding, Model, PhotoTag, Source, Tag
+from catalog.similar import exact, vector_file
 from tests import catalogue
 
 DIM = 32
@@ -78,17 +79,17 @@ def store(session: Session, ids: list[int], vectors: NDArray[np.float32]) -> Non
     )
 
 
-def _open(database: Database, folder: Path) -> vector_index.VectorIndex:
+def _open(database: Database, folder: Path) -> vector_file.VectorIndex:
     with database.read() as session:
-        return vector_index.open_index(session, folder)
+        return vector_file.open_index(session, folder)
 
 
 def test_what_looks_like_the_text_is_found_and_nothing_else(
     database: Database, photos: list[int], tmp_path: Path
 ) -> None:
     index = _open(database, tmp_path)
-    direction = similar.encode_query(Encoder(), "rain at night", index.model)
-    found = similar.find_nearest(index, direction)
+    direction = exact.encode_query(Encoder(), "rain at night", index.model)
+    found = exact.find_nearest(index, direction)
     assert {match.photo_id for match in found} == set(photos[:5])
     assert found == sorted(found, key=lambda match: -match.similarity)
 
@@ -99,7 +100,7 @@ def test_what_is_not_there_is_not_found(
     index = _open(database, tmp_path)
     random = np.random.default_rng(11)
     hits = [
-        len(similar.find_nearest(index, direction))
+        len(exact.find_nearest(index, direction))
         for direction in unit(random.standard_normal((50, DIM)))
     ]
     assert sum(hit == 0 for hit in hits) >= 40
@@ -112,7 +113,7 @@ def test_nearest_are_those_of_a_plain_matrix_product(
     direction = unit(np.random.default_rng(5).standard_normal(DIM))
     expected = np.asarray(index.vectors, dtype=np.float32) @ direction
     best = np.argsort(-expected)[:10]
-    found = similar.find_nearest(index, direction, limit=10, cut=False)
+    found = exact.find_nearest(index, direction, limit=10, cut=False)
     assert [match.photo_id for match in found] == index.photo_ids[best].tolist()
     np.testing.assert_allclose([m.similarity for m in found], expected[best], rtol=1e-5)
 
@@ -128,7 +129,7 @@ def test_new_vectors_are_appended_and_gone_ones_passed_over(
         vector = unit(rain())
         session.add(Embedding(model_id=model_id, photo_id=ids[0], vector=vector))
     index = _open(database, tmp_path)
-    found = similar.find_nearest(index, unit(rain()), limit=1, cut=False)
+    found = exact.find_nearest(index, unit(rain()), limit=1, cut=False)
     assert [match.photo_id for match in found] == ids
     assert photos[0] not in index.photo_ids
     assert len(index.vectors) == len(photos) + 1
@@ -141,7 +142,7 @@ def test_text_of_another_model_is_refused(
     other = Encoder()
     other.digest = "b" * 64
     with pytest.raises(ModelMismatchError, match="by another model"):
-        similar.encode_query(other, "rain", index.model)
+        exact.encode_query(other, "rain", index.model)
 
 
 def test_catalogue_without_vectors_says_so(database: Database, tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_commands_combine_looks_and_keywords(
     monkeypatch.setenv("KADR_DATABASE_URL", database_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path))
     app = typer.Typer()
-    commands.register(app, Loaders(lambda _: Encoder()))
+    search.register(app, Loaders(lambda _: Encoder()))
 
     def ids(*arguments: str) -> list[int]:
         output = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).output
@@ -178,4 +179,4 @@ def test_widened_halves_are_the_numbers_they_were(scale: float) -> None:
     vectors = (random.standard_normal((3000, 48)) * scale).astype(np.float16)
     direction = unit(random.standard_normal(48))
     expected = vectors.astype(np.float32) @ direction
-    np.testing.assert_allclose(similar.rate(vectors, direction), expected, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(exact.rate(vectors, direction), expected, rtol=1e-4, atol=1e-9)

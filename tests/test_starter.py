@@ -6,21 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worker import (
-    calibration,
-    clip,
-    images,
-    model_names,
-    prompts,
-    samples,
-    scoring,
-    vocabulary,
-    vocabulary_file,
-)
-from worker.clip import ClipModel
-from worker.scoring import Scorer
+from worker import images, scoring, vocabulary
+from worker.cli import samples
+from worker.images import pixels
+from worker.models import clip, names
+from worker.models.clip import ClipModel
+from worker.scoring import Scorer, calibration
+from worker.vocabulary import file, prompts
 
-FOLDER = model_names.STARTER_FOLDER
+FOLDER = names.STARTER_FOLDER
 #: sha256 over weights and configuration; a new model has another, and old vectors are not mixed.
 DIGEST = "19fb3a40eacc9851aa2146b55d09607e330e196793289a4ad2b5ac93a945a5a3"
 MAX_BYTES = 40_000_000
@@ -72,7 +66,7 @@ def test_starter_loads_without_any_network(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_every_offered_word_is_known_and_has_a_confidence_of_its_own() -> None:
     offered = vocabulary.load("starter")
-    known, _ = vocabulary_file.read(FOLDER / "all-concepts.txt")
+    known, _ = file.read(FOLDER / "all-concepts.txt")
     fitted = calibration.find(FOLDER)
     assert fitted is not None
     assert len(offered) >= 300
@@ -100,7 +94,7 @@ def test_sample_photos_get_true_keywords_with_confidence(
 def test_noise_gets_no_confident_keyword(model: ClipModel, scorer: Scorer, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     path = tmp_path / "noise.png"
-    images.Image.fromarray(noise).save(path)
+    pixels.Image.fromarray(noise).save(path)
 
     assert max(get_confidences(model, scorer, path).values()) < 0.5
 

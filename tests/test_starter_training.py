@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from tests.models import make_tiny_model
-from worker import calibration, clip, prompts, text_vectors, vocabulary_file
-from worker.keywords import Keyword
+from worker.models import clip
+from worker.scoring import calibration, word_vectors
 from worker.starter import (
     commands,
     crops,
@@ -29,6 +29,8 @@ from worker.starter import (
     train,
     vectors,
 )
+from worker.vocabulary import file, prompts
+from worker.vocabulary.keywords import Keyword
 
 COLOURS = {"sky": (90, 160, 250), "grass": (40, 160, 40), "rose": (220, 20, 60)}
 N_PHOTOS = 63
@@ -95,7 +97,7 @@ def test_index_becomes_a_folder_that_loads_and_knows_its_words(data: Path, tmp_p
     run.make_starter(make_plan(data, tmp_path / "out"))
 
     model = clip.load(f"local-dir:{tmp_path / 'out'}", device="cpu", precision="float32")
-    known, _ = vocabulary_file.read(tmp_path / "out" / "all-concepts.txt")
+    known, _ = file.read(tmp_path / "out" / "all-concepts.txt")
     fitted = calibration.find(tmp_path / "out")
     assert model.preprocess.size == make_plan(data, tmp_path).schedule.last_size
     assert sorted(known.words) == ["grass", "nature", "rose", "sky"]
@@ -143,7 +145,7 @@ def test_a_finished_folder_is_read_as_it_was_written(data: Path, tmp_path: Path)
     pixels = torch.rand(2, 3, size, size)
     model = clip.load(f"local-dir:{plan.out}", device="cpu", precision="float32")
     seen = model.encode_images((pixels * 255).byte().permute(0, 2, 3, 1).numpy())
-    said = text_vectors.encode_keywords(
+    said = word_vectors.encode_keywords(
         model, [Keyword(word) for word in words], prompts.default_for(plan.out), cache_dir=None
     )
     expected = seen @ said.T * model.logit_scale + (model.logit_bias or 0.0)

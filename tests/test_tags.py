@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from catalog import query, tags
-from catalog.database import Database
-from catalog.models import Tag
-from catalog.tags import TagSpec
+from catalog import query
+from catalog.db.database import Database
+from catalog.db.tables import Tag
+from catalog.tags import store
+from catalog.tags.store import TagSpec
 from tests.catalogue import add_photos, tag_photo
 
 PUPPY = TagSpec("puppy", (("puppies", None), ("щенок", "ru")), ("dog", "animal"))
@@ -29,8 +30,8 @@ def parents(session: Session) -> dict[str, str | None]:
     return dict(session.execute(query).all())
 
 
-def ensure(session: Session, *names: str, lexicon: tags.Lexicon = LEXICON) -> dict[str, int]:
-    return tags.ensure_tags(session, names, lambda _keys: lexicon)
+def ensure(session: Session, *names: str, lexicon: store.Lexicon = LEXICON) -> dict[str, int]:
+    return store.ensure_tags(session, names, lambda _keys: lexicon)
 
 
 def test_alias_that_comes_first_is_its_keyword(session: Session) -> None:
@@ -50,7 +51,7 @@ def test_keyword_of_a_file_is_the_one_that_the_vocabulary_knows(session: Session
 def test_broader_word_brings_its_aliases(session: Session) -> None:
     ensure(session, "puppy")
 
-    assert tags.find_tag_ids(session, ["hound"]) == {"hound": ensure(session, "dog")["dog"]}
+    assert store.find_tag_ids(session, ["hound"]) == {"hound": ensure(session, "dog")["dog"]}
 
 
 def test_broader_word_may_be_named_by_an_alias(session: Session) -> None:
@@ -61,16 +62,16 @@ def test_broader_word_may_be_named_by_an_alias(session: Session) -> None:
 
 def test_tags_of_others_learn_what_a_vocabulary_knows_of_them(session: Session) -> None:
     ensure(session, "puppy", "Rex", lexicon={})
-    tags.complete_tags(session, LEXICON)
-    tags.complete_tags(session, LEXICON)
+    store.complete_tags(session, LEXICON)
+    store.complete_tags(session, LEXICON)
 
-    assert tags.find_tag_ids(session, ["puppies", "hound"]).keys() == {"puppies", "hound"}
+    assert store.find_tag_ids(session, ["puppies", "hound"]).keys() == {"puppies", "hound"}
     assert parents(session) == {"puppy": "dog", "dog": "animal", "animal": None, "Rex": None}
 
 
 def test_tags_learn_nothing_that_contradicts_what_they_have(session: Session) -> None:
     ensure(session, "dog", "puppies", lexicon={"dog": TagSpec("dog", (), ("puppy",))})
-    tags.complete_tags(session, LEXICON)
+    store.complete_tags(session, LEXICON)
 
     assert parents(session) == {"dog": "puppy", "puppy": None, "animal": None, "puppies": None}
 
@@ -78,6 +79,6 @@ def test_tags_learn_nothing_that_contradicts_what_they_have(session: Session) ->
 def test_words_that_are_each_others_broader_word_make_no_circle(session: Session) -> None:
     a, b = TagSpec("a", (), ("b",)), TagSpec("b", (), ("a",))
     ensure(session, "a", "b", lexicon={"a": a, "b": b})
-    tags.complete_tags(session, {"a": a, "b": b})
+    store.complete_tags(session, {"a": a, "b": b})
 
     assert parents(session) == {"a": "b", "b": None}

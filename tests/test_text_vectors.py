@@ -9,9 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from tests import models
-from worker import clip, prompts, text_vectors
-from worker.keywords import Keyword
-from worker.textcache import TextCache
+from worker.models import clip
+from worker.scoring import word_vectors
+from worker.scoring.word_cache import TextCache
+from worker.vocabulary import prompts
+from worker.vocabulary.keywords import Keyword
 
 PAPER = prompts.parse(["paper"])
 
@@ -47,7 +49,7 @@ def keywords(*words: str) -> list[Keyword]:
 def encode(
     encoder: CountingEncoder, words: Sequence[Keyword], cache_dir: Path | None
 ) -> NDArray[np.float32]:
-    return text_vectors.encode_keywords(encoder, words, PAPER, cache_dir=cache_dir)
+    return word_vectors.encode_keywords(encoder, words, PAPER, cache_dir=cache_dir)
 
 
 def test_adding_words_encodes_only_these(encoder: CountingEncoder, tmp_path: Path) -> None:
@@ -68,7 +70,7 @@ def test_cached_vectors_equal_fresh_ones(encoder: CountingEncoder, tmp_path: Pat
 
 def test_another_prompt_encodes_again(encoder: CountingEncoder, tmp_path: Path) -> None:
     encode(encoder, keywords("dog"), tmp_path)
-    text_vectors.encode_keywords(
+    word_vectors.encode_keywords(
         encoder, keywords("dog"), prompts.parse(["plain"]), cache_dir=tmp_path
     )
 
@@ -86,7 +88,7 @@ def test_another_model_encodes_again(model: clip.ClipModel, tmp_path: Path) -> N
 
 def test_vector_is_the_mean_of_the_prompts_unit_vectors(model: clip.ClipModel) -> None:
     both = prompts.parse(["a {word}", "a photo of a {word}"])
-    (vector,) = text_vectors.encode_keywords(model, keywords("dog"), both, cache_dir=None)
+    (vector,) = word_vectors.encode_keywords(model, keywords("dog"), both, cache_dir=None)
     mean = model.encode_texts(["a dog", "a photo of a dog"]).mean(axis=0)
 
     np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-3)
@@ -103,7 +105,7 @@ def test_templates_of_a_words_own_go_before_the_runs(encoder: CountingEncoder) -
 def test_progress_counts_the_words_to_encode(encoder: CountingEncoder, tmp_path: Path) -> None:
     encode(encoder, keywords("dog"), tmp_path)
     seen: list[tuple[int, int]] = []
-    text_vectors.encode_keywords(
+    word_vectors.encode_keywords(
         encoder,
         keywords("dog", *(f"word {n}" for n in range(1500))),
         PAPER,
@@ -121,7 +123,7 @@ def test_interrupted_run_goes_on_where_it_was(encoder: CountingEncoder, tmp_path
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        text_vectors.encode_keywords(encoder, words, PAPER, cache_dir=tmp_path, progress=stop)
+        word_vectors.encode_keywords(encoder, words, PAPER, cache_dir=tmp_path, progress=stop)
     encoder.asked.clear()
     encode(encoder, words, tmp_path)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from catalog.database import open_database
+from catalog.db.database import open_database
 from tests import catalogue, photos
 from tests.kadr import KADR, PATIENCE_S, Kadr
 

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker import vocabulary, vocabulary_file
+from worker import vocabulary
 from worker.errors import VocabularyError
-from worker.keywords import Alias, Keyword, Vocabulary
+from worker.vocabulary import file
+from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 
 
 def parse(text: str) -> Vocabulary:
-    return vocabulary_file.parse(text, name="mine", source="mine.txt")[0]
+    return file.parse(text, name="mine", source="mine.txt")[0]
 
 
 def lines(*each: str) -> str:
@@ -21,7 +22,7 @@ def lines(*each: str) -> str:
 
 
 def notes(text: str) -> list[str]:
-    found = vocabulary_file.parse(text, name="mine", source="mine.txt")[1]
+    found = file.parse(text, name="mine", source="mine.txt")[1]
     return [f"{note.line}: {note.message}" for note in found]
 
 
@@ -61,8 +62,8 @@ def test_vocabulary_reads_back_as_it_was_written() -> None:
     templates = ("[фото {word} | {word}]", "кот | @en cat < зверь ^ 0.5", "[]")
     words = parse(lines("%language ru", "дом", *templates, "лес"))
 
-    assert list(parse(vocabulary_file.format_vocabulary(words))) == list(words)
-    assert parse(vocabulary_file.format_vocabulary(words)).digest == words.digest
+    assert list(parse(file.format_vocabulary(words))) == list(words)
+    assert parse(file.format_vocabulary(words)).digest == words.digest
 
 
 def test_language_is_of_all_words() -> None:
@@ -215,10 +216,10 @@ def test_line_reads_back_as_it_was_written(
     word: str, aliases: list[Alias], parents: list[str]
 ) -> None:
     written = [
-        vocabulary_file.format_keyword(Keyword(word, tuple(aliases), tuple(parents))),
+        file.format_keyword(Keyword(word, tuple(aliases), tuple(parents))),
         "another word",
     ]
     once = parse(lines(*written))
-    again = parse(lines(*map(vocabulary_file.format_keyword, once)))
+    again = parse(lines(*map(file.format_keyword, once)))
 
     assert again == once

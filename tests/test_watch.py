@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from catalog import database as databases
-from catalog.database import Database
-from catalog.models import Photo, PhotoFile, PhotoState, PhotoTag
+from catalog.db import database as databases
+from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag
 from tests.kadr import Kadr, eventually
 
 _HUES = iter(range(1, 256))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from catalog.database import Database, open_database
+from catalog.db.database import Database, open_database
 from tests import folders
 from tests.folders import Folder
-from worker import observe, roots, watcher
 from worker.errors import RootError
+from worker.watch import events, roots, watcher
 
 PATIENCE_S = 30.0
 
@@ -83,9 +83,9 @@ def test_root_that_cannot_be_observed_again_at_once_is_tried_later(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = folder.top.parent / "away"
-    start, tries = observe.start, []
+    start, tries = events.start, []
 
-    def fail_once(changes: observe.Changes, *, poll_s: float | None) -> observe.Observation:
+    def fail_once(changes: events.Changes, *, poll_s: float | None) -> events.Observation:
         tries.append(changes)
         if len(tries) == 1:
             raise RootError("photos: the system's limit is reached; raise it")
@@ -94,7 +94,7 @@ def test_root_that_cannot_be_observed_again_at_once_is_tried_later(
     with watching(folder) as running:
         folder.top.rename(away)
         eventually(lambda: running._roots[0]._observation is None)
-        monkeypatch.setattr(observe, "start", fail_once)
+        monkeypatch.setattr(events, "start", fail_once)
         away.rename(folder.top)
         folder.write("a.jpg")
         eventually(lambda: len(folder.rows()) == 1)

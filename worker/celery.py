@@ -7,7 +7,8 @@ from typing import Any
 
 from celery import Celery, signals
 
-from worker import bootstrap, log, settings
+from worker import log, settings
+from worker.queue import process
 
 #: One queue, so that a worker needs no options.
 QUEUE = "kadr"
@@ -22,7 +23,7 @@ def _configuration() -> dict[str, Any]:
         "task_serializer": "json",
         "task_ignore_result": True,
         "task_default_queue": QUEUE,
-        "imports": ("worker.tasks",),
+        "imports": ("worker.queue.tasks",),
         # One message at a time, and acknowledged when done: others may take the next one.
         "worker_prefetch_multiplier": 1,
         "task_acks_late": True,
@@ -68,4 +69,4 @@ def _configure_logs(**_: object) -> None:
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _end_after_batch(**_: object) -> None:
     """On SIGTERM a worker ends its batch and gives back what it claimed ahead."""
-    bootstrap.stop_process()
+    process.stop_process()

@@ -17,7 +17,7 @@ class Settings(CatalogSettings):
     broker_url: str = "memory://localhost/"
 
     #: Model, vocabulary and preset for a new catalogue; a catalogue remembers what it was begun
-    #: with. None: the best that this machine can have (see `worker.choice`).
+    #: with. None: the best that this machine can have (see `worker.tagging.choice`).
     model: str | None = None
     vocabulary: str | None = None
     preset: str | None = None

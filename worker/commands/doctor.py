@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from catalog import console
-from worker.commands import options
+from catalog.cli import console
+from catalog.cli.options import AsJson
+from worker.cli import options
 
 if TYPE_CHECKING:
-    from worker.checkup import Finding
+    from worker.cli.doctor import Finding
 
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}
 
@@ -19,11 +20,11 @@ def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
 
 
-def doctor(*, as_json: options.AsJson = False) -> None:
+def doctor(*, as_json: AsJson = False) -> None:
     """Check Python, torch, device, model, database, broker and limits; status 1 if one is bad."""
-    from worker import checkup
+    from worker.cli import doctor as checks
 
-    found = checkup.examine(options.load())
+    found = checks.examine(options.load())
     if as_json:
         console.print_json([asdict(finding) for finding in found])
     else:

@@ -4,12 +4,12 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from catalog.preferences import Preferences
-    from catalog.tags import Lexicon
+    from catalog.tags.store import Lexicon
+    from catalog.tags.taggers import Preferences
 
 
 def load(chosen: "Preferences | None", keys: Collection[str]) -> "Lexicon":
     """Return what the catalogue's vocabulary, or another one, knows of folded words."""
-    from worker import lexicon
+    from worker.vocabulary import lexicon
 
     return lexicon.look_up(chosen, keys)

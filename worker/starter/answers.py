@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worker import clip, images, prompts, text_vectors
-from worker.keywords import Keyword
+from worker import images
+from worker.models import clip
+from worker.scoring import word_vectors
 from worker.starter.index import Index
+from worker.vocabulary import prompts
+from worker.vocabulary.keywords import Keyword
 
 _PHOTOS_AT_ONCE = 256
 
@@ -28,7 +31,7 @@ def get_logits(
     model = clip.load(f"local-dir:{folder.resolve()}", device="cpu", precision="float32")
     templates = prompts.default_for(folder)
     keywords = [Keyword(word) for word in words]
-    vectors = text_vectors.encode_keywords(model, keywords, templates, cache_dir=None)
+    vectors = word_vectors.encode_keywords(model, keywords, templates, cache_dir=None)
     paths = [index.photos[row].path for row in rows]
     seen = [model.encode_images(pixels) for pixels in _decode(paths, model.preprocess)]
     cosine = np.concatenate(seen) @ vectors.T

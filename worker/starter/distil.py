@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worker import text_tower
+from worker.models import text_tower
 from worker.starter import texts
 
 logger = logging.getLogger(__name__)

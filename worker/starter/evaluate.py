@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from worker import calibration, vocabulary_file
+from worker.scoring import calibration
 from worker.starter import answers, metrics
 from worker.starter.folder import VOCABULARY
 from worker.starter.index import Index
 from worker.starter.teacher import Teacher
+from worker.vocabulary import file
 
 #: Collections of many things or many kinds: most like what a person's own photos show.
 EVERYDAY = ("coco128", "flickr8k", "imagenet-sample")
@@ -61,7 +62,7 @@ def _calibrate(folder: Path, index: Index, logits: Floats) -> Floats:
 
 
 def _get_offered(folder: Path, index: Index) -> NDArray[np.int64]:
-    vocabulary, _ = vocabulary_file.read(folder / VOCABULARY)
+    vocabulary, _ = file.read(folder / VOCABULARY)
     column = {word: number for number, word in enumerate(index.concepts)}
     return np.array([column[word] for word in vocabulary.words if word in column], np.int64)
 

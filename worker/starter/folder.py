@@ -14,11 +14,13 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from worker import clip, prompts, text_vectors, vocabulary_file
-from worker.keywords import Alias, Keyword
+from worker.models import clip
+from worker.scoring import word_vectors
 from worker.starter import plurals
 from worker.starter.distil import CONTEXT_LENGTH
 from worker.starter.student import MEAN, STD, Student
+from worker.vocabulary import file, prompts
+from worker.vocabulary.keywords import Alias, Keyword
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
 VOCABULARY, ALL_CONCEPTS = "vocabulary.txt", "all-concepts.txt"
@@ -60,7 +62,7 @@ def read_image_tower(folder: Path, student: Student, concepts: Sequence[str]) ->
         raise ValueError(message)
     student.trunk.load_state_dict(_take(state, "visual.trunk."))
     model = clip.load(f"local-dir:{folder.resolve()}", device="cpu", precision="float32")
-    written = text_vectors.encode_keywords(
+    written = word_vectors.encode_keywords(
         model,
         [Keyword(word) for word in concepts],
         prompts.default_for(folder),
@@ -102,7 +104,7 @@ def write_words(words: Sequence[str], path: Path, *, comment: str) -> None:
         plural = plurals.get_plural(word)
         fresh = plural is not None and plural not in taken
         aliases = (Alias(plural),) if fresh and plural else ()
-        lines.append(vocabulary_file.format_keyword(Keyword(word, aliases)))
+        lines.append(file.format_keyword(Keyword(word, aliases)))
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -1,0 +1,1 @@
+"""Tables, column types, connections and migrations, on SQLite and PostgreSQL."""

@@ -1,0 +1,197 @@
+"""Opens the catalogue's database, SQLite or PostgreSQL, at the right version.
+
+Both are used alike: `Database.write` for a transaction that changes rows (SQLite takes its one
+write lock at once, so that it never fails half-way), `Database.read` for one that only looks.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from catalog.db import migrate
+from catalog.db.tables import HEAD_REVISION
+from catalog.db.types import HALFVEC_FLAG
+from catalog.errors import DatabaseUnavailableError, SchemaVersionError
+
+#: How long a SQLite connection waits for another one's write to end.
+BUSY_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open catalogue. Threads may share it; processes open their own."""
+
+    engine: Engine
+    _sessions: sessionmaker[Session]
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Give a session whose changes are committed at the end, or undone by an exception."""
+        with _explained(self.engine.url), self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Give a session on one snapshot, which blocks nobody and is never committed."""
+        with _explained(self.engine.url), self._sessions() as session:
+            session.connection(execution_options={"kadr_read_only": True})
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+
+def open_database(url: str, *, upgrade: bool) -> Database:
+    """Open the catalogue at `url`, built or upgraded to this program's version if `upgrade`.
+
+    Raises:
+        SchemaVersionError: it is newer than this program, or older and `upgrade` is False.
+        DatabaseUnavailableError: it cannot be reached or is no database.
+    """
+    engine = create(url)
+    with ExitStack() as on_failure:
+        on_failure.callback(engine.dispose)
+        with _explained(engine.url):
+            found = current_revision(engine)
+            if found != HEAD_REVISION:
+                _reconcile_version(engine, found, upgrade=upgrade)
+            _note_halfvec(engine)
+        on_failure.pop_all()
+    return Database(engine, sessionmaker(engine, expire_on_commit=False))
+
+
+def create(url: str) -> Engine:
+    """Build an engine with this catalogue's settings; nothing is connected yet."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        message = (
+            f"{url!r} is not a database URL; use sqlite:////path/to/kadr.db "
+            "or postgresql://user:password@host/name"
+        )
+        raise DatabaseUnavailableError(message) from error
+    if parsed.get_backend_name() == "sqlite":
+        return _create_sqlite(parsed)
+    if parsed.get_backend_name() == "postgresql":
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        event.listen(engine, "connect", _configure_postgresql)
+        return engine
+    message = f"{parsed.get_backend_name()} is not supported; use sqlite:// or postgresql://"
+    raise DatabaseUnavailableError(message)
+
+
+def current_revision(engine: Engine) -> str | None:
+    """Return the version of the database, None where there is none yet."""
+    with engine.connect().execution_options(kadr_read_only=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return found
+
+
+def _create_sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        message = "a catalogue in memory would be lost; give sqlite:////path/to/kadr.db"
+        raise DatabaseUnavailableError(message)
+    file = Path(url.database).expanduser()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{file}: {error.strerror}; set KADR_DATABASE_URL to a writable place"
+        raise DatabaseUnavailableError(message) from error
+    engine = create_engine(
+        url.set(database=str(file)),
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_postgresql(connection: DBAPIConnection, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SET jit = off")  # compiling a page's statement takes longer than running it
+    cursor.close()
+    connection.commit()
+
+
+def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # this module says BEGIN, not the driver
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails with SQLITE_BUSY at once, whatever the
+    # timeout: writers take the lock at BEGIN.
+    read_only = connection.get_execution_options().get("kadr_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def _reconcile_version(engine: Engine, found: str | None, *, upgrade: bool) -> None:
+    if found is not None and found not in migrate.known_revisions():
+        message = (
+            f"the catalogue is of a newer version ({found}) than this program ({HEAD_REVISION}); "
+            "upgrade Kadr, or point KADR_DATABASE_URL elsewhere"
+        )
+        raise SchemaVersionError(message)
+    if not upgrade:
+        state = "is empty" if found is None else f"is of an older version ({found})"
+        message = (
+            f"the catalogue {state}, this program needs {HEAD_REVISION}; run `kadr db upgrade`"
+        )
+        raise SchemaVersionError(message)
+    migrate.upgrade(engine)
+
+
+def _note_halfvec(engine: Engine) -> None:
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect() as connection:
+        kind = connection.scalar(
+            text(
+                "SELECT udt_name FROM information_schema.columns WHERE table_name = 'embedding' "
+                "AND column_name = 'vector' AND table_schema = current_schema()"
+            )
+        )
+    setattr(engine.dialect, HALFVEC_FLAG, kind == "halfvec")
+
+
+@contextmanager
+def _explained(url: URL) -> Iterator[None]:
+    """Turn a driver's connection trouble into one sentence that says what to do."""
+    try:
+        yield
+    except OperationalError as error:
+        raise DatabaseUnavailableError(_explain(url, str(error.orig))) from error
+    except DBAPIError as error:
+        if isinstance(error.orig, sqlite3.DatabaseError) and "not a database" in str(error.orig):
+            message = f"{url.database} is not a catalogue; set KADR_DATABASE_URL to another file"
+            raise DatabaseUnavailableError(message) from error
+        raise
+
+
+def _explain(url: URL, reason: str) -> str:
+    where = url.database if url.get_backend_name() == "sqlite" else url.render_as_string()
+    reason = " ".join(reason.split())
+    if "disk is full" in reason or "No space left" in reason:
+        return f"the disk of {where} is full; free some space and run the same command again"
+    if "locked" in reason:
+        return f"{where} is locked by another program for over {BUSY_TIMEOUT_S:.0f} s; try again"
+    if "readonly" in reason or "unable to open" in reason:
+        return f"{where} cannot be opened for writing ({reason}); check its permissions"
+    return f"{where} cannot be reached ({reason}); check that it runs and KADR_DATABASE_URL"

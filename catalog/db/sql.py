@@ -1,0 +1,56 @@
+"""The few things that SQLite and PostgreSQL spell differently, in one place."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import REAL, ColumnElement, cast, func, literal, literal_column
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from catalog.db.tables import Base
+
+T = TypeVar("T")
+
+#: Values in one IN (...) list; SQLite takes 32,766 parameters a statement.
+MAX_IN = 5_000
+
+
+def insert(session: Session, table: type[Base]) -> Any:  # noqa: ANN401
+    """Give an INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
+    if session.get_bind().dialect.name == "sqlite":  # only the dialect in use is loaded
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
+
+
+def insert_new(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows that are not there yet; two programs may do the same at one moment."""
+    if rows:
+        session.execute(insert(session, table).on_conflict_do_nothing(), list(rows))
+
+
+def chunks(items: Iterable[T], size: int = MAX_IN) -> Iterator[list[T]]:
+    """Cut items into lists of at most `size`."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def is_below(column: InstrumentedAttribute[str], folder: str) -> ColumnElement[bool]:
+    """Say that a path lies below a folder; SQLite's LIKE would take `a/` and `A/` for one."""
+    prefix = folder.rstrip("/") + "/"
+    return func.substr(column, 1, len(prefix)) == prefix
+
+
+def alive(row: Any) -> ColumnElement[bool]:  # noqa: ANN401
+    """Say that a keyword was not rejected, in the words of the partial index."""
+    is_kept: ColumnElement[bool] = row.decision.is_distinct_from(literal_column("'rejected'"))
+    return is_kept
+
+
+def as_real(value: float) -> ColumnElement[float]:
+    """Give a number the precision that scores are stored in, so that equal compares equal."""
+    return cast(literal(value), REAL)

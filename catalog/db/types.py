@@ -1,0 +1,102 @@
+"""Vectors as the database stores them: float16, little-endian, L2-normalised by the caller.
+
+SQLite, and PostgreSQL without pgvector, hold the bytes; PostgreSQL with pgvector holds a `halfvec`.
+Which of them a connection meets is found by `catalog.db.database` and noted on the dialect.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Dialect, LargeBinary
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
+
+if TYPE_CHECKING:  # a search for a keyword needs no NumPy, and it takes a tenth of a second
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Set on a dialect by `catalog.db.database` where `embedding.vector` is a `halfvec` column.
+HALFVEC_FLAG = "kadr_halfvec"
+
+
+def to_bytes(vector: "NDArray[Any]") -> bytes:
+    """Pack a vector (dim,) of any float dtype as float16 little-endian bytes."""
+    import numpy as np
+
+    return np.ascontiguousarray(vector, dtype="<f2").tobytes()
+
+
+def from_bytes(data: bytes) -> "NDArray[np.float16]":
+    """Unpack `to_bytes`: (dim,) float16, read-only."""
+    import numpy as np
+
+    return np.frombuffer(data, dtype="<f2")
+
+
+class Halfvec(UserDefinedType[Any]):
+    """pgvector's `halfvec`, of any dimension: vectors of several models share the column."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        """Return the type's name in DDL."""
+        return "halfvec"
+
+
+class StoredVector(TypeDecorator["NDArray[np.float16]"]):
+    """A vector (dim,) float16 in Python; bytes or `halfvec` in the database."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Choose the column's type by what the connected database has."""
+        if getattr(dialect, HALFVEC_FLAG, False):
+            return Halfvec()
+        return dialect.type_descriptor(LargeBinary())
+
+    def process_bind_param(
+        self, value: "NDArray[Any] | None", dialect: Dialect
+    ) -> bytes | str | None:
+        """Turn a vector into bytes, or into pgvector's text form."""
+        if value is None:
+            return None
+        if getattr(dialect, HALFVEC_FLAG, False):
+            import numpy as np
+
+            return "[" + ",".join(map(str, np.asarray(value, dtype="<f2").tolist())) + "]"
+        return to_bytes(value)
+
+    def process_result_value(
+        self, value: bytes | None, dialect: Dialect
+    ) -> "NDArray[np.float16] | None":
+        """Turn what was selected back into (dim,) float16."""
+        if value is None:
+            return None
+        if getattr(dialect, HALFVEC_FLAG, False):  # halfvec_send: int16 dim, int16 0, big-endian
+            import numpy as np
+
+            return np.frombuffer(value, dtype=">f2", offset=4).astype("<f2")
+        return from_bytes(value)
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Select a `halfvec` in its binary form: parsing text is ten times slower."""
+        return _Binary(column, type_=self)
+
+
+class _Binary(FunctionElement[Any]):
+    """The bytes of a vector column, whatever it is stored as."""
+
+    name = "vector_binary"
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], type_: TypeEngine[Any]) -> None:
+        super().__init__(column)
+        self.type = type_
+
+
+@compiles(_Binary)
+def _compile_binary(element: _Binary, compiler: SQLCompiler, **kwargs: object) -> str:
+    inner = str(compiler.process(element.clauses, **kwargs))
+    return f"halfvec_send({inner})" if getattr(compiler.dialect, HALFVEC_FLAG, False) else inner

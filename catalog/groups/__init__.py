@@ -1,0 +1,1 @@
+"""Groups of photos: by shared keywords, by occasion, and near duplicates."""

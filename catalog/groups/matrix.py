@@ -1,0 +1,132 @@
+"""Photos and their keywords as one sparse matrix, read from the database in long strings.
+
+A row per keyword on a photo would make fifteen million Python objects of a million photos; the
+database joins each tag's photos into one text, which NumPy reads at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sqlalchemy import ColumnElement, Integer, Select, Text, cast, func, select
+from sqlalchemy.orm import Session
+
+from catalog.db.tables import PhotoTag
+from catalog.query import plan
+from catalog.query.compiler import member
+from catalog.tags import threshold
+
+#: Confidences travel as thousandths; a keyword that is there counts at least so much.
+_SCALE, _LEAST = 1000, 0.1
+#: Up to so many photos are asked for by id; more are picked out of all.
+_FEW_PHOTOS = 50_000
+_TAGS_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Incidence:
+    """Which photo has which tag."""
+
+    #: (n_photos,) int64, rising.
+    photo_ids: NDArray[np.int64]
+    #: (n_tags,) int64, rising; only tags that some of the photos have.
+    tag_ids: NDArray[np.int64]
+    #: (n_photos, n_tags) float32: the confidence, at least 0.1 where the photo has the tag.
+    rated: sparse.csr_array
+
+    @property
+    def has(self) -> sparse.csr_array:
+        """The same with 1 for every keyword."""
+        ones = np.ones(self.rated.nnz, dtype=np.float32)
+        return sparse.csr_array((ones, self.rated.indices, self.rated.indptr), self.rated.shape)
+
+
+def load(
+    session: Session, ready: plan.Plan, photo_ids: NDArray[np.int64] | None = None
+) -> Incidence:
+    """Load the keywords of all photos that a query finds, or of those given (n,) int64, rising."""
+    if photo_ids is None:
+        photo_ids = find_ids(session, ready)
+    names: list[int] = []
+    places: list[NDArray[np.int32]] = []
+    rows: list[NDArray[np.int32]] = []
+    values: list[NDArray[np.float32]] = []
+    for tag_id, photos, thousandths in session.execute(_joined(session, photo_ids)):
+        found = _numbers(photos)
+        row = np.minimum(np.searchsorted(photo_ids, found), max(0, len(photo_ids) - 1))
+        kept = photo_ids[row] == found if len(photo_ids) else np.zeros(len(found), dtype=bool)
+        if kept.any():
+            places.append(np.full(int(kept.sum()), len(names), dtype=np.int32))
+            names.append(tag_id)
+            rows.append(row[kept].astype(np.int32))
+            values.append((_numbers(thousandths)[kept] / _SCALE).astype(np.float32))
+    shape = (len(photo_ids), len(names))
+    if not names:
+        empty = sparse.csr_array(shape, dtype=np.float32)
+        return Incidence(photo_ids, np.empty(0, dtype=np.int64), empty)
+    data = np.maximum(np.concatenate(values), _LEAST)
+    index = (np.concatenate(rows), np.concatenate(places))
+    rated = sparse.csr_array(sparse.coo_array((data, index), shape=shape))
+    return Incidence(photo_ids, np.array(names, dtype=np.int64), rated)
+
+
+def find_ids(session: Session, ready: plan.Plan) -> NDArray[np.int64]:
+    """Find the ids of all photos of a query: (n_photos,) int64, rising."""
+    driver = ready.driver
+    if driver is not None and not driver.tag_ids:
+        return np.empty(0, dtype=np.int64)
+    ids = plan.matching_ids(ready, driver).subquery()
+    joined = session.scalar(select(func.aggregate_strings(cast(ids.c[0], Text), ",")))
+    return np.sort(_numbers(joined or ""))
+
+
+def find_ids_sharing(
+    session: Session, ready: plan.Plan, tag_ids: Sequence[int], least: int
+) -> NDArray[np.int64]:
+    """Find the photos of a query that have at least so many of some tags: (n,) int64, rising."""
+    some = (
+        select(PhotoTag.photo_id)
+        .where(member(PhotoTag.tag_id, tag_ids, ready.dialect), _counts(session))
+        .group_by(PhotoTag.photo_id)
+        .having(func.count() >= least)
+        .subquery("some")
+    )
+    query = select(func.aggregate_strings(cast(some.c.photo_id, Text), ","))
+    joined = session.scalar(query.where(ready.matches(some.c.photo_id)))
+    return np.sort(_numbers(joined or ""))
+
+
+def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:
+    """Count the photos of a query that have each tag."""
+    query = select(PhotoTag.tag_id, func.count()).where(
+        _counts(session), ready.matches(PhotoTag.photo_id, is_whole=True)
+    )
+    return dict(session.execute(query.group_by(PhotoTag.tag_id)).all())
+
+
+def _counts(session: Session) -> ColumnElement[bool]:
+    return threshold.counts(PhotoTag, threshold.of(session))
+
+
+def _joined(session: Session, photo_ids: NDArray[np.int64]) -> Select[int, str, str]:
+    thousandths = cast(func.round(PhotoTag.confidence * _SCALE), Integer)
+    statement = (
+        select(
+            PhotoTag.tag_id,
+            func.aggregate_strings(cast(PhotoTag.photo_id, Text), ","),
+            func.aggregate_strings(cast(thousandths, Text), ","),
+        )
+        .where(_counts(session))
+        .group_by(PhotoTag.tag_id)
+        .order_by(PhotoTag.tag_id)
+    )
+    if len(photo_ids) <= _FEW_PHOTOS:
+        dialect = session.get_bind().dialect.name
+        statement = statement.where(member(PhotoTag.photo_id, photo_ids.tolist(), dialect))
+    return statement.execution_options(yield_per=_TAGS_AT_ONCE)
+
+
+def _numbers(text: str) -> NDArray[np.int64]:
+    return np.fromstring(text, dtype=np.int64, sep=",")

@@ -1,0 +1,94 @@
+"""What has happened since one last looked: for the lines of `kadr watch` and the demo's table."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from catalog import paths
+from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoFile, PhotoState, PhotoTag, Tag
+
+_SHOWN = frozenset({"tagged", "quarantined"})
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A photo that was tagged, or put aside."""
+
+    photo_id: int
+    #: File name, printable.
+    name: str
+    #: (word, confidence), the surest first; empty if it was put aside.
+    keywords: tuple[tuple[str, float], ...]
+    #: Why it was put aside; None if it was tagged.
+    reason: str | None
+    added_at: datetime
+    finished_at: datetime
+
+
+def last_event_id(session: Session) -> int:
+    """Return a mark for `find_news`: what comes after now."""
+    return session.scalar(select(func.max(PhotoEvent.id))) or 0
+
+
+def find_news(session: Session, after: int, *, limit: int = 100) -> tuple[list[News], int]:
+    """Return what came after a mark, in order, and the next mark."""
+    events = session.execute(
+        select(PhotoEvent.id, PhotoEvent.photo_id, PhotoEvent.kind, PhotoEvent.at)
+        .where(PhotoEvent.id > after)
+        .order_by(PhotoEvent.id)
+        .limit(limit)
+    ).all()
+    shown = {photo_id: at for _, photo_id, kind, at in events if kind in _SHOWN}
+    return _describe(session, shown), max((event_id for event_id, *_ in events), default=after)
+
+
+def _describe(session: Session, finished: dict[int, datetime]) -> list[News]:
+    query = select(Photo).where(Photo.id.in_(finished))
+    photos = {photo.id: photo for photo in session.scalars(query)}
+    names, keywords = _names(session, finished), _keywords(session, finished)
+    return [
+        News(
+            photo_id,
+            names.get(photo_id, f"photo {photo_id}"),
+            tuple(keywords.get(photo_id, ())),
+            photos[photo_id].failure if _is_put_aside(photos[photo_id]) else None,
+            photos[photo_id].added_at,
+            at,
+        )
+        for photo_id, at in finished.items()
+        if photo_id in photos
+    ]
+
+
+def _is_put_aside(photo: Photo) -> bool:
+    return photo.state == PhotoState.QUARANTINED
+
+
+def _names(session: Session, photo_ids: Collection[int]) -> dict[int, str]:
+    query = select(PhotoFile.photo_id, PhotoFile.path).where(
+        PhotoFile.photo_id.in_(photo_ids), PhotoFile.missing_since.is_(None)
+    )
+    return {
+        photo_id: paths.printable(path.rsplit("/", 1)[-1])
+        for photo_id, path in session.execute(query)
+        if photo_id is not None
+    }
+
+
+def _keywords(session: Session, photo_ids: Collection[int]) -> dict[int, list[tuple[str, float]]]:
+    query = (
+        select(PhotoTag.photo_id, Tag.name, PhotoTag.confidence)
+        .join(Tag, Tag.id == PhotoTag.tag_id)
+        .where(
+            PhotoTag.photo_id.in_(photo_ids),
+            PhotoTag.decision.is_distinct_from(Decision.REJECTED),
+        )
+        .order_by(PhotoTag.confidence.desc(), Tag.name)
+    )
+    found: dict[int, list[tuple[str, float]]] = {}
+    for photo_id, name, confidence in session.execute(query):
+        found.setdefault(photo_id, []).append((name, confidence))
+    return found

@@ -1,0 +1,183 @@
+"""How the catalogue stands: what waits, what failed and why; retry and prune.
+
+`kadr status`, `failures`, `retry`, `prune` and every progress bar ask here.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from catalog import paths
+from catalog.db import sql
+from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Tag
+from catalog.photos import files
+
+#: Over how long the rate is measured.
+RATE_WINDOW_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Photos by state. Photos that lie nowhere any more are `missing` and in no other count."""
+
+    pending: int = 0
+    #: Of the pending ones: their file was away or changing at the last look.
+    waiting: int = 0
+    leased: int = 0
+    tagged: int = 0
+    quarantined: int = 0
+    missing: int = 0
+    #: Files that could not be read, so that no photo is known of them.
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A photo that is put aside, or a file that cannot be read."""
+
+    #: None for a file that could not be read at all.
+    photo_id: int | None
+    #: Where it lies, absolute, printable.
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `prune` removed."""
+
+    files: int
+    photos: int
+
+
+def count_states(session: Session, root_ids: Collection[int] | None = None) -> Counts:
+    """Count photos by state, of the whole catalogue or of some roots."""
+    here = _is_here(root_ids)
+    waits = and_(Photo.state == PhotoState.PENDING, Photo.failure.is_not(None))
+    rows = session.execute(
+        select(Photo.state, waits, func.count()).where(here).group_by(Photo.state, waits)
+    )
+    found: dict[PhotoState, int] = dict.fromkeys(PhotoState, 0)
+    waiting = 0
+    for state, is_waiting, count in rows:
+        found[state] += count
+        waiting += count if is_waiting else 0
+    return Counts(
+        pending=found[PhotoState.PENDING],
+        waiting=waiting,
+        leased=found[PhotoState.LEASED],
+        tagged=found[PhotoState.TAGGED],
+        quarantined=found[PhotoState.QUARANTINED],
+        missing=_count_missing(session) if root_ids is None else 0,
+        unreadable=_count(session, _is_unreadable(root_ids)),
+    )
+
+
+def count_unfinished(session: Session, root_ids: Collection[int] | None = None) -> int:
+    """Count photos that a worker has, or can do something about now; cheap where few are left."""
+    waits = and_(Photo.state == PhotoState.PENDING, Photo.failure.is_not(None))
+    state = Photo.state.in_([PhotoState.PENDING, PhotoState.LEASED])
+    query = select(func.count(Photo.id)).where(state, ~waits, _is_here(root_ids))
+    return session.scalar(query) or 0
+
+
+def count_tagged_since(session: Session, since: datetime) -> int:
+    """Count photos that were tagged after a time."""
+    return session.scalar(select(func.count(Photo.id)).where(Photo.tagged_at > since)) or 0
+
+
+def get_rate(session: Session, now: datetime) -> float:
+    """Return photos tagged per second over the last minutes."""
+    recent = count_tagged_since(session, now - timedelta(seconds=RATE_WINDOW_S))
+    return recent / RATE_WINDOW_S
+
+
+def find_failures(session: Session, *, limit: int | None = None) -> list[Failure]:
+    """Return what could not be tagged, with reasons, in the order of paths."""
+    put_aside = and_(Photo.state == PhotoState.QUARANTINED, PhotoFile.missing_since.is_(None))
+    query = (
+        select(PhotoFile.photo_id, Root.path, PhotoFile.path, Photo.failure, PhotoFile.failure)
+        .join(Root, Root.id == PhotoFile.root_id)
+        .join(Photo, Photo.id == PhotoFile.photo_id, isouter=True)
+        .where(or_(put_aside, _is_unreadable(None)))
+        .order_by(Root.path, PhotoFile.path)
+        .limit(limit)
+    )
+    return [
+        Failure(photo_id, paths.printable(f"{root}/{path}"), reason or unread or "unknown")
+        for photo_id, root, path, reason, unread in session.execute(query)
+    ]
+
+
+def retry(session: Session, photo_ids: Sequence[int] | None, *, now: datetime) -> list[int]:
+    """Make quarantined photos pending again, all of them for None; returns which."""
+    condition = Photo.id.in_(photo_ids) if photo_ids is not None else Photo.id.is_not(None)
+    retried = list(
+        session.scalars(
+            update(Photo)
+            .where(Photo.state == PhotoState.QUARANTINED, Photo.missing_since.is_(None), condition)
+            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+            .returning(Photo.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    files.add_events(session, sorted(retried), "retried", now=now)
+    return sorted(retried)
+
+
+def count_prunable(session: Session, missing_before: datetime) -> Pruned:
+    """Count what `prune` would remove."""
+    files = _count(session, PhotoFile.missing_since < missing_before)
+    stays = _lies_somewhere(missing_before)
+    photos = session.scalar(select(func.count(Photo.id)).where(~stays)) or 0
+    return Pruned(files, photos)
+
+
+def prune(session: Session, missing_before: datetime) -> Pruned:
+    """Forget files missing since before a time, and photos that lie nowhere else, with their tags.
+
+    A person's decisions about these photos are forgotten too.
+    """
+    counted = count_prunable(session, missing_before)
+    gone = select(Photo.id).where(~_lies_somewhere(missing_before))
+    photo_ids = list(session.scalars(gone))
+    session.execute(delete(PhotoFile).where(PhotoFile.missing_since < missing_before))
+    for chunk in sql.chunks(photo_ids):
+        session.execute(delete(Photo).where(Photo.id.in_(chunk)))
+    return counted
+
+
+def count_tags(session: Session) -> int:
+    """Count keywords that at least one photo has."""
+    used = exists().where(PhotoTag.tag_id == Tag.id)
+    return session.scalar(select(func.count(Tag.id)).where(used)) or 0
+
+
+def _is_here(root_ids: Collection[int] | None) -> ColumnElement[bool]:
+    condition = and_(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
+    if root_ids is not None:
+        condition = and_(condition, PhotoFile.root_id.in_(root_ids))
+    return exists().where(condition)
+
+
+def _lies_somewhere(missing_before: datetime) -> ColumnElement[bool]:
+    return exists().where(
+        PhotoFile.photo_id == Photo.id,
+        or_(PhotoFile.missing_since.is_(None), PhotoFile.missing_since >= missing_before),
+    )
+
+
+def _is_unreadable(root_ids: Collection[int] | None) -> ColumnElement[bool]:
+    condition = and_(PhotoFile.photo_id.is_(None), PhotoFile.missing_since.is_(None))
+    return condition if root_ids is None else and_(condition, PhotoFile.root_id.in_(root_ids))
+
+
+def _count(session: Session, condition: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count(PhotoFile.id)).where(condition)) or 0
+
+
+def _count_missing(session: Session) -> int:
+    return session.scalar(select(func.count(Photo.id)).where(Photo.missing_since.is_not(None))) or 0

@@ -1,0 +1,133 @@
+"""Matches by date, without gathering every match.
+
+While matches are frequent the dates are walked, newest (or oldest) first; where they turn out to be
+rare, the driver's photos are gathered and sorted, from where the walk stopped.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal, null, select, tuple_
+
+from catalog.db.tables import Photo
+from catalog.query import all_sorted
+from catalog.query.pages import Place, Sort
+from catalog.query.plan import Driver, Plan
+
+#: Drivers up to this size are gathered at once, and so many photos are a walk's first step at most.
+SMALL = 2_000
+_GROWTH = 4
+#: A walk begins with so many times the photos of a page: often nearly every photo matches.
+FIRST_PAGES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Photos in the order of one index: the dated ones, then those without a date."""
+
+    sort: Sort
+    is_dated: bool
+
+    def select(self, after: Place | None) -> Select[Any, int]:
+        """Select (key, id) in order, from after a place on."""
+        column = all_sorted.column_of(self.sort)
+        found = select(null().label("key"), Photo.id)
+        key: list[Any] = []
+        if column is not None and self.is_dated:
+            found = select(column.label("key"), Photo.id).where(column.is_not(None))
+            key = [column]
+        elif column is not None:
+            found = found.where(column.is_(None))
+        order = [each if self.sort is Sort.OLDEST else each.desc() for each in [*key, Photo.id]]
+        found = found.order_by(*order)
+        return found if after is None else found.where(self._beyond(key, after))
+
+    def _beyond(self, key: list[Any], after: Place) -> ColumnElement[bool]:
+        mark = [literal(after.key, column.type) for column in key] + [literal(after.photo_id)]
+        here, there = tuple_(*key, Photo.id), tuple_(*mark)
+        return here > there if self.sort is Sort.OLDEST else here < there
+
+
+def find_by_date(
+    plan: Plan, driver: Driver | None, sort: Sort, limit: int, after: Place | None
+) -> list[Place]:
+    """Give the first `limit` matches after a place, by date; undated ones come last."""
+    if driver is not None and _is_small(plan, driver, limit):
+        return all_sorted.find_sorted(plan, driver, sort, limit, after)
+    found: list[Place] = []
+    for stretch in _stretches(sort, after):
+        mark = after if after is not None and _holds(stretch, after) else None
+        if driver is None:
+            found += _scan(plan, stretch, limit - len(found), mark)
+        else:
+            walked, is_done = _walk(plan, driver, stretch, limit - len(found), mark)
+            found += walked
+            if is_done:
+                break
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _is_small(plan: Plan, driver: Driver, limit: int) -> bool:
+    """Say that gathering the driver's photos looks at fewer than a walk would.
+
+    A walk to `limit` matches, one in `last / photos`, passes `limit * last / photos` photos.
+    """
+    last = plan.session.scalar(select(func.max(Photo.id))) or 0
+    return driver.photos <= SMALL or driver.photos**2 <= limit * last
+
+
+def _stretches(sort: Sort, after: Place | None) -> list[_Stretch]:
+    dated, undated = _Stretch(sort, is_dated=True), _Stretch(sort, is_dated=False)
+    if all_sorted.column_of(sort) is None:
+        return [undated]
+    if sort is Sort.ADDED:
+        return [dated]
+    return [undated] if after is not None and after.key is None else [dated, undated]
+
+
+def _holds(stretch: _Stretch, place: Place) -> bool:
+    return all_sorted.column_of(stretch.sort) is None or stretch.is_dated == (place.key is not None)
+
+
+def _scan(plan: Plan, stretch: _Stretch, limit: int, after: Place | None) -> list[Place]:
+    """Leave it to the database: conditions on the photo itself have their own indexes."""
+    page = stretch.select(after).where(plan.matches(Photo.id, Photo)).limit(limit)
+    return _places(plan, stretch, page)
+
+
+def _walk(
+    plan: Plan, driver: Driver, stretch: _Stretch, limit: int, after: Place | None
+) -> tuple[list[Place], bool]:
+    """Walk one stretch; the second value says that no later stretch needs a look."""
+    found: list[Place] = []
+    mark, depth, walked = after, min(SMALL, FIRST_PAGES * limit), 0
+    while True:
+        end = plan.session.execute(stretch.select(mark).limit(1).offset(depth - 1)).first()
+        found += _step(plan, stretch, limit - len(found), mark, depth)
+        if len(found) >= limit or end is None:
+            return found, len(found) >= limit
+        walked, mark = walked + depth, Place(end.key, end.id)
+        if walked * (limit - len(found)) > driver.photos * max(len(found), 1):
+            rest = all_sorted.find_sorted(plan, driver, stretch.sort, limit - len(found), mark)
+            return found + rest, True
+        depth *= _GROWTH
+
+
+def _step(
+    plan: Plan, stretch: _Stretch, limit: int, after: Place | None, depth: int
+) -> list[Place]:
+    some = stretch.select(after).limit(depth).subquery()
+    page = select(some.c.key, some.c.id).where(plan.matches(some.c.id))
+    is_rising = stretch.sort is Sort.OLDEST
+    order = [each if is_rising else each.desc() for each in (some.c.key, some.c.id)]
+    return _places(plan, stretch, page.order_by(*order).limit(limit))
+
+
+def _places(plan: Plan, stretch: _Stretch, page: Select[Any, int]) -> list[Place]:
+    best = 1.0 if stretch.sort is Sort.RELEVANCE else None
+    return [
+        Place(best if key is None else key, photo_id)
+        for key, photo_id in plan.session.execute(page)
+    ]

@@ -1,0 +1,189 @@
+"""Turns the tree of a query into SQL: what a photo must be, and how well it fits.
+
+The formula of relevance is that of fuzzy sets (Zadeh 1965, doi:10.1016/S0019-9958(65)90241-X): a
+keyword counts with its confidence, AND is the least of its parts, OR the greatest, NOT and every
+condition on the photo itself is 1 or 0. It depends on the photo alone, so a page that was shown
+stays as it was while other photos arrive; and no photo fits better than its best keyword, which is
+what lets `catalog.query.plan` stop early.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from catalog.db.sql import alive, as_real
+from catalog.db.tables import PhotoTag, Source
+from catalog.language.tree import And, AnyKeyword, Filter, Node, Not, Or, Rule, Word
+from catalog.query import conditions
+from catalog.query.terms import Terms
+from catalog.tags import threshold
+
+#: Longer lists of tags travel as one parameter, which keeps statements short.
+_FEW = 8
+_MAX_INTEGER = 2**31 - 1
+
+# Every scalar subquery has a scope of its own, so all share one alias: making one takes longer
+# than running the subquery.
+_ROW = aliased(PhotoTag, name="kept")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Compiles about one photo: the one whose id `subject` names."""
+
+    terms: Terms
+    subject: conditions.Subject
+    #: The confidence of words that the statement has at hand.
+    known: Mapping[Node, ColumnElement[float]] = field(default_factory=dict)
+
+    def condition(self, node: Node) -> ColumnElement[bool]:
+        """Say that the photo is found by a node."""
+        match node:
+            case Word() | AnyKeyword():
+                tag_ids = self.terms[node].tag_ids if isinstance(node, Word) else None
+                return self._has(tag_ids, node.rules)
+            case Rule():
+                return self._has(None, (node,))
+            case Filter():
+                return conditions.condition(node, self.subject)
+            case Not():
+                # What is unknown (no camera, no date) is not found, so its opposite is.
+                return not_(func.coalesce(self.condition(node.child), false()))
+            case And():
+                return and_(true(), *(self.condition(child) for child in node.children))
+            case Or():
+                return or_(false(), *(self.condition(child) for child in node.children))
+
+    def relevance(self, node: Node) -> ColumnElement[float]:
+        """Give how well the photo fits, in [0, 1]; only meant for photos that are found."""
+        match node:
+            case Word() if node in self.known:
+                return self.known[node]
+            case Word():
+                return func.coalesce(self._best(self.terms[node].tag_ids, node.rules), as_real(0))
+            case And():
+                parts = [self.relevance(child) for child in node.children if has_words(child)]
+                return self._extreme("least", parts)
+            case Or():
+                return self._extreme("greatest", [self._part(child) for child in node.children])
+            case _:
+                return as_real(1)
+
+    def _part(self, child: Node) -> ColumnElement[float]:
+        """Give an OR's part: 0 where it does not hold, whatever its keywords' confidence."""
+        if isinstance(child, Word):
+            return self.relevance(child)
+        return case((self.condition(child), self.relevance(child)), else_=as_real(0))
+
+    def _extreme(self, which: str, parts: Sequence[ColumnElement[float]]) -> ColumnElement[float]:
+        if len(parts) < 2:  # noqa: PLR2004
+            return parts[0] if parts else as_real(1)
+        if self.subject.dialect == "sqlite":
+            which = {"least": "min", "greatest": "max"}[which]
+        chosen: ColumnElement[float] = getattr(func, which)(*parts, type_=REAL())
+        return chosen
+
+    def _best(
+        self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]
+    ) -> ColumnElement[float]:
+        """Give the greatest confidence among the photo's keywords that count; NULL without one.
+
+        A scalar subquery on purpose: PostgreSQL turns EXISTS into joins that read every photo of
+        a common keyword, where a page needs a few probes.
+        """
+        counted = self._counted(tag_ids, rules)
+        return select(func.max(_ROW.confidence)).where(*counted).scalar_subquery()
+
+    def _has(self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]) -> ColumnElement[bool]:
+        """Say that one of the photo's keywords counts; as a join where all photos are asked for."""
+        if not self.subject.is_whole:
+            return self._best(tag_ids, rules).is_not(None)
+        return exists(select(literal_column("1")).where(*self._counted(tag_ids, rules)))
+
+    def _counted(
+        self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]
+    ) -> list[ColumnElement[bool]]:
+        row = _ROW
+        counted = [row.photo_id == self.subject.photo_id, *rules_of(row, rules, self.subject.least)]
+        if tag_ids is not None:
+            counted.append(self._is_one_of(row, tag_ids))
+        return counted
+
+    def _is_one_of(self, row: Any, tag_ids: tuple[int, ...]) -> ColumnElement[bool]:  # noqa: ANN401
+        column: ColumnElement[int] = row.tag_id
+        if len(tag_ids) <= _FEW:
+            return column.in_(tag_ids) if len(tag_ids) != 1 else column == tag_ids[0]
+        # A photo has some fifteen keywords: look at each of them rather than for each of the tags.
+        return member(column + 0, tag_ids, self.subject.dialect)
+
+
+def member(
+    column: ColumnElement[int] | InstrumentedAttribute[int], ids: Sequence[int], dialect: str
+) -> ColumnElement[bool]:
+    """Say that a column is one of many ids, which travel as one parameter."""
+    if dialect == "sqlite":  # which never loads the other dialect: that takes 30 ms
+        return column.in_(
+            select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
+        )
+    from sqlalchemy.dialects.postgresql import ARRAY
+
+    kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
+    is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))
+    return is_any
+
+
+def has_words(node: Node) -> bool:
+    """Say whether keywords decide how well a photo fits a node."""
+    if isinstance(node, And | Or):
+        return any(has_words(child) for child in node.children)
+    return isinstance(node, Word)
+
+
+def rules_of(
+    row: Any,  # noqa: ANN401
+    rules: Sequence[Rule],
+    least: float,
+    *,
+    is_ranked: bool = False,
+) -> list[ColumnElement[bool]]:
+    """Say which keywords count: what `confidence:` and `source:` say, or the threshold."""
+    is_said = any(rule.field == "confidence" for rule in rules)
+    counted = alive(row) if is_said else threshold.counts(row, least, is_ranked=is_ranked)
+    confidence = threshold.confidence_of(row, is_ranked=is_ranked)
+    columns = {"confidence": confidence, "source": row.source}
+    return [counted, *(_RULES[rule.field](columns[rule.field], rule.operand) for rule in rules)]
+
+
+def _confidence(column: Any, operand: Any) -> ColumnElement[bool]:  # noqa: ANN401
+    return conditions.within(column, operand, as_real)
+
+
+def _source(column: Any, operand: Any) -> ColumnElement[bool]:  # noqa: ANN401
+    said: ColumnElement[bool] = column.in_([Source(value) for value in operand.values])
+    return said
+
+
+_RULES: dict[str, Callable[[Any, Any], ColumnElement[bool]]] = {
+    "confidence": _confidence,
+    "source": _source,
+}

@@ -1,0 +1,166 @@
+"""Conditions on the photo itself (`taken:`, `camera:`, `is:`, `near:`, ...) as SQL."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    exists,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
+from sqlalchemy.orm import aliased
+
+from catalog.db.tables import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source
+from catalog.language.fields import Choice, Interval, Pattern
+from catalog.language.tree import Filter, Node, walk
+from catalog.query import geo
+from catalog.tags import threshold
+
+# Made once: every condition is a subquery with a scope of its own.
+_PHOTO, _FILE = aliased(Photo, name="own"), aliased(PhotoFile, name="lying")
+_ROOT, _ROW = aliased(Root, name="below"), aliased(PhotoTag, name="said")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a condition is about: the photo of an id, whose own row may be at hand."""
+
+    photo_id: ColumnElement[int]
+    dialect: str
+    #: `Photo` where the statement selects from it: its indexes then serve the filter.
+    photo: type[Photo] | None = None
+    #: Every photo is asked for, not a page: joins then cost less than a probe for each.
+    is_whole: bool = False
+    #: How sure a keyword must be to count: see `catalog.tags.threshold`.
+    least: float = threshold.DEFAULT
+    #: Few photos lie nowhere: see `catalog.photos.files`.
+    few_gone: bool = False
+
+
+def condition(node: Filter, subject: Subject) -> ColumnElement[bool]:
+    """Say that a photo meets a filter; unknown (no date, no camera) does not."""
+    if node.field == "path":
+        return _path(node.operand, subject.photo_id)
+    if node.field == "is":
+        return _state(node.operand, subject)
+    return _of_photo(
+        subject, lambda photo: _COLUMNS[node.field](photo, node.operand, subject.dialect)
+    )
+
+
+def _of_photo(subject: Subject, holds: Callable[[Any], ColumnElement[bool]]) -> ColumnElement[bool]:
+    if subject.photo is not None:
+        return holds(subject.photo)
+    photo = _PHOTO
+    return exists(select(literal_column("1")).where(photo.id == subject.photo_id, holds(photo)))
+
+
+def is_present(subject: Subject) -> ColumnElement[bool]:
+    """Say that the photo lies in at least one place now."""
+    if subject.photo is not None:
+        return subject.photo.missing_since.is_(None)
+    photo = _PHOTO
+    is_gone = photo.missing_since.is_not(None)  # there is an index of these
+    if subject.few_gone or (subject.is_whole and subject.dialect == "sqlite"):  # read once
+        return subject.photo_id.not_in(select(photo.id).where(is_gone))
+    if subject.is_whole:  # PostgreSQL joins
+        here = photo.id == subject.photo_id
+        return ~exists(select(literal_column("1")).where(here, is_gone))
+    # A scalar subquery for PostgreSQL's sake: see `Compiler._best`.
+    gone = select(photo.missing_since).where(photo.id == subject.photo_id)
+    return gone.scalar_subquery().is_(None)
+
+
+def mentions_missing(node: Node) -> bool:
+    """Say whether a query speaks of missing photos, which it otherwise never sees."""
+    return any(
+        isinstance(each, Filter) and each.operand == Choice(("missing",)) for each in walk(node)
+    )
+
+
+def within(
+    column: ColumnElement[Any],
+    interval: Interval,
+    bind: Callable[[Any], ColumnElement[Any]] = literal,
+) -> ColumnElement[bool]:
+    """Say that a column lies in an interval."""
+    found: list[ColumnElement[bool]] = [column.is_not(None)]
+    if interval.low is not None:
+        low = bind(interval.low)
+        found.append(column > low if interval.low_open else column >= low)
+    if interval.high is not None:
+        high = bind(interval.high)
+        found.append(column < high if interval.high_open else column <= high)
+    return and_(*found)
+
+
+def like_pattern(pattern: str) -> tuple[str, bool]:
+    """Give a `*` and `?` pattern as LIKE's, with `!` as escape; and whether it had any of them."""
+    if not any(char in pattern for char in "*?"):
+        return f"%{like_escape(pattern)}%", False
+    return like_escape(pattern).replace("*", "%").replace("?", "_"), True
+
+
+def like_escape(text: str) -> str:
+    """Take the special meaning from LIKE's characters, with `!` as escape."""
+    for char in "!%_":
+        text = text.replace(char, "!" + char)
+    return text
+
+
+def _matches(column: ColumnElement[str], pattern: Pattern) -> ColumnElement[bool]:
+    return column.ilike(like_pattern(pattern.text)[0], escape="!")
+
+
+def _path(pattern: Any, photo_id: ColumnElement[int]) -> ColumnElement[bool]:  # noqa: ANN401
+    """Match the path below the root; or from any folder on; or, given from `/`, the whole path."""
+    file, root = _FILE, _ROOT
+    like, is_whole = like_pattern(pattern.text)
+    below: ColumnElement[bool]
+    if pattern.text.startswith("/"):
+        whole = root.path + "/" + file.path
+        below = whole.ilike(like if is_whole else like.removeprefix("%"), escape="!")
+    else:
+        below = or_(file.path.ilike(like, escape="!"), file.path.ilike(f"%/{like}", escape="!"))
+    inner = (file.root_id == root.id, file.photo_id == photo_id, below)
+    return exists(select(literal_column("1")).where(*inner))
+
+
+def _state(choice: Any, subject: Subject) -> ColumnElement[bool]:  # noqa: ANN401
+    (name,), photo_id = choice.values, subject.photo_id
+    row = _ROW
+    kept = threshold.counts(row, subject.least)
+    if name == "untagged":
+        return ~exists(select(literal_column("1")).where(row.photo_id == photo_id, kept))
+    if name == "confirmed":
+        by_person = or_(row.decision == Decision.CONFIRMED, row.source == Source.PERSON)
+        return exists(select(literal_column("1")).where(row.photo_id == photo_id, kept, by_person))
+    return _of_photo(subject, _STATES[name])
+
+
+_STATES: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+    "tagged": lambda photo: photo.state == PhotoState.TAGGED,
+    "pending": lambda photo: photo.state.in_([PhotoState.PENDING, PhotoState.LEASED]),
+    "failed": lambda photo: photo.state == PhotoState.QUARANTINED,
+    "located": lambda photo: and_(photo.latitude.is_not(None), photo.longitude.is_not(None)),
+    "missing": lambda photo: photo.missing_since.is_not(None),
+    "dated": lambda photo: photo.taken_at.is_not(None),
+}
+
+_COLUMNS: dict[str, Callable[[Any, Any, str], ColumnElement[bool]]] = {
+    "taken": lambda photo, operand, _: within(photo.taken_at, operand),
+    "added": lambda photo, operand, _: within(
+        photo.added_at, operand, lambda value: literal(value, Photo.added_at.type)
+    ),
+    "width": lambda photo, operand, _: within(photo.width, operand),
+    "height": lambda photo, operand, _: within(photo.height, operand),
+    "size": lambda photo, operand, _: within(photo.size_bytes, operand),
+    "camera": lambda photo, operand, _: _matches(photo.camera, operand),
+    "format": lambda photo, operand, _: _matches(photo.format, operand),
+    "near": geo.is_near,
+}

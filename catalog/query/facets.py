@@ -1,0 +1,129 @@
+"""What a result is made of: its keywords, years, cameras and formats with their counts.
+
+A result of over `SAMPLE` photos is counted by an even sample of about that many and scaled up: the
+answer then takes as long for a million photos as for a few thousand, and `is_exact` is False.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer, Select, cast, extract, func, select
+from sqlalchemy.orm import Session
+
+from catalog.db.tables import Photo, PhotoTag, Tag
+from catalog.query import counting, plan, run
+from catalog.query.compiler import member
+from catalog.tags import threshold
+
+#: Photos that are looked at.
+SAMPLE = 2_000
+#: Values of each facet.
+SHOWN = 20
+_MAX_YEARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value and how many photos of the result have it."""
+
+    value: str
+    photos: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """The most frequent values of each kind, most frequent first; years newest first."""
+
+    keywords: tuple[FacetValue, ...]
+    years: tuple[FacetValue, ...]
+    cameras: tuple[FacetValue, ...]
+    formats: tuple[FacetValue, ...]
+    #: Counted one by one; otherwise estimated from a sample.
+    is_exact: bool
+
+
+def count_facets(
+    session: Session, text: str, *, limit: int = SHOWN, now: datetime | None = None
+) -> Facets:
+    """Count what the photos of a query have in common.
+
+    Raises:
+        QueryError: the query is wrong; it says where and why.
+    """
+    ready = run.prepare(session, text, now=now)
+    driver = ready.driver
+    if driver is not None and not driver.tag_ids:
+        return Facets((), (), (), (), is_exact=True)
+    ids, step = _sampled(ready, driver)
+    shown = _keywords(session, ids, limit)
+    years = _columns(session, ids, cast(extract("year", Photo.taken_at), Integer), _MAX_YEARS)
+    return Facets(
+        keywords=_values(shown, step),
+        years=_values(sorted(years, reverse=True)[:limit], step),
+        cameras=_values(_columns(session, ids, Photo.camera, limit), step),
+        formats=_values(_columns(session, ids, Photo.format, limit), step),
+        is_exact=step == 1,
+    )
+
+
+def _values(rows: Iterable[tuple[object, int]], step: int) -> tuple[FacetValue, ...]:
+    return tuple(FacetValue(str(value), photos * step) for value, photos in rows)
+
+
+def _sampled(ready: plan.Plan, driver: plan.Driver | None) -> tuple[Sequence[int], int]:
+    """Give the ids to look at, and for how many photos each of them stands."""
+    matching = plan.matching_ids(ready, driver)
+    likely = driver.photos if driver is not None else _n_photos(ready.session)
+    if likely > 2 * SAMPLE:
+        step = likely // SAMPLE
+        ids = _every(ready, matching, step)
+        if len(ids) * step > SAMPLE:
+            return ids, step
+    if driver is not None and counting.are_flags_cheaper(ready, driver):
+        from catalog.query import all_matches
+
+        found = all_matches.find_ids(ready)
+        step = max(1, len(found) // SAMPLE)
+        return found[::step], step
+    ids = list(ready.session.scalars(matching.limit(SAMPLE + 1)))
+    return (ids, 1) if len(ids) <= SAMPLE else (_every(ready, matching, 2), 2)
+
+
+def _every(ready: plan.Plan, matching: Select[int], step: int) -> list[int]:
+    """Give the ids that a number divides: as even a sample as there is without reading them all."""
+    column = matching.selected_columns[0]
+    return list(ready.session.scalars(matching.where(column % step == 0).limit(4 * SAMPLE)))
+
+
+def _n_photos(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Photo)) or 0
+
+
+def _among(session: Session, statement: Select[Any, Any], column: Any, ids: Sequence[int]) -> Any:  # noqa: ANN401
+    dialect = session.get_bind().dialect.name
+    return session.execute(statement.where(member(column, ids, dialect)))
+
+
+def _keywords(session: Session, ids: Sequence[int], limit: int) -> list[tuple[Any, int]]:
+    photos = func.count()
+    counted = select(PhotoTag.tag_id, photos).group_by(PhotoTag.tag_id)
+    counted = counted.where(threshold.counts(PhotoTag, threshold.of(session)))
+    ordered = counted.order_by(photos.desc(), PhotoTag.tag_id).limit(limit)
+    rows = _among(session, ordered, PhotoTag.photo_id, ids).all()
+    named = select(Tag.id, Tag.name).where(Tag.id.in_([tag_id for tag_id, _ in rows]))
+    names = dict(session.execute(named).all())
+    return [(names[tag_id], number) for tag_id, number in rows]
+
+
+def _columns(
+    session: Session,
+    ids: Sequence[int],
+    column: Any,  # noqa: ANN401
+    limit: int,
+) -> list[tuple[Any, int]]:
+    photos = func.count()
+    counted = select(column, photos).where(column.is_not(None)).group_by(column)
+    ordered = counted.order_by(photos.desc(), column).limit(limit)
+    return [(value, number) for value, number in _among(session, ordered, Photo.id, ids)]

@@ -1,0 +1,130 @@
+"""What a list of results shows of each photo, loaded in four statements for a page of any size."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog import paths
+from catalog.db import sql
+from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Source, Tag
+from catalog.query.pages import Place
+from catalog.tags import threshold
+
+#: Keywords that a list shows of each photo, the surest first.
+SHOWN_KEYWORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """A keyword on a photo, as a list shows it."""
+
+    name: str
+    confidence: float
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A photo that was found."""
+
+    photo_id: int
+    #: Where it lies (or lay, if it is missing); None if no file is known.
+    path: Path | None
+    #: How well it fits the query, in [0, 1]; None in other orders than by relevance.
+    relevance: float | None
+    state: PhotoState
+    taken_at: datetime | None
+    added_at: datetime
+    camera: str | None
+    format: str | None
+    width: int | None
+    height: int | None
+    #: The surest first.
+    keywords: tuple[Keyword, ...]
+
+
+def load(session: Session, places: Sequence[Place]) -> list[Hit]:
+    """Load what a list shows, in the order of `places`."""
+    ids = [place.photo_id for place in places]
+    photos = _load_photos(session, ids)
+    files, keywords = find_paths(session, ids), _load_keywords(session, ids)
+    return [
+        _hit(place, photos[place.photo_id], files, keywords)
+        for place in places
+        if place.photo_id in photos
+    ]
+
+
+def find_paths(session: Session, photo_ids: Sequence[int]) -> dict[int, Path]:
+    """Give one path of each photo: of a file that is there if any is, the first known of those."""
+    found: dict[int, Path] = {}
+    for chunk in sql.chunks(photo_ids):
+        query = (
+            select(PhotoFile.photo_id, Root.path, PhotoFile.path)
+            .join(Root, Root.id == PhotoFile.root_id)
+            .where(PhotoFile.photo_id.in_(chunk))
+            .order_by(PhotoFile.missing_since.desc().nulls_first(), PhotoFile.id)
+        )
+        for photo_id, root, path in session.execute(query):
+            if photo_id is not None:
+                found.setdefault(photo_id, paths.from_text(root) / paths.from_text(path))
+    return found
+
+
+def _load_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, Photo]:
+    return {
+        photo.id: photo
+        for chunk in sql.chunks(photo_ids)
+        for photo in session.scalars(select(Photo).where(Photo.id.in_(chunk)))
+    }
+
+
+def _load_keywords(session: Session, photo_ids: Sequence[int]) -> dict[int, list[Keyword]]:
+    shown: dict[int, list[tuple[int, float, Source]]] = {}
+    for chunk in sql.chunks(photo_ids):
+        query = (
+            select(PhotoTag.photo_id, PhotoTag.tag_id, PhotoTag.confidence, PhotoTag.source)
+            .where(PhotoTag.photo_id.in_(chunk), threshold.counts(PhotoTag, threshold.of(session)))
+            .order_by(PhotoTag.confidence.desc(), PhotoTag.tag_id)
+        )
+        for photo_id, tag_id, confidence, source in session.execute(query):
+            of_photo = shown.setdefault(photo_id, [])
+            if len(of_photo) < SHOWN_KEYWORDS:
+                of_photo.append((tag_id, confidence, source))
+    # A join would have PostgreSQL read all tags for the sake of a few.
+    names = _load_names(session, {tag_id for rows in shown.values() for tag_id, _, _ in rows})
+    return {
+        photo_id: [
+            Keyword(names[tag_id], confidence, source) for tag_id, confidence, source in rows
+        ]
+        for photo_id, rows in shown.items()
+    }
+
+
+def _load_names(session: Session, tag_ids: set[int]) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for chunk in sql.chunks(sorted(tag_ids)):
+        names |= dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk))).all())
+    return names
+
+
+def _hit(
+    place: Place, photo: Photo, files: dict[int, Path], keywords: dict[int, list[Keyword]]
+) -> Hit:
+    return Hit(
+        photo_id=photo.id,
+        path=files.get(photo.id),
+        relevance=place.key if isinstance(place.key, float) else None,
+        state=photo.state,
+        taken_at=photo.taken_at,
+        added_at=photo.added_at,
+        camera=photo.camera,
+        format=photo.format,
+        width=photo.width,
+        height=photo.height,
+        keywords=tuple(keywords.get(photo.id, ())),
+    )

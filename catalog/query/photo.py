@@ -1,0 +1,159 @@
+"""Everything the catalogue knows of one photo: for `kadr show`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalog import lookup, paths
+from catalog.db.tables import (
+    Decision,
+    Model,
+    Photo,
+    PhotoEvent,
+    PhotoFile,
+    PhotoTag,
+    Root,
+    Source,
+    Tag,
+    Tagger,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordDetail:
+    """A keyword on a photo with its scores, where it came from and what a person said of it."""
+
+    name: str
+    confidence: float
+    #: Share of the softmax over the vocabulary; None if no model gave it.
+    score: float | None
+    #: Cosine of image and word vector; None if no model gave it.
+    similarity: float | None
+    source: Source
+    decision: Decision | None
+    tagger_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerDetail:
+    """What made scores: model, vocabulary, prompts and the way of scoring."""
+
+    id: int
+    model: str
+    model_digest: str
+    vocabulary: str
+    prompts: tuple[str, ...]
+    scoring: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileDetail:
+    """A place where a photo lies, or lay."""
+
+    path: Path
+    size_bytes: int
+    missing_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventDetail:
+    """A line of a photo's history."""
+
+    at: datetime
+    kind: str
+    detail: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoDetail:
+    """A photo with all that is known of it."""
+
+    photo: Photo
+    keywords: tuple[KeywordDetail, ...]
+    taggers: tuple[TaggerDetail, ...]
+    files: tuple[FileDetail, ...]
+    #: Oldest first.
+    history: tuple[EventDetail, ...]
+
+
+def get_photo(session: Session, path_or_id: str | int | PurePath) -> PhotoDetail:
+    """Return a photo by its id, its absolute path, or a path's unmistakable end.
+
+    Raises:
+        NotFoundError: there is none, or there are several.
+    """
+    photo = session.get_one(Photo, lookup.find_photo_id(session, path_or_id))
+    keywords = tuple(_load_keywords(session, photo.id))
+    used = {photo.tagger_id, *(keyword.tagger_id for keyword in keywords)} - {None}
+    return PhotoDetail(
+        photo=photo,
+        keywords=keywords,
+        taggers=tuple(_load_taggers(session, sorted(each for each in used if each is not None))),
+        files=tuple(_load_files(session, photo.id)),
+        history=tuple(_load_history(session, photo.id)),
+    )
+
+
+def _load_keywords(session: Session, photo_id: int) -> list[KeywordDetail]:
+    row = PhotoTag
+    query = (
+        select(
+            Tag.name,
+            row.confidence,
+            row.score,
+            row.similarity,
+            row.source,
+            row.decision,
+            row.tagger_id,
+        )
+        .join(Tag, Tag.id == row.tag_id)
+        .where(row.photo_id == photo_id)
+        .order_by(row.confidence.desc(), Tag.name)
+    )
+    return [KeywordDetail(*found) for found in session.execute(query)]
+
+
+def _load_taggers(session: Session, tagger_ids: Sequence[int]) -> list[TaggerDetail]:
+    query = (
+        select(Tagger, Model)
+        .join(Model, Model.id == Tagger.model_id)
+        .where(Tagger.id.in_(tagger_ids))
+        .order_by(Tagger.id)
+    )
+    return [
+        TaggerDetail(
+            id=tagger.id,
+            model=model.name,
+            model_digest=model.digest,
+            vocabulary=tagger.vocabulary,
+            prompts=tuple(tagger.prompts),
+            scoring=tagger.scoring,
+        )
+        for tagger, model in session.execute(query)
+    ]
+
+
+def _load_files(session: Session, photo_id: int) -> list[FileDetail]:
+    query = (
+        select(PhotoFile, Root.path)
+        .join(Root, Root.id == PhotoFile.root_id)
+        .where(PhotoFile.photo_id == photo_id)
+        .order_by(PhotoFile.missing_since.is_not(None), PhotoFile.id)
+    )
+    return [
+        FileDetail(
+            paths.from_text(root) / paths.from_text(file.path), file.size_bytes, file.missing_since
+        )
+        for file, root in session.execute(query)
+    ]
+
+
+def _load_history(session: Session, photo_id: int) -> list[EventDetail]:
+    query = select(PhotoEvent).where(PhotoEvent.photo_id == photo_id)
+    ordered = query.order_by(PhotoEvent.at, PhotoEvent.id)
+    return [EventDetail(event.at, event.kind, event.detail) for event in session.scalars(ordered)]

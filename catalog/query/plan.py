@@ -1,0 +1,155 @@
+"""A query that is ready to run, and its driver: the rarest tags of which every match has one.
+
+`by_relevance`, `by_date` and `all_sorted` find its photos in some order, so that a
+page does not cost a look at every photo that matches.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy.orm import Session, aliased
+
+from catalog import presence
+from catalog.db.tables import Photo, PhotoTag
+from catalog.language.fields import Interval
+from catalog.language.tree import And, Node, Or, Rule, Word
+from catalog.query import conditions
+from catalog.query.compiler import Compiler, member, rules_of
+from catalog.query.terms import Terms
+from catalog.tags import threshold
+
+#: The driver's rows, in the statements that begin with them.
+DRIVEN = aliased(PhotoTag, name="driven")
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Tags of which every match has at least one."""
+
+    tag_ids: tuple[int, ...]
+    #: About how many photos have them.
+    photos: int
+    #: The part of the query that any of its rows fulfils, if there is one: it is not asked again.
+    covers: Node | None = None
+    #: What must hold of a row to fulfil it.
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A query that is ready to run in one session."""
+
+    session: Session
+    node: Node
+    terms: Terms
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.session.get_bind().dialect.name
+
+    @property
+    def least(self) -> float:
+        """How sure a keyword must be to count."""
+        return threshold.of(self.session)
+
+    def about(
+        self,
+        photo_id: Any,  # noqa: ANN401
+        known: dict[Node, Any] | None = None,
+    ) -> Compiler:
+        """Give a compiler for how well the photo of that id fits."""
+        subject = conditions.Subject(photo_id, self.dialect, least=self.least)
+        return Compiler(self.terms, subject, known or {})
+
+    def matches(
+        self,
+        photo_id: Any,  # noqa: ANN401
+        photo: type[Photo] | None = None,
+        driver: Driver | None = None,
+        *,
+        is_whole: bool = False,
+    ) -> ColumnElement[bool]:
+        """Say that a photo is found by the query; what is missing is not, unless asked for.
+
+        With a driver the statement must begin with its rows: see `has_driver`. `is_whole` says
+        that all matches are wanted rather than a few of them.
+        """
+        asked = self.node if driver is None else without(self.node, driver.covers)
+        few_gone = presence.are_few_gone(self.session)
+        subject = conditions.Subject(photo_id, self.dialect, photo, is_whole, self.least, few_gone)
+        found = Compiler(self.terms, subject).condition(asked)
+        if conditions.mentions_missing(self.node):
+            return found
+        return and_(found, conditions.is_present(subject))
+
+    @property
+    def driver(self) -> Driver | None:
+        """The rarest tags of which every match has one; None if it need not have any."""
+        return find_driver(self.node, self.terms)
+
+
+def find_driver(node: Node, terms: Terms) -> Driver | None:
+    """Find the rarest set of tags of which every match of a node has one."""
+    if isinstance(node, Word):
+        return Driver(terms[node].tag_ids, terms[node].photos, node, node.rules)
+    if isinstance(node, And):
+        found = [find_driver(child, terms) for child in node.children]
+        return min((each for each in found if each), key=lambda each: each.photos, default=None)
+    if isinstance(node, Or):
+        parts = [find_driver(child, terms) for child in node.children]
+        known = [part for part in parts if part]
+        if len(known) < len(parts):
+            return None
+        tag_ids = {tag_id for part in known for tag_id in part.tag_ids}
+        photos = sum(part.photos for part in known)
+        rules = known[0].rules
+        if any(part.rules != rules for part in known):
+            return Driver(tuple(sorted(tag_ids)), photos, rules=_loosest(known))
+        whole = all(part.covers is child for part, child in zip(known, node.children, strict=True))
+        return Driver(tuple(sorted(tag_ids)), photos, node if whole else None, rules)
+    return None
+
+
+def _loosest(parts: Sequence[Driver]) -> tuple[Rule, ...]:
+    """Give rules that every row meets which meets those of one of the parts."""
+    said = (rule for part in parts for rule in part.rules if rule.field == "confidence")
+    return tuple(Rule(rule.field, Interval(low=0.0), rule.position) for rule in said)[:1]
+
+
+def without(node: Node, part: Node | None) -> Node:
+    """Take a part that is known to hold out of a query."""
+    if part is None:
+        return node
+    if node is part:
+        return And(())
+    if isinstance(node, And):
+        return And(tuple(without(child, part) for child in node.children))
+    return node
+
+
+def matching_ids(plan: Plan, driver: Driver | None, *, is_whole: bool = False) -> Select[int]:
+    """Select the id of every match, once, in no order."""
+    if driver is None:
+        return select(Photo.id).where(plan.matches(Photo.id, Photo, is_whole=is_whole))
+    rows = select(DRIVEN.photo_id).where(has_driver(plan, DRIVEN, driver))
+    if len(driver.tag_ids) == 1:
+        return rows.where(plan.matches(DRIVEN.photo_id, driver=driver, is_whole=is_whole))
+    ids = rows.distinct().subquery("once").c.photo_id
+    return select(ids).where(plan.matches(ids, driver=driver, is_whole=is_whole))
+
+
+def has_driver(
+    plan: Plan,
+    row: Any,  # noqa: ANN401
+    driver: Driver,
+    *,
+    is_ranked: bool = False,
+) -> ColumnElement[bool]:
+    """Say that a keyword's row is one of the driver's; `is_ranked` if they come best first."""
+    is_one = row.tag_id == driver.tag_ids[0] if len(driver.tag_ids) == 1 else None
+    if is_one is None:
+        is_one = member(row.tag_id, driver.tag_ids, plan.dialect)
+    return and_(is_one, *rules_of(row, driver.rules, plan.least, is_ranked=is_ranked))

@@ -1,0 +1,108 @@
+"""Which tags the words of a query mean: by name, alias, plural, prefix, and all narrower ones."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import literal, select, union
+from sqlalchemy.orm import Session, aliased
+
+from catalog.db import sql
+from catalog.db.tables import Tag, TagAlias
+from catalog.language.tree import Word
+from catalog.spelling import fold
+from catalog.tags import store
+
+#: Sorts after every key that begins with what stands before it.
+_LAST = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """The tags of one word; none, if nobody knows it."""
+
+    tag_ids: tuple[int, ...]
+    #: About how many photos have them: for plans, never for an answer.
+    photos: int
+
+
+Terms = dict[Word, Term]
+
+
+def resolve(session: Session, words: Sequence[Word]) -> Terms:
+    """Find the tags of every word, in a handful of statements however many there are."""
+    named = [word for word in words if not word.prefix]
+    roots = _find_named(session, {fold(word.text) for word in named})
+    below = _find_narrower(session, {roots[fold(w.text)] for w in named if _widens(w, roots)})
+    ids: dict[Word, set[int]] = {}
+    for word in words:
+        if word.prefix:
+            ids[word] = _find_prefix(session, fold(word.text))
+        else:
+            root = roots.get(fold(word.text))
+            found = set() if root is None else {root}
+            ids[word] = found if word.exact else found | below.get(root or 0, set())
+    photos = _estimate(session, set().union(*ids.values()))
+    return {
+        word: Term(tuple(sorted(found)), sum(photos[tag_id] for tag_id in found))
+        for word, found in ids.items()
+    }
+
+
+def prefix_bounds(prefix: str) -> tuple[str, str]:
+    """Give the first key that begins with a folded prefix, and one after the last."""
+    return prefix, prefix + _LAST
+
+
+def lemmas(key: str) -> list[str]:
+    """Give other forms a folded word may be known by: puppies -> puppy, polar bears -> polar bear.
+
+    English only so far; other languages' forms are aliases in the vocabulary.
+    """
+    import simplemma
+
+    *before, last = key.split(" ")
+    lemma = fold(simplemma.lemmatize(last, lang="en"))
+    forms = [lemma, last.removesuffix("s"), last.removesuffix("es")]
+    return [" ".join([*before, form]) for form in dict.fromkeys(forms) if form and form != last]
+
+
+def _widens(word: Word, roots: dict[str, int]) -> bool:
+    return not word.exact and fold(word.text) in roots
+
+
+def _find_named(session: Session, keys: set[str]) -> dict[str, int]:
+    found = store.find_tag_ids(session, keys)
+    forms = {key: lemmas(key) for key in keys - found.keys()}
+    if forms:
+        others = store.find_tag_ids(session, {form for many in forms.values() for form in many})
+        for key, many in forms.items():
+            hits = [others[form] for form in many if form in others]
+            found |= {key: hits[0]} if hits else {}
+    return found
+
+
+def _find_narrower(session: Session, roots: Iterable[int]) -> dict[int, set[int]]:
+    """Find all tags below each of some; a parent that is its own child ends the walk."""
+    found: dict[int, set[int]] = {}
+    for chunk in sql.chunks(sorted(roots)):
+        top = select(Tag.parent_id.label("root"), Tag.id).where(Tag.parent_id.in_(chunk))
+        tree = top.cte("narrower", recursive=True)
+        child = aliased(Tag)
+        tree = tree.union(select(tree.c.root, child.id).where(child.parent_id == tree.c.id))
+        for root, tag_id in session.execute(select(tree.c.root, tree.c.id)):
+            found.setdefault(root, set()).add(tag_id)
+    return found
+
+
+def _find_prefix(session: Session, prefix: str) -> set[int]:
+    low, high = (literal(bound) for bound in prefix_bounds(prefix))
+    named = select(Tag.id).where(Tag.key >= low, Tag.key < high)
+    alias = select(TagAlias.tag_id).where(TagAlias.key >= low, TagAlias.key < high)
+    return set(session.scalars(union(named, alias)))
+
+
+def _estimate(session: Session, tag_ids: set[int]) -> dict[int, int]:
+    photos: dict[int, int] = {}
+    for chunk in sql.chunks(sorted(tag_ids)):
+        photos.update(session.execute(select(Tag.id, Tag.photos).where(Tag.id.in_(chunk))).all())
+    return photos

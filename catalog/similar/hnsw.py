@@ -1,0 +1,209 @@
+"""Photos that look alike by pgvector's HNSW: fast, on the server, and not always all of them.
+
+The file of `vector_file` answers exactly, but every machine that searches keeps its own
+copy of the vectors. On PostgreSQL an index beside the vectors spares that: HNSW (Malkov, Yashunin
+2018, doi:10.1109/TPAMI.2018.2889473). `kadr db index-vectors` makes one for a model, and says how
+many of the truly nearest photos it finds. What counts as found is decided as in exact search
+(`catalog.similar`), from a sample of the vectors.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Text,
+    literal,
+    literal_column,
+    select,
+    tablesample,
+    text,
+)
+from sqlalchemy.orm import Session, aliased
+
+from catalog.db.database import Database
+from catalog.db.tables import Embedding, Model
+from catalog.db.types import HALFVEC_FLAG
+from catalog.errors import CatalogError
+from catalog.groups import matrix
+from catalog.query.compiler import member
+from catalog.query.plan import Plan
+from catalog.similar import exact
+
+#: Edges of a vector in the graph, and how widely its neighbours are looked for when it is added.
+EDGES, EF_CONSTRUCTION = 16, 128
+#: How widely a search looks: as far as pgvector allows.
+EF_SEARCH = 1_000
+#: Vectors that are drawn to tell what is chance.
+SAMPLE = 4_096
+#: A filter that leaves about so many photos is asked first, and their vectors compared exactly.
+FEW_PHOTOS = 20_000
+#: How far a search walks past photos that its filter does not let through, in vectors.
+MAX_WALK = 200_000
+#: Photos that recall is measured with, and how many of the nearest of each.
+RECALL_PHOTOS, RECALL_NEAREST = 50, 50
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class HnswIndex:
+    """The index of one model."""
+
+    session: Session
+    model: Model
+    #: About how many vectors it holds.
+    photos: int
+    #: (n, dim) float16: some of them, drawn evenly.
+    sample: NDArray[np.float16]
+
+
+def open_index(session: Session, model: Model) -> HnswIndex | None:
+    """Give the index of a model; None where there is none: no PostgreSQL, no pgvector, not made."""
+    if not getattr(session.get_bind().dialect, HALFVEC_FLAG, False):
+        return None
+    found = session.execute(_FIND, {"name": name_of(model)}).first()
+    if found is None:
+        return None
+    photos = max(int(found.reltuples), 0)
+    return HnswIndex(session, model, photos, _draw(session, model, photos))
+
+
+def build(database: Database, model: Model, *, memory: str = "1GB") -> None:
+    """Make the index of a model, anew if there is one; photos can be tagged meanwhile.
+
+    `memory` is what PostgreSQL may use for it: where the graph outgrows it, building takes many
+    times as long.
+
+    Raises:
+        CatalogError: the catalogue is not on PostgreSQL with pgvector.
+    """
+    if not getattr(database.engine.dialect, HALFVEC_FLAG, False):
+        raise CatalogError(
+            "HNSW needs PostgreSQL with pgvector; this catalogue compares every vector, exactly"
+        )
+    name, dim = name_of(model), model.dim
+    connection = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    with connection:
+        connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
+        connection.execute(
+            text("SELECT set_config('maintenance_work_mem', :memory, false)"), {"memory": memory}
+        )
+        connection.execute(
+            text(
+                f"CREATE INDEX CONCURRENTLY {name} ON embedding "
+                f"USING hnsw ((vector::halfvec({dim})) halfvec_ip_ops) "
+                f"WITH (m = {EDGES}, ef_construction = {EF_CONSTRUCTION}) "
+                f"WHERE model_id = {model.id}"
+            )
+        )
+        connection.execute(text("RESET maintenance_work_mem"))
+
+
+def name_of(model: Model) -> str:
+    """Give the name of a model's index in the database."""
+    return f"ix_embedding_hnsw_{model.id}"
+
+
+def find_nearest(
+    index: HnswIndex, direction: Floats, ready: Plan, *, limit: int = 50, cut: bool = True
+) -> list[exact.Match]:
+    """Find the photos of a query most alike, best first, as `exact.find_nearest` does.
+
+    `direction` is (dim,) float32, L2-normalised.
+    """
+    least = find_cut(index, direction) if cut else -np.inf
+    driver = ready.driver
+    found: list[exact.Match] = []
+    if driver is None or driver.photos > FEW_PHOTOS:
+        found = _rank(index, ready.matches(Embedding.photo_id), direction, limit)
+    if len(found) < limit:  # there are few, or the walk ended before it met enough of them
+        ids = matrix.find_ids(index.session, ready).tolist()
+        among = member(Embedding.photo_id, ids, ready.dialect)
+        found = _rank(index, among, direction, limit, is_exact=True)
+    return [match for match in found if match.similarity >= least]
+
+
+def find_cut(index: HnswIndex, direction: Floats) -> float:
+    """Give the least similarity that counts as found, see `exact.find_cut`.
+
+    What is rare is judged by the nearest thousand, what is common by its share of the sample.
+    """
+    sampled = index.sample.astype(np.float32) @ direction
+    if len(sampled) < exact.LEAST_PHOTOS:
+        return -np.inf
+    nearest = _rank(index, _is_of(index.model), direction, EF_SEARCH)
+    best = np.array([match.similarity for match in nearest], dtype=np.float32)
+    of_best = exact.Chance.of(sampled).find_cut(best, max(index.photos, len(best)))
+    return min(of_best, exact.find_cut(sampled))
+
+
+def measure_recall(index: HnswIndex) -> float:
+    """Give the share of the true nearest photos that the index finds, in [0, 1].
+
+    Drawn photos are asked for as `kadr similar` does, and every vector compared for the truth.
+    """
+    step = max(1, len(index.sample) // RECALL_PHOTOS)
+    shares = []
+    for vector in index.sample[::step][:RECALL_PHOTOS].astype(np.float32):
+        direction = exact.like_photo(index.sample, vector)
+        truth = _rank(index, _is_of(index.model), direction, RECALL_NEAREST, is_exact=True)
+        found = _rank(index, _is_of(index.model), direction, RECALL_NEAREST)
+        ids = {match.photo_id for match in found}
+        shares.append(np.mean([match.photo_id in ids for match in truth]))
+    return float(np.mean(shares))
+
+
+_FIND = text(
+    "SELECT c.reltuples FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid "
+    "WHERE c.relname = :name AND i.indisvalid AND c.relnamespace = current_schema()::regnamespace"
+)
+_SET = text(
+    "SELECT set_config('hnsw.ef_search', :ef_search, true), "
+    "set_config('hnsw.iterative_scan', 'strict_order', true), "
+    "set_config('hnsw.max_scan_tuples', :max_walk, true)"
+)
+
+
+def _draw(session: Session, model: Model, photos: int) -> NDArray[np.float16]:
+    """Draw vectors evenly, by blocks of the table: (n, dim) float16."""
+    percent = min(100.0, 100.0 * SAMPLE / max(photos, 1))
+    some = tablesample(Embedding, percent, seed=literal_column("0"))
+    drawn = aliased(Embedding, some)
+    rows = session.scalars(
+        select(drawn.vector).where(drawn.model_id == model.id).limit(2 * SAMPLE)
+    ).all()
+    return np.stack(rows) if rows else np.empty((0, model.dim), dtype=np.float16)
+
+
+def _is_of(model: Model) -> ColumnElement[bool]:
+    """Say that a vector is of a model, in the words of its index."""
+    return Embedding.model_id == literal_column(str(model.id))
+
+
+def _rank(
+    index: HnswIndex,
+    wanted: ColumnElement[bool],
+    direction: Floats,
+    limit: int,
+    *,
+    is_exact: bool = False,
+) -> list[exact.Match]:
+    """Give the nearest of the vectors that are wanted, best first; by the index unless exact."""
+    query_text = "[" + ",".join(map(str, direction.astype("<f2").tolist())) + "]"
+    kind = f"halfvec({index.model.dim})"
+    stored: ColumnElement[Any] = literal_column(f"(embedding.vector::{kind})")
+    asked = literal(query_text, Text).op("::")(literal_column(kind, Text))
+    distance: ColumnElement[float] = stored.op("<#>", return_type=Double())(
+        asked
+    )  # less the inner product
+    order = distance + literal_column("0") if is_exact else distance
+    query = select(Embedding.photo_id, distance.label("distance")).where(
+        _is_of(index.model), wanted
+    )
+    index.session.execute(_SET, {"ef_search": str(EF_SEARCH), "max_walk": str(MAX_WALK)})
+    rows = index.session.execute(query.order_by(order).limit(limit)).all()
+    return [exact.Match(row.photo_id, -row.distance) for row in rows]

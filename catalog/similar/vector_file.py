@@ -1,0 +1,156 @@
+"""The catalogue's vectors in one file, mapped into memory: what exact search by meaning reads.
+
+The database holds the truth; the file can be made again at any time. New vectors are appended when
+a search begins, vectors of photos that are gone are passed over.
+"""
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Text, cast, func, select
+from sqlalchemy.orm import Session
+
+from catalog.db import sql
+from catalog.db.tables import Embedding, Model, Photo
+from catalog.errors import NotFoundError
+
+#: A lock that is older was left by a program that died.
+_LOCK_S = 600.0
+_APPENDED_AT_ONCE = 5_000
+_SAMPLE = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """Vectors of one model."""
+
+    model: Model
+    #: (n_rows,) int64, in the order of `vectors`; 0 where the photo is gone.
+    photo_ids: NDArray[np.int64]
+    #: (n_rows, dim) float16, L2-normalised, mapped from the file.
+    vectors: NDArray[np.float16]
+
+    @property
+    def sample(self) -> NDArray[np.float16]:
+        """Some of the vectors, spread evenly: (n, dim) float16."""
+        return self.vectors[:: max(1, len(self.vectors) // _SAMPLE)]
+
+
+def open_index(session: Session, folder: Path, *, model: Model | None = None) -> VectorIndex:
+    """Bring the file of a model (by default the one with most vectors) up to date and map it.
+
+    Raises:
+        NotFoundError: the catalogue holds no vectors.
+    """
+    chosen = model or find_model(session)
+    place = folder / "vectors" / _key(session, chosen)
+    place.mkdir(parents=True, exist_ok=True)
+    stored = _stored_ids(session, chosen.id)
+    known = _read_ids(place)
+    if np.setdiff1d(stored, known, assume_unique=True).size:
+        with _locked(place):
+            known = _append(session, chosen, place, stored, _read_ids(place))
+    vectors = np.memmap(place / "vectors.f2", dtype="<f2", mode="r", shape=(len(known), chosen.dim))
+    return VectorIndex(chosen, np.where(np.isin(known, stored), known, 0), vectors)
+
+
+def find_model(session: Session, *, name: str | None = None) -> Model:
+    """Return the model that most photos were last tagged with; of those of a name if one is given.
+
+    Raises:
+        NotFoundError: the catalogue holds no vectors, or none by that model.
+    """
+    photos = func.count(Embedding.photo_id)
+    ranked = select(Embedding.model_id).group_by(Embedding.model_id).order_by(photos.desc())
+    if name is not None:
+        ranked = ranked.join(Model, Model.id == Embedding.model_id).where(Model.name == name)
+    found = session.scalars(ranked.limit(1)).first()
+    if found is None:
+        by = "" if name is None else f" by {name}"
+        raise NotFoundError(f"no photo was looked at{by} yet; run `kadr tag DIR` first")
+    return session.get_one(Model, found)
+
+
+def vector_of(session: Session, photo_id: int, model: Model) -> NDArray[np.float32]:
+    """Return a photo's vector (dim,) float32.
+
+    Raises:
+        NotFoundError: this model has not looked at the photo.
+    """
+    found = session.get(Embedding, (model.id, photo_id))
+    if found is None:
+        state = session.get_one(Photo, photo_id).state.value
+        message = f"photo {photo_id} ({state}) has no vector yet; `kadr show {photo_id}` says why"
+        raise NotFoundError(message)
+    vector: NDArray[np.float32] = found.vector.astype(np.float32)
+    return vector
+
+
+def _key(session: Session, model: Model) -> str:
+    url = session.get_bind().engine.url.render_as_string(hide_password=True)
+    return hashlib.sha256(f"{url}\n{model.digest}".encode()).hexdigest()[:24]
+
+
+def _stored_ids(session: Session, model_id: int) -> NDArray[np.int64]:
+    joined = func.aggregate_strings(cast(Embedding.photo_id, Text), ",")
+    text = session.scalar(select(joined).where(Embedding.model_id == model_id)) or ""
+    return np.sort(np.fromstring(text, dtype=np.int64, sep=","))
+
+
+def _read_ids(place: Path) -> NDArray[np.int64]:
+    file = place / "ids.npy"
+    return np.load(file) if file.exists() else np.empty(0, dtype=np.int64)
+
+
+def _append(
+    session: Session,
+    model: Model,
+    place: Path,
+    stored: NDArray[np.int64],
+    known: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Write the vectors that the file lacks behind those it has; the ids follow when all are in."""
+    new = np.setdiff1d(stored, known, assume_unique=True).tolist()
+    appended: list[int] = []
+    file = place / "vectors.f2"
+    with file.open("r+b" if file.exists() else "w+b") as out:
+        out.seek(len(known) * model.dim * 2)
+        for chunk in sql.chunks(new, _APPENDED_AT_ONCE):
+            query = select(Embedding.photo_id, Embedding.vector).where(
+                Embedding.model_id == model.id, Embedding.photo_id.in_(chunk)
+            )
+            rows = session.execute(query).all()
+            out.write(np.stack([row.vector for row in rows]).astype("<f2").tobytes())
+            appended += [row.photo_id for row in rows]
+        out.truncate()
+    ids = np.concatenate([known, np.array(appended, dtype=np.int64)])
+    temporary = place / f"ids-{os.getpid()}.npy"
+    np.save(temporary, ids)
+    temporary.replace(place / "ids.npy")
+    return ids
+
+
+@contextlib.contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    """Let one program append at a time."""
+    lock = place / "lock"
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            break
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > _LOCK_S:
+                    lock.unlink()
+            time.sleep(0.05)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)

@@ -1,0 +1,71 @@
+"""The keywords of a catalogue with how many photos have them, for `kadr tags`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import func, literal, select
+from sqlalchemy.orm import Session
+
+from catalog.db import sql
+from catalog.db.tables import PhotoTag, Tag, TagAlias
+from catalog.query import terms
+from catalog.spelling import fold
+from catalog.tags import threshold
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """A keyword and how many photos have it."""
+
+    name: str
+    photos: int
+    aliases: tuple[str, ...]
+    #: The broader word, whose search finds this one's photos too.
+    parent: str | None
+
+
+def list_tags(
+    session: Session,
+    *,
+    prefix: str = "",
+    sort: Literal["count", "name"] = "count",
+    limit: int | None = None,
+    unused: bool = False,
+) -> list[TagCount]:
+    """Count keywords exactly, those of which a name begins with `prefix`; unused ones on demand."""
+    typed = prefix.encode(errors="replace").decode()  # a shell may give bytes that are no text
+    low, high = terms.prefix_bounds(fold(typed))
+    photos = func.count(PhotoTag.photo_id).label("photos")
+    on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.of(session))
+    query = select(Tag.id, Tag.name, Tag.parent_id, photos).join(PhotoTag, on_photo, isouter=unused)
+    if prefix:
+        of_alias = (TagAlias.key >= literal(low)) & (TagAlias.key < literal(high))
+        named = (Tag.key >= literal(low)) & (Tag.key < literal(high))
+        query = query.where(named | Tag.id.in_(select(TagAlias.tag_id).where(of_alias)))
+    query = query.group_by(Tag.id)
+    query = query.order_by(*([photos.desc(), Tag.key] if sort == "count" else [Tag.key]))
+    found = session.execute(query.limit(limit)).all()
+    aliases = _load_aliases(session, [row.id for row in found])
+    parents = _load_names(session, {row.parent_id for row in found if row.parent_id is not None})
+    return [
+        TagCount(row.name, row.photos, tuple(aliases.get(row.id, ())), parents.get(row.parent_id))
+        for row in found
+    ]
+
+
+def _load_aliases(session: Session, tag_ids: Iterable[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for chunk in sql.chunks(tag_ids):
+        query = select(TagAlias.tag_id, TagAlias.name).where(TagAlias.tag_id.in_(chunk))
+        for tag_id, name in session.execute(query.order_by(TagAlias.name)):
+            found.setdefault(tag_id, []).append(name)
+    return found
+
+
+def _load_names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
+    return {
+        tag_id: name
+        for chunk in sql.chunks(sorted(tag_ids))
+        for tag_id, name in session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk)))
+    }

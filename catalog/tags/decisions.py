@@ -1,0 +1,284 @@
+"""A person's word about keywords: added, confirmed, rejected, taken back. No re-run changes it.
+
+Every change is written into the photos' history with what was before, so that it can be undone.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from catalog import spelling
+from catalog.db import sql
+from catalog.db.tables import Decision, PhotoEvent, PhotoTag, Source, Tag
+from catalog.errors import KeywordError, NotFoundError
+from catalog.photos import files
+from catalog.tags import store
+
+Action = Literal["add", "remove", "confirm", "reject"]
+
+#: Kinds of `PhotoEvent`.
+DECIDED = "decided"
+UNDONE = "undone"
+
+#: How many entries of the history are searched for something to undo.
+_UNDO_DEPTH = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a decision did."""
+
+    #: What `undo` takes; empty if nothing changed.
+    change_id: str
+    action: str
+    #: Keywords on photos that are now otherwise than before.
+    changed: int
+    photos: int
+    #: Words that are another keyword's alias, with that keyword.
+    meant: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What a person's word changes of a `PhotoTag`; None in its place: no row."""
+
+    source: Source
+    decision: Decision | None
+    confidence: float
+
+
+def add(
+    session: Session,
+    photo_ids: Sequence[int],
+    words: Sequence[str],
+    *,
+    now: datetime,
+    look_up: store.LookUp = store.nothing_known,
+) -> Change:
+    """Give photos keywords; a keyword that is new to the catalogue is made."""
+    return _decide(session, "add", photo_ids, words, now, look_up)
+
+
+def confirm(
+    session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
+) -> Change:
+    """Say that keywords which photos have are right; photos without them are left as they are."""
+    return _decide(session, "confirm", photo_ids, words, now)
+
+
+def reject(
+    session: Session,
+    photo_ids: Sequence[int],
+    words: Sequence[str],
+    *,
+    now: datetime,
+    look_up: store.LookUp = store.nothing_known,
+) -> Change:
+    """Keep keywords away from photos for ever, whether they have them now or not."""
+    return _decide(session, "reject", photo_ids, words, now, look_up)
+
+
+def remove(
+    session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
+) -> Change:
+    """Take keywords off photos: a person's own goes, one that a machine or a file gave is rejected.
+
+    It would come back with the next run otherwise.
+    """
+    return _decide(session, "remove", photo_ids, words, now)
+
+
+def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Change:
+    """Take back a change, by default the last one that still stands.
+
+    Raises:
+        NotFoundError: there is nothing to undo, or no such change.
+    """
+    events = _find_change(session, change_id)
+    found = str((events[0].detail or {})["change"])
+    rows = {
+        (event.photo_id, int(entry["tag"])): _from_json(entry["before"])
+        for event in events
+        for entry in (event.detail or {})["keywords"]
+    }
+    _write(session, rows)
+    photo_ids = [event.photo_id for event in events]
+    details = {photo_id: {"change": found} for photo_id in photo_ids}
+    files.add_events(session, photo_ids, UNDONE, now=now, details=details)
+    return Change(found, "undo", len(rows), len(photo_ids))
+
+
+def drop_machine_tags(session: Session, photo_ids: Iterable[int] | None = None) -> int:
+    """Delete what models gave and no person confirmed, from some photos or all; returns how many.
+
+    Keywords of people and of files stay.
+    """
+    machine = delete(PhotoTag).where(PhotoTag.source == Source.CLIP, PhotoTag.decision.is_(None))
+    if photo_ids is None:
+        return _deleted(session, machine)
+    return sum(
+        _deleted(session, machine.where(PhotoTag.photo_id.in_(chunk)))
+        for chunk in sql.chunks(photo_ids)
+    )
+
+
+def _deleted(session: Session, statement: Any) -> int:  # noqa: ANN401 - a delete, in any form
+    return int(session.execute(statement).rowcount)  # type: ignore[attr-defined]
+
+
+def _decide(
+    session: Session,
+    action: Action,
+    photo_ids: Sequence[int],
+    words: Sequence[str],
+    now: datetime,
+    look_up: store.LookUp = store.nothing_known,
+) -> Change:
+    found = _tag_ids(session, action, words, look_up)
+    tag_ids = _names(session, found.values())
+    change_id = uuid.uuid4().hex
+    details: dict[int, dict[str, Any]] = {}
+    rows: dict[tuple[int, int], _Row | None] = {}
+    for photo_id, known in _rows(session, photo_ids, list(tag_ids)).items():
+        entries = []
+        for tag_id, word in tag_ids.items():
+            before = known.get(tag_id)
+            after = _after(action, before)
+            if after != before:
+                rows[photo_id, tag_id] = after
+                entries.append({"tag": tag_id, "word": word, "before": _to_json(before)})
+        if entries:
+            details[photo_id] = {"change": change_id, "action": action, "keywords": entries}
+    _write(session, rows)
+    files.add_events(session, sorted(details), DECIDED, now=now, details=details)
+    meant = {word: tag_ids[tag_id] for word, tag_id in found.items()}
+    others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
+    return Change(change_id if rows else "", action, len(rows), len(details), others)
+
+
+def _after(action: Action, before: _Row | None) -> _Row | None:
+    """Return what a row is after an action."""
+    source = before.source if before is not None else Source.PERSON
+    match action:
+        case "add":
+            return _Row(source, Decision.CONFIRMED, 1.0)
+        case "confirm":
+            return _Row(source, Decision.CONFIRMED, 1.0) if before is not None else None
+        case "remove" if before is None or source == Source.PERSON:
+            is_rejected = before is not None and before.decision == Decision.REJECTED
+            return before if is_rejected else None
+        case _:
+            return _Row(source, Decision.REJECTED, 0.0)
+
+
+def _tag_ids(
+    session: Session, action: Action, words: Sequence[str], look_up: store.LookUp
+) -> dict[str, int]:
+    """Return the words' tags; made if they are new, unless there is then nothing to say of them.
+
+    Raises:
+        KeywordError: a word is too long.
+        NotFoundError: a word to confirm or to remove is no keyword here, or a word is empty.
+    """
+    too_long = next((word for word in words if len(word) > spelling.MAX_WORD_CHARS), None)
+    if too_long is not None:
+        raise KeywordError(
+            f"'{too_long[:20]}...': {len(too_long)} characters; a keyword has "
+            f"{spelling.MAX_WORD_CHARS} at most"
+        )
+    if action in {"add", "reject"}:
+        found = store.ensure_tags(session, words, look_up)
+    else:
+        keys = {word: spelling.fold(word) for word in words}
+        known = store.find_tag_ids(session, keys.values())
+        found = {word: known[key] for word, key in keys.items() if key in known}
+    missing = [word for word in words if word not in found]
+    if missing:
+        message = f"'{missing[0]}': no keyword of this catalogue; `kadr tags` lists them"
+        raise NotFoundError(message)
+    return found
+
+
+def _names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
+    names = select(Tag.id, Tag.name).where(Tag.id.in_(set(tag_ids)))
+    return {row.id: row.name for row in session.execute(names)}
+
+
+def _rows(
+    session: Session, photo_ids: Sequence[int], tag_ids: Sequence[int]
+) -> dict[int, dict[int, _Row]]:
+    rows: dict[int, dict[int, _Row]] = {photo_id: {} for photo_id in photo_ids}
+    for chunk in sql.chunks(rows):
+        query = select(
+            PhotoTag.photo_id,
+            PhotoTag.tag_id,
+            PhotoTag.source,
+            PhotoTag.decision,
+            PhotoTag.confidence,
+        ).where(PhotoTag.photo_id.in_(chunk), PhotoTag.tag_id.in_(tag_ids))
+        for photo_id, tag_id, source, decision, confidence in session.execute(query):
+            rows[photo_id][tag_id] = _Row(source, decision, confidence)
+    return rows
+
+
+def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> None:
+    """Make rows so, by photo and tag; scores that a machine gave meanwhile stay."""
+    for tag_id in {tag_id for (_, tag_id), row in rows.items() if row is None}:
+        gone = [photo for (photo, tag), row in rows.items() if tag == tag_id and row is None]
+        for chunk in sql.chunks(gone):
+            is_it = (PhotoTag.tag_id == tag_id) & PhotoTag.photo_id.in_(chunk)
+            session.execute(delete(PhotoTag).where(is_it))
+    kept = [
+        {"photo_id": photo_id, "tag_id": tag_id, "source": row.source}
+        | {"decision": row.decision, "confidence": row.confidence}
+        for (photo_id, tag_id), row in rows.items()
+        if row is not None
+    ]
+    if kept:
+        statement = sql.insert(session, PhotoTag)
+        names = ("source", "decision", "confidence")
+        upsert = statement.on_conflict_do_update(
+            index_elements=[PhotoTag.tag_id, PhotoTag.photo_id],
+            set_={name: statement.excluded[name] for name in names},
+        )
+        session.execute(upsert, kept)
+
+
+def _find_change(session: Session, change_id: str | None) -> list[PhotoEvent]:
+    query = (
+        select(PhotoEvent)
+        .where(PhotoEvent.kind.in_([DECIDED, UNDONE]))
+        .order_by(PhotoEvent.id.desc())
+        .limit(_UNDO_DEPTH)
+    )
+    undone: set[str] = set()
+    found: list[PhotoEvent] = []
+    for event in session.scalars(query):
+        change = str((event.detail or {}).get("change", ""))
+        if event.kind == UNDONE:
+            undone.add(change)
+        elif change not in undone and change_id in {None, change}:
+            change_id = change
+            found.append(event)
+    if not found:
+        raise NotFoundError("there is no decision to undo; `kadr show PHOTO` tells its history")
+    return found
+
+
+def _to_json(row: _Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    decision = row.decision.value if row.decision is not None else None
+    return {"source": row.source.value, "decision": decision, "confidence": row.confidence}
+
+
+def _from_json(entry: dict[str, Any] | None) -> _Row | None:
+    if entry is None:
+        return None
+    decision = Decision(entry["decision"]) if entry["decision"] is not None else None
+    return _Row(Source(entry["source"]), decision, float(entry["confidence"]))

@@ -1,0 +1,251 @@
+"""What tagging found, written in one transaction and guarded by the lease: `worker.tagging` calls.
+
+A result of a worker whose lease ran out is dropped: somebody else's is on the way. A person's
+decisions are never touched here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from catalog.db import sql
+from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag, Source
+from catalog.photos import files
+from catalog.tags import store
+
+#: A photo whose file was away or changing is looked at again after this.
+RETRY_DELAY_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What the file says of itself."""
+
+    #: Pixels, after EXIF orientation.
+    width: int
+    height: int
+    #: `jpeg`, `heic`, ...
+    format: str
+    #: The camera's wall clock, without a zone.
+    taken_at: datetime | None = None
+    camera: str | None = None
+    #: WGS 84, degrees.
+    latitude: float | None = None
+    longitude: float | None = None
+    #: Keywords that were in the file (IPTC, XMP).
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredTag:
+    """One keyword that a model gave to a photo."""
+
+    word: str
+    #: Share of the softmax over the vocabulary (the paper's score).
+    score: float
+    #: Cosine of image and word vector.
+    similarity: float
+    #: In [0, 1], calibrated.
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedPhoto:
+    """The whole result of one photo."""
+
+    photo_id: int
+    #: (dim,), L2-normalised; stored as float16.
+    vector: NDArray[np.floating]
+    facts: PhotoFacts
+    tags: tuple[ScoredTag, ...]
+
+
+def record_tagged(
+    session: Session,
+    token: str,
+    results: Sequence[TaggedPhoto],
+    *,
+    tagger: store.TaggerIdentity,
+    words: store.Lexicon,
+    now: datetime,
+) -> int:
+    """Store vectors, facts and tags of photos still leased under `token`; returns how many.
+
+    `words` says what is known of the keywords: aliases, broader words.
+    """
+    owned = _owned(session, token, [result.photo_id for result in results])
+    kept = [result for result in results if result.photo_id in owned]
+    if not kept:
+        return 0
+    _store_vectors(session, tagger.model_id, kept)
+    _store_facts(session, kept, tagger.tagger_id, now)
+    store_tags(
+        session,
+        {result.photo_id: result.tags for result in kept},
+        tagger_id=tagger.tagger_id,
+        words=words,
+        metadata={result.photo_id: result.facts.keywords for result in kept},
+    )
+    files.add_events(session, sorted(owned), "tagged", now=now)
+    return len(kept)
+
+
+def store_tags(
+    session: Session,
+    scored: Mapping[int, Sequence[ScoredTag]],
+    *,
+    tagger_id: int,
+    words: store.Lexicon,
+    metadata: Mapping[int, Sequence[str]] | None = None,
+) -> None:
+    """Replace the machine's tags of photos (and with `metadata`, those of their files).
+
+    Rows with a person's decision stay; they only get the new scores.
+    """
+    replaced: list[ColumnElement[bool]] = [PhotoTag.source == Source.CLIP]
+    if metadata is not None:
+        replaced.append(PhotoTag.source == Source.METADATA)
+    for chunk in sql.chunks(scored):
+        session.execute(
+            delete(PhotoTag).where(
+                PhotoTag.photo_id.in_(chunk), PhotoTag.decision.is_(None), or_(*replaced)
+            )
+        )
+    names = [tag.word for found in scored.values() for tag in found]
+    names += [word for found in (metadata or {}).values() for word in found]
+    tag_ids = store.ensure_tags(session, names, lambda _keys: words)
+    _insert_metadata(session, metadata or {}, tag_ids)
+    _insert_scored(session, scored, tag_ids, tagger_id)
+
+
+def quarantine(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
+    """Put photos aside that cannot be read, each with its reason; returns how many were ours."""
+    owned = _owned(session, token, list(reasons))
+    for photo_id in sorted(owned):
+        session.execute(
+            update(Photo)
+            .where(Photo.id == photo_id)
+            .values(
+                state=PhotoState.QUARANTINED,
+                failure=reasons[photo_id],
+                lease_token=None,
+                due_at=None,
+            )
+        )
+    details = {photo_id: {"reason": reasons[photo_id]} for photo_id in owned}
+    files.add_events(session, sorted(owned), "quarantined", now=now, details=details)
+    return len(owned)
+
+
+def postpone(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
+    """Give photos back whose files are away or changing; the sweep rings for them later.
+
+    No attempt is counted: a disk that is not mounted is no fault of its photos.
+    """
+    owned = _owned(session, token, list(reasons))
+    rows = [
+        {"id": photo_id, "state": PhotoState.PENDING, "failure": reasons[photo_id]}
+        | {"lease_token": None, "due_at": now + timedelta(seconds=RETRY_DELAY_S)}
+        for photo_id in sorted(owned)
+    ]
+    if rows:
+        session.execute(update(Photo), rows)
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(sorted(owned)))
+            .values(attempts=Photo.attempts - 1)
+            .execution_options(synchronize_session=False)
+        )
+    return len(owned)
+
+
+def _owned(session: Session, token: str, photo_ids: Iterable[int]) -> set[int]:
+    owned: set[int] = set()
+    for chunk in sql.chunks(photo_ids):
+        query = (
+            select(Photo.id)
+            .where(
+                Photo.id.in_(chunk),
+                Photo.lease_token == token,
+                Photo.state == PhotoState.LEASED,
+            )
+            .order_by(Photo.id)
+            .with_for_update()
+        )
+        owned.update(session.scalars(query))
+    return owned
+
+
+def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhoto]) -> None:
+    statement = sql.insert(session, Embedding)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[Embedding.model_id, Embedding.photo_id],
+            set_={"vector": statement.excluded.vector},
+        ),
+        [
+            {"model_id": model_id, "photo_id": result.photo_id, "vector": result.vector}
+            for result in results
+        ],
+    )
+
+
+def _store_facts(
+    session: Session, results: Sequence[TaggedPhoto], tagger_id: int, now: datetime
+) -> None:
+    names = ("width", "height", "format", "taken_at", "camera", "latitude", "longitude")
+    session.execute(
+        update(Photo),
+        [
+            {"id": result.photo_id, "state": PhotoState.TAGGED, "tagger_id": tagger_id}
+            | {"tagged_at": now, "failure": None, "lease_token": None, "due_at": None}
+            | {name: getattr(result.facts, name) for name in names}
+            for result in results
+        ],
+    )
+
+
+def _insert_metadata(
+    session: Session, keywords: Mapping[int, Sequence[str]], tag_ids: Mapping[str, int]
+) -> None:
+    rows = {
+        (tag_ids[word], photo_id): {
+            "tag_id": tag_ids[word],
+            "photo_id": photo_id,
+            "confidence": 1.0,
+            "source": Source.METADATA,
+        }
+        for photo_id, words in keywords.items()
+        for word in words
+        if word in tag_ids
+    }
+    sql.insert_new(session, PhotoTag, list(rows.values()))
+
+
+def _insert_scored(
+    session: Session,
+    scored: Mapping[int, Sequence[ScoredTag]],
+    tag_ids: Mapping[str, int],
+    tagger_id: int,
+) -> None:
+    rows: dict[tuple[int, int], dict[str, object]] = {}
+    for photo_id, found in scored.items():
+        for tag in found:  # best first: a worse word for the same tag adds nothing
+            row = {"tag_id": tag_ids[tag.word], "photo_id": photo_id, "source": Source.CLIP}
+            row |= {"score": tag.score, "similarity": tag.similarity}
+            row |= {"confidence": tag.confidence, "tagger_id": tagger_id}
+            rows.setdefault((tag_ids[tag.word], photo_id), row)
+    if not rows:
+        return
+    statement = sql.insert(session, PhotoTag)
+    scores = ("score", "similarity", "tagger_id")
+    upsert = statement.on_conflict_do_update(
+        index_elements=[PhotoTag.tag_id, PhotoTag.photo_id],
+        set_={name: statement.excluded[name] for name in scores},
+    )
+    session.execute(upsert, list(rows.values()))

@@ -1,0 +1,207 @@
+"""Keywords and what gave them: canonical tags with aliases and parents, models and taggers."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from catalog import spelling
+from catalog.db import sql
+from catalog.db.tables import Model, Tag, TagAlias, Tagger
+from catalog.errors import ModelMismatchError
+
+
+@dataclass(frozen=True, slots=True)
+class TagSpec:
+    """A keyword as a vocabulary knows it."""
+
+    word: str
+    #: Other words for it: (word, language or None).
+    aliases: tuple[tuple[str, str | None], ...] = ()
+    #: Broader words, nearest first: ("dog", "animal") for a beagle.
+    parents: tuple[str, ...] = ()
+
+
+#: What a vocabulary knows of words: by every form of theirs, folded.
+Lexicon: TypeAlias = Mapping[str, TagSpec]
+
+#: Gives what vocabularies know, when it is asked with folded words that are new to the catalogue.
+LookUp: TypeAlias = Callable[[Collection[str]], Lexicon]
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerSpec:
+    """What makes scores comparable; the digests are sha256, hexadecimal."""
+
+    model: str
+    model_digest: str
+    #: Length of the model's vectors.
+    dim: int
+    vocabulary: str
+    vocabulary_digest: str
+    prompts: tuple[str, ...]
+    prompt_digest: str
+    scoring_digest: str
+    scoring: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerIdentity:
+    """The rows that a `TaggerSpec` has in this catalogue."""
+
+    tagger_id: int
+    model_id: int
+
+
+def ensure_tags(session: Session, names: Iterable[str], look_up: LookUp) -> dict[str, int]:
+    """Return the tag of every word that is not empty, made if it is new.
+
+    A word that is an alias of a tag, or of a keyword that a vocabulary knows, is that one:
+    "puppies" in a file's keywords is "puppy", whether or not a photo was a "puppy" before.
+    """
+    keys = {name: spelling.fold(name) for name in names if spelling.clean(name)}
+    known = find_tag_ids(session, set(keys.values()))
+    new = {key: name for name, key in keys.items() if key not in known}
+    if new:
+        lexicon = look_up(new.keys())
+        specs = [lexicon.get(key) or TagSpec(name) for key, name in new.items()]
+        _insert_tags(session, specs, lexicon)
+        known |= find_tag_ids(session, new)
+    return {name: known[key] for name, key in keys.items()}
+
+
+def complete_tags(session: Session, lexicon: Lexicon) -> None:
+    """Give the tags that are there what a vocabulary knows of them: aliases, a broader word.
+
+    A person, a file or another vocabulary made them, and knew less. What they have stays.
+    """
+    there = session.execute(select(Tag.key, Tag.id, Tag.parent_id)).all()
+    by_key = {spelling.fold(spec.word): spec for spec in lexicon.values()}
+    specs = [by_key[row.key] for row in there if row.key in by_key]
+    orphans = {row.key for row in there if row.parent_id is None}
+    linked = {row.id: row.parent_id for row in there if row.parent_id is not None}
+    _insert_tags(session, specs, lexicon, orphans=orphans, linked=linked)
+
+
+def nothing_known(_keys: Collection[str]) -> Lexicon:
+    """Look nothing up: a word that is new to the catalogue is a keyword of its own."""
+    return {}
+
+
+def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    """Look folded words up among tags and aliases; a tag of that very name comes first."""
+    found: dict[str, int] = {}
+    for chunk in sql.chunks(keys):
+        aliases = select(TagAlias.key, TagAlias.tag_id).where(TagAlias.key.in_(chunk))
+        found.update((key, tag_id) for key, tag_id in session.execute(aliases))
+        exact = select(Tag.key, Tag.id).where(Tag.key.in_(chunk))
+        found.update((key, tag_id) for key, tag_id in session.execute(exact))
+    return found
+
+
+def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
+    """Return the rows of a tagger, made if they are new."""
+    sql.insert_new(
+        session, Model, [{"name": spec.model, "digest": spec.model_digest, "dim": spec.dim}]
+    )
+    model = session.scalars(select(Model).where(Model.digest == spec.model_digest)).one()
+    if model.dim != spec.dim:
+        message = (
+            f"{spec.model} gives vectors of {spec.dim} numbers, the catalogue holds {model.dim} "
+            "under the same digest; run `kadr doctor`"
+        )
+        raise ModelMismatchError(message)
+    identity = {"model_id": model.id, "vocabulary_digest": spec.vocabulary_digest}
+    identity |= {"prompt_digest": spec.prompt_digest, "scoring_digest": spec.scoring_digest}
+    row = {**identity, "vocabulary": spec.vocabulary, "scoring": spec.scoring}
+    sql.insert_new(session, Tagger, [row | {"prompts": list(spec.prompts)}])
+    tagger_id = session.scalars(select(Tagger.id).filter_by(**identity)).one()
+    return TaggerIdentity(tagger_id, model.id)
+
+
+def _insert_tags(
+    session: Session,
+    specs: Sequence[TagSpec],
+    lexicon: Lexicon,
+    *,
+    orphans: AbstractSet[str] = frozenset(),
+    linked: Mapping[int, int] = MappingProxyType({}),
+) -> None:
+    """Insert what is absent of specs and their broader words, and what is known of them.
+
+    Tags that are there get a broader word if they are `orphans`; `linked` are those that have one.
+    """
+    chains = _chains(specs, lexicon)
+    by_key = {key: chain[0] for key, chain in chains.items()}
+    absent = by_key.keys() - find_tag_ids(session, by_key).keys()
+    rows = [{"key": key, "name": spelling.clean(by_key[key].word)} for key in sorted(absent)]
+    sql.insert_new(session, Tag, rows)
+    ids = find_tag_ids(session, by_key)
+    _set_parents(session, chains.values(), ids, absent | orphans, linked)
+    _insert_aliases(session, by_key.values(), ids)
+
+
+def _chains(specs: Iterable[TagSpec], lexicon: Lexicon) -> dict[str, list[TagSpec]]:
+    """Return keywords with their broader words as the lexicon knows them, and so these with theirs.
+
+    By the keyword's key, the given ones first.
+    """
+    chains: dict[str, list[TagSpec]] = {}
+    left = deque(specs)
+    while left:
+        spec = left.popleft()
+        key = spelling.fold(spec.word)
+        if key not in chains:
+            named = {parent: spelling.fold(parent) for parent in spec.parents}
+            broader = [lexicon.get(known) or TagSpec(name) for name, known in named.items()]
+            chains[key] = [spec, *broader]
+            left.extend(broader)
+    return chains
+
+
+def _set_parents(
+    session: Session,
+    chains: Iterable[Sequence[TagSpec]],
+    ids: Mapping[str, int],
+    free: AbstractSet[str],
+    linked: Mapping[int, int],
+) -> None:
+    links = dict(linked)
+    for chain in chains:
+        keys = [spelling.fold(spec.word) for spec in chain]
+        for child, parent in itertools.pairwise(keys):
+            if child in free and ids[child] not in _upwards(ids[parent], links):
+                links.setdefault(ids[child], ids[parent])
+    fresh = sorted(links.items() - linked.items())
+    if fresh:
+        session.execute(update(Tag), [{"id": id_, "parent_id": parent} for id_, parent in fresh])
+
+
+def _upwards(tag_id: int, links: Mapping[int, int]) -> list[int]:
+    """Return a tag and all above it: one that a tag is put under must not lie below that tag."""
+    found = [tag_id]
+    while (above := links.get(found[-1])) is not None and above not in found:
+        found.append(above)
+    return found
+
+
+def _insert_aliases(session: Session, specs: Iterable[TagSpec], ids: Mapping[str, int]) -> None:
+    rows = {
+        spelling.fold(alias): {
+            "key": spelling.fold(alias),
+            "name": spelling.clean(alias),
+            "tag_id": ids[spelling.fold(spec.word)],
+            "language": language,
+        }
+        for spec in specs
+        for alias, language in spec.aliases
+        if spelling.clean(alias)
+    }
+    taken = find_tag_ids(session, rows).keys()
+    sql.insert_new(session, TagAlias, [rows[key] for key in sorted(rows.keys() - taken)])

@@ -1,0 +1,5 @@
+"""The `kadr` command."""
+
+from worker.cli.main import main
+
+__all__ = ["main"]

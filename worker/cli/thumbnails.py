@@ -1,0 +1,70 @@
+"""Small pictures for `kadr search --thumbnails`, in whatever way the terminal can show them.
+
+textual-image asks the terminal: Sixel (xterm, foot, WezTerm, Konsole, iTerm2, Windows Terminal),
+kitty's graphics protocol, or else half blocks in the colours of the photo.
+"""
+
+import io
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from worker.images import Limits
+
+#: Lines that a picture takes, and the columns that none exceeds.
+LINES, MAX_COLUMNS = 6, 24
+#: Pixels that a picture is decoded to: what 24 columns of a dense screen hold.
+MAX_SIDE = 384
+#: How many times as high as wide a terminal's character is.
+_CELL_RATIO = 2.0
+_THREADS = 2
+#: Colours, as rich names their kinds, in which half blocks can still be made out.
+_ENOUGH_COLOURS = ("256", "truecolor")
+
+
+def load(paths: Sequence[Path | None]) -> "Sequence[RenderableType] | None":
+    """Give a picture of each photo; of one that cannot be opened the reason in its place.
+
+    None where the terminal shows no pictures: a line on standard error says so.
+    """
+    from catalog.cli import console
+
+    logging.getLogger("textual_image").setLevel(logging.CRITICAL)  # it has a way without answers
+    from textual_image import renderable  # asks the terminal what it can show
+
+    from worker import images
+    from worker.cli import options
+
+    is_blocks = renderable.Image is renderable.HalfcellImage
+    if is_blocks and console.out().color_system not in _ENOUGH_COLOURS:
+        console.err().print("no thumbnails: the terminal shows neither pictures nor 256 colours")
+        return None
+    settings = options.load()
+    limits = images.Limits(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return list(threads.map(lambda path: _show(path, limits), paths))
+
+
+def _show(path: Path | None, limits: "Limits") -> "RenderableType":
+    from PIL import Image
+    from rich.text import Text
+    from textual_image.renderable import Image as Picture
+
+    from worker import images
+    from worker.errors import PhotoError
+
+    if path is None:
+        return Text("no file", style="dim")
+    try:
+        photo = Image.open(io.BytesIO(images.thumbnail(path, MAX_SIDE, limits)))
+    except PhotoError as error:
+        reason = str(error).split(": ", 1)[-1].split(";", 1)[0]
+        return Text(reason, style="dim")
+    if photo.width / photo.height * LINES * _CELL_RATIO > MAX_COLUMNS:
+        return Picture(photo, width=MAX_COLUMNS, height="auto")
+    return Picture(photo, width="auto", height=LINES)

@@ -1,0 +1,256 @@
+"""The paper's Table 1 for a person's own photos: several ways of tagging, side by side."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from numpy.typing import NDArray
+
+from worker import extensions, images, scoring, vocabulary
+from worker.errors import EvaluationError, ModelError, PhotoError
+from worker.evaluation import classifier
+from worker.images.geometry import Preprocess
+from worker.models import clip, names
+from worker.settings import Settings
+from worker.vocabulary import prompts
+
+#: The model and vocabulary of the paper.
+PAPER_MODEL = "ViT-L/14"
+WORDS = 10
+_THUMBNAIL_SIDE = 640
+_PAGES = Path(__file__).parent / "pages"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """A word with what its method says of it."""
+
+    word: str
+    #: In [0, 1]: confidence, or share of the softmax.
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One way of tagging, and what it finds on each photo."""
+
+    title: str
+    #: Model, vocabulary and what the number means, for the page.
+    note: str
+    keywords: list[list[Keyword]]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """All that the page shows."""
+
+    photos: list[Path]
+    columns: list[Column]
+    #: Why some photos are left out, and what could not be had.
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the comparison for `json.dumps`."""
+        return {
+            "columns": [{"title": each.title, "note": each.note} for each in self.columns],
+            "photos": [
+                {
+                    "path": str(path),
+                    "keywords": {
+                        each.title: [asdict(keyword) for keyword in each.keywords[place]]
+                        for each in self.columns
+                    },
+                }
+                for place, path in enumerate(self.photos)
+            ],
+            "notes": self.notes,
+        }
+
+    def as_html(self) -> str:
+        """Return a page that needs no other file."""
+        loader = jinja2.FileSystemLoader(_PAGES)
+        pages = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+        rows = [
+            {
+                "name": path.name,
+                "picture": base64.b64encode(images.thumbnail(path, _THUMBNAIL_SIDE)).decode(),
+                "columns": [_bars(each.keywords[place]) for each in self.columns],
+                "shared": self._shared(place),
+            }
+            for place, path in enumerate(self.photos)
+        ]
+        page = pages.get_template("compare.html")
+        return page.render(rows=rows, columns=self.columns, notes=self.notes)
+
+    def _shared(self, place: int) -> set[str]:
+        """Return the words that more than one way of tagging found."""
+        found = [{keyword.word for keyword in each.keywords[place]} for each in self.columns]
+        every = [word for words in found for word in words]
+        return {word for word in every if every.count(word) > 1}
+
+
+def find_photos(paths: Sequence[Path]) -> list[Path]:
+    """Return the photos among files and below folders, in order of their names.
+
+    Raises EvaluationError where there are none.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(each for each in path.rglob("*") if each.is_file())
+            found += [each for each in inside if extensions.is_photo(each)]
+        elif path.exists():
+            found.append(path)
+        else:
+            raise EvaluationError(f"{path}: no such file or folder; check the path")
+    if not found:
+        raise EvaluationError(f"{', '.join(map(str, paths))}: no photos there; give other folders")
+    return found
+
+
+def sample(photos: Sequence[Path], limit: int) -> list[Path]:
+    """Return at most `limit` photos, spread evenly over all: a page holds each one's picture."""
+    if len(photos) <= limit:
+        return list(photos)
+    return [photos[place * len(photos) // limit] for place in range(limit)]
+
+
+def compare(
+    photos: Sequence[Path],
+    settings: Settings,
+    *,
+    model: str,
+    words: str,
+    other: str | None,
+    say: Say,
+) -> Comparison:
+    """Tag photos in three ways: Kadr's default, the paper's preset, a classifier.
+
+    `other` is the classifier, None the paper's; if that cannot be had, its column is left out
+    and a note says why. Raises ModelError, VocabularyError, EvaluationError.
+    """
+    notes: list[str] = []
+    readable = _readable(photos, notes)
+    say(f"Encoding {len(readable)} photos with {model}")
+    loaded = _load(model, settings)
+    columns = [_keyword_column("Kadr", loaded, words, "default", readable, settings, say)]
+    paper = _paper_model(model, notes)
+    loaded = loaded if paper == model else _load(paper, settings)
+    name = vocabulary.ENGLISH
+    columns.append(_keyword_column("Paper", loaded, name, "paper", readable, settings, say))
+    try:
+        columns.append(_classifier_column(other or classifier.PAPER, readable))
+    except ModelError as error:
+        if other is not None:
+            raise
+        notes.append(f"No column of the classifier: {error}")
+    return Comparison(readable, columns, notes)
+
+
+def _readable(photos: Sequence[Path], notes: list[str]) -> list[Path]:
+    readable = []
+    for photo in photos:
+        try:
+            images.decode(photo, Preprocess(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)))
+            readable.append(photo)
+        except PhotoError as error:
+            notes.append(f"Left out: {error}")
+    if not readable:
+        raise EvaluationError(f"none of {len(photos)} photos can be read; {notes[-1]}")
+    return readable
+
+
+def _load(model: str, settings: Settings) -> clip.ClipModel:
+    return clip.load(
+        model,
+        device=settings.device,
+        precision=settings.precision,
+        cache_dir=settings.cache_dir,
+    )
+
+
+def _paper_model(model: str, notes: list[str]) -> str:
+    if clip.is_available(PAPER_MODEL):
+        return PAPER_MODEL
+    notes.append(
+        f"The paper's model {PAPER_MODEL} cannot be had here, so its preset runs on {model}: "
+        "the way of scoring is the paper's, the quality is not."
+    )
+    return model
+
+
+def _keyword_column(
+    title: str,
+    model: clip.ClipModel,
+    words: str,
+    preset: scoring.Preset,
+    photos: Sequence[Path],
+    settings: Settings,
+    say: Say,
+) -> Column:
+    known = vocabulary.load(words)
+    asked = prompts.default_for(model.folder) if preset == "default" else prompts.parse(["paper"])
+    say(f"Encoding {len(known):,} words of {known.name}")
+    scorer = scoring.build_scorer(
+        model,
+        known,
+        asked,
+        settings=scoring.ScoringSettings(preset, top_k=WORDS),
+        cache_dir=settings.cache_dir,
+    )
+    pixels = [_pixels(photo, model.preprocess) for photo in photos]
+    found = scorer.score(model.encode_images(np.stack(pixels)))
+    number = "confidence" if preset == "default" else "share of the softmax over all words"
+    return Column(
+        title,
+        f"{_shown(model.name)}, {len(known):,} words of {known.name}, preset {preset}; {number}",
+        [
+            [
+                Keyword(tag.word, tag.confidence if preset == "default" else tag.score)
+                for tag in tags
+            ]
+            for tags in found
+        ],
+    )
+
+
+def _classifier_column(spec: str, photos: Sequence[Path]) -> Column:
+    loaded = classifier.load(spec)
+    pixels = [_pixels(photo, loaded.preprocess) for photo in photos]
+    found = loaded.classify(np.stack(pixels), WORDS)
+    note = f"{loaded.name}, {len(loaded.labels):,} labels at {loaded.size} x {loaded.size}; share"
+    return Column(
+        "Classifier", note, [[Keyword(word, share) for word, share in labels] for labels in found]
+    )
+
+
+def _pixels(photo: Path, wanted: Preprocess) -> NDArray[np.uint8]:
+    return images.decode(photo, wanted).pixels
+
+
+def _shown(name: str) -> str:
+    return "starter model" if name == names.STARTER else name
+
+
+def _bars(keywords: Sequence[Keyword]) -> list[dict[str, Any]]:
+    """Return words with the length of their bars, against the best of the column, in percent."""
+    best = max((keyword.value for keyword in keywords), default=1.0) or 1.0
+    return [
+        {
+            "word": keyword.word,
+            "value": _percent(keyword.value),
+            "width": round(100 * keyword.value / best, 1),
+            "is_faint": keyword.value < best / 2,
+        }
+        for keyword in keywords
+    ]
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}" if value >= 0.1 else f"{value:.1%}" if value >= 0.001 else "<0.1%"  # noqa: PLR2004

@@ -1,0 +1,7 @@
+"""Decodes photos of any format safely: upright, in sRGB, with what the file says of itself."""
+
+from worker.images.geometry import Preprocess
+from worker.images.opening import Limits
+from worker.images.pixels import Decoded, decode, thumbnail
+
+__all__ = ["Decoded", "Limits", "Preprocess", "decode", "thumbnail"]

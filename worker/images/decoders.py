@@ -1,0 +1,136 @@
+"""Sets Pillow up for strangers' files and puts what decoders raise into one sentence.
+
+Called by `pixels`, `raw` and `metadata`; knows no file names.
+"""
+
+import ctypes
+import struct
+import warnings
+import zlib
+from functools import cache
+from typing import BinaryIO, Literal
+
+import pillow_heif
+import rawpy
+from PIL import Image, UnidentifiedImageError, _imaging
+
+#: The formats Pillow may open here, by its names; EPS, which starts Ghostscript, is not among them.
+PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "HEIF", "AVIF")
+
+#: What Pillow's plugins raise on damaged or hostile files; found by fuzzing, not documented.
+DECODER_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    AssertionError,
+    SyntaxError,
+    RuntimeError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+_MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"RIFF": "WebP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"GIF8": "GIF",
+    b"BM": "BMP",
+}
+_BOXES = {b"ftypavi": "AVIF", b"ftyphei": "HEIF", b"ftyphev": "HEIF", b"ftypmif": "HEIF"}
+
+# What plugins grumble about is no news: the file is read, or its reason is stored.
+_FILTERS: tuple[tuple[Literal["ignore", "error"], type[Warning], str], ...] = (
+    ("ignore", UserWarning, r"(PIL|pillow_heif)\."),
+    ("error", Image.DecompressionBombWarning, ""),
+)
+
+
+def open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
+    """Read the header of an image that Pillow knows; its pixels stay undecoded.
+
+    Raises one of `DECODER_ERRORS`; `reason_of` makes a sentence of it.
+    """
+    _prepare_pillow(max_pixels)
+    file.seek(0)
+    return Image.open(file, formats=PILLOW_FORMATS)
+
+
+def reason_of(error: BaseException, file: BinaryIO) -> str:
+    """Say why this file could not be decoded, and what to do; no name, no trailing full stop."""
+    text = str(error).lower()
+    if isinstance(error, UnidentifiedImageError):
+        return _unidentified(file)
+    if isinstance(error, rawpy.LibRawFileUnsupportedError | rawpy.NotSupportedError):
+        return "a camera RAW of a kind that LibRaw does not know; convert it to DNG or JPEG"
+    if "truncated" in text or "unexpected end" in text:
+        return "truncated, the file ends before its picture does; copy it here again"
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it; free some, or lower KADR_MAX_PIXELS"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return "more pixels than KADR_MAX_PIXELS allows; raise it to include the file"
+    detail = " ".join(_text_of(error).split())[:120] or type(error).__name__
+    return f"damaged ({detail}); restore the file from a backup"
+
+
+def _text_of(error: BaseException) -> str:
+    first = error.args[0] if error.args else ""
+    return first.decode(errors="replace") if isinstance(first, bytes) else str(error)
+
+
+def _unidentified(file: BinaryIO) -> str:
+    kind = _kind_of(file)
+    if kind is None:
+        return "no image of a kind Kadr reads; convert it to JPEG, or leave it out"
+    if kind in _BOXES.values():  # libavif and libheif refuse what old writers got wrong
+        return f"a damaged {kind} header, or one against the standard; save it as JPEG elsewhere"
+    return f"a damaged {kind} header; restore the file from a backup"
+
+
+def _kind_of(file: BinaryIO) -> str | None:
+    file.seek(0)
+    head = file.read(16)
+    known = [(magic, kind, 0) for magic, kind in _MAGIC.items()]
+    known += [(magic, kind, 4) for magic, kind in _BOXES.items()]
+    return next((kind for magic, kind, at in known if head.startswith(magic, at)), None)
+
+
+def _prepare_pillow(max_pixels: int) -> None:
+    """Make HEIF known, decompression bombs errors, and damaged files quiet.
+
+    Filters are global and applied each time, since applications (and pytest) reset them;
+    `catch_warnings` is no way out, it is not safe in threads.
+    """
+    _register_decoders()
+    Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)
+    known = {
+        (action, category, getattr(module, "pattern", ""))
+        for action, _, category, module, _ in warnings.filters
+    }
+    for action, category, module in _FILTERS:
+        if (action, category, module) not in known:
+            warnings.filterwarnings(action, category=category, module=module)
+
+
+@cache
+def _register_decoders() -> None:
+    pillow_heif.register_heif_opener()
+    _silence_libtiff()
+
+
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing to the terminal; what matters reaches Python as an exception."""
+    library = ctypes.CDLL(_imaging.__file__)  # finds the libtiff that Pillow itself is linked to
+    for setter in ("TIFFSetErrorHandler", "TIFFSetWarningHandler"):
+        function = getattr(library, setter, None)  # not visible where Pillow links it statically
+        if function is not None:
+            function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_void_p
+            function(None)

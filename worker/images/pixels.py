@@ -1,0 +1,140 @@
+"""Opens photos of every common format safely: upright, in sRGB, at the size the model wants.
+
+Called by `tagging` (`decode`) and by pages that show photos (`thumbnail`). Thread-safe; Pillow and
+LibRaw release the GIL while they decode.
+"""
+
+import io
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from worker.errors import PhotoError
+from worker.images import colour, decoders, geometry, opening, orientation, raw
+from worker.images.geometry import Box, Preprocess, Scaled, Shrunk, Size
+from worker.images.opening import AnyPath, Limits
+
+__all__ = ["Decoded", "Limits", "Preprocess", "decode", "thumbnail"]
+
+_FORMAT_NAMES = {"MPO": "jpeg", "HEIF": "heic"}
+_JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A photo as the model takes it.
+
+    `pixels` is (size, size, 3) uint8 sRGB; `width` and `height` are the original's in pixels,
+    upright; `format` is what the content is: "jpeg", "heic", "nef", ...
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An opened photo: shrunk while it was decoded, 8-bit sRGB, upright; the original's size."""
+
+    photo: Shrunk
+    width: int
+    height: int
+    format: str
+
+
+def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) -> Decoded:
+    """Decode a photo to the model's square, as open_clip's transform would.
+
+    Raises:
+        PhotoError: whatever the file is, the reason in a sentence that starts with its name.
+    """
+    picture = _open(path, limits or Limits(), preprocess.scaled)
+    pixels = np.asarray(geometry.to_square(picture.photo, preprocess))
+    return Decoded(pixels, picture.width, picture.height, picture.format)
+
+
+def thumbnail(path: AnyPath, max_side: int, limits: Limits | None = None) -> bytes:
+    """Give a photo as a small sRGB JPEG without metadata, its longer side `max_side` at most.
+
+    Raises:
+        PhotoError: as `decode` does.
+    """
+    picture = _open(path, limits or Limits(), lambda size: geometry.fit_inside(size, max_side))
+    sides = geometry.fit_inside((picture.width, picture.height), max_side)
+    width, height = (max(1, round(side)) for side in sides)
+    photo, buffer = picture.photo, io.BytesIO()
+    small = photo.image.resize((width, height), Image.Resampling.BICUBIC, box=photo.box)
+    small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return buffer.getvalue()
+
+
+def _extension(path: AnyPath) -> str:
+    return Path(os.fsdecode(path)).suffix.lower()
+
+
+def _open(path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]) -> _Picture:
+    """Open, check, decode and shrink; `scaled` tells how large the whole photo is wanted."""
+    with opening.open_photo(path, limits) as file:
+        try:
+            if raw.is_raw(file, _extension(path)):
+                return _open_raw(file, path, limits, scaled)
+            return _open_plain(file, path, limits, scaled)
+        except (*raw.ERRORS, *decoders.DECODER_ERRORS) as error:
+            reason = decoders.reason_of(error, file)
+            raise PhotoError(f"{opening.name_of(path)}: {reason}") from error
+
+
+def _open_plain(
+    file: BinaryIO, path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]
+) -> _Picture:
+    with decoders.open_image(file, limits.max_pixels) as image:
+        size = image.size
+        _require_acceptable(size, path, limits)
+        name = _FORMAT_NAMES.get(image.format or "", (image.format or "").lower())
+        width, height = (math.ceil(geometry.HEADROOM * side) for side in scaled(size))
+        drafted = image.draft(None, (width, height))  # JPEG by its DCT, HEIF by a thumbnail in it
+        image.load()
+        turn = orientation.orientation_of(image)
+        box = drafted[1] if drafted else (0, 0, *image.size)
+        photo = _finish(image, box, turn, scaled)
+    return _Picture(photo, *orientation.upright_size(size, turn), name)
+
+
+def _open_raw(
+    file: BinaryIO, path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]
+) -> _Picture:
+    with raw.open_raw(file) as container:
+        size = raw.size_of(container)
+        _require_acceptable(size, path, limits)
+        min_side = math.ceil(min(scaled(size)))
+        image = raw.picture(container, min_side, limits.max_pixels)
+    photo = _finish(image, (0, 0, *image.size), 1, scaled)
+    return _Picture(photo, *size, raw.format_of(_extension(path)))
+
+
+def _finish(image: Image.Image, box: Box, turn: int, scaled: Callable[[Size], Scaled]) -> Shrunk:
+    """Shrink first, so that colours and turns are done where few pixels are left."""
+    photo = geometry.shrink(colour.to_8_bit(image), box, scaled(image.size))
+    plain = orientation.upright(colour.to_srgb(photo.image), turn)
+    return Shrunk(plain, orientation.upright_box(photo.box, photo.image.size, turn))
+
+
+def _require_acceptable(size: Size, path: AnyPath, limits: Limits) -> None:
+    pixels = size[0] * size[1]
+    if pixels > limits.max_pixels:
+        megapixels, allowed = pixels / 1e6, limits.max_pixels / 1e6
+        raise PhotoError(
+            f"{opening.name_of(path)}: {megapixels:,.0f} MP exceed {allowed:,.0f} MP;"
+            " raise KADR_MAX_PIXELS to include it"
+        )
+    if pixels <= 0:
+        raise PhotoError(f"{opening.name_of(path)}: has no pixels; restore the file from a backup")

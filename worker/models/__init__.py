@@ -1,0 +1,1 @@
+"""Encoders of images and texts: their names, downloads, files and devices."""

@@ -1,0 +1,198 @@
+"""From a model's name to its files and from the files to a module: `clip.load` in parts."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import open_clip
+import safetensors
+import torch
+
+from worker import digests
+from worker.errors import ModelError
+from worker.images import Preprocess
+from worker.models import hub
+from worker.models.names import ModelName
+
+#: What a model of open_clip's table says about pixels, beside its architecture.
+_PIXEL_KEYS = ("mean", "std", "interpolation", "resize_mode")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Where a model lies on this machine, and what identifies it."""
+
+    name: ModelName
+    weights: Path
+    #: The folder that `local-dir:` loads; None for a model of open_clip's table.
+    folder: Path | None
+    #: sha256 over weights and configuration, wherever they lie.
+    digest: str
+
+
+def with_trained_activation(name: ModelName) -> ModelName:
+    """Choose the architecture whose activation the weights were trained with.
+
+    open_clip only warns where `ViT-L-14/openai` runs plain GELU instead of QuickGELU, and
+    computes other vectors.
+    """
+    if name.kind != "table":
+        return name
+    quick = bool(open_clip.get_pretrained_cfg(name.source, name.tag).get("quick_gelu", False))
+    config = open_clip.get_model_config(name.source)
+    if quick == bool(config.get("quick_gelu", False)):
+        return name
+    plain = name.source.removesuffix("-quickgelu")
+    return ModelName("table", f"{plain}-quickgelu" if quick else plain, name.tag)
+
+
+def are_available(name: ModelName) -> bool:
+    """Tell within about three seconds whether the files are here or can be fetched."""
+    if name.kind == "folder":
+        return _weights_in(Path(name.source)) is not None
+    repository, filenames = _repository(name)
+    cached = hub.find_cached_weights(repository, filenames)
+    return cached is not None or hub.is_reachable(repository)
+
+
+def find(name: ModelName, *, cache_dir: Path | None = None) -> ModelFiles:
+    """Return the model's files, downloaded where needed. Raises ModelError."""
+    folder: Path | None = None
+    match name.kind:
+        case "table":
+            weights = hub.fetch_weights(*_repository(name))
+            config = open_clip.get_model_config(name.source) | _pixels(name)
+        case "hub":
+            folder = hub.fetch_config(name.source).parent
+            weights = hub.fetch_weights(name.source)
+            config = _read_config(folder)
+        case "folder":
+            folder = Path(name.source)
+            config = _read_config(folder)
+            weights = _require_weights(folder)
+    digest = digests.digest_of(
+        digests.file_digest(weights, cache_dir=cache_dir), json.dumps(config, sort_keys=True)
+    )
+    return ModelFiles(name=name, weights=weights, folder=folder, digest=digest)
+
+
+def build(files: ModelFiles) -> torch.nn.Module:
+    """Build the module in float32 on the CPU, its weights loaded. Raises ModelError."""
+    name = files.name
+    try:
+        if files.folder is None:
+            module = open_clip.create_model(
+                name.source,
+                pretrained=str(files.weights),
+                force_preprocess_cfg=_pixels(name),
+                require_pretrained=True,
+            )
+        else:
+            module = open_clip.create_model(f"local-dir:{files.folder}", require_pretrained=True)
+    except (RuntimeError, ValueError, OSError, ImportError, safetensors.SafetensorError) as error:
+        raise ModelError(_cannot_load(name, error)) from error
+    module = cast("torch.nn.Module", module)
+    return module.eval().requires_grad_(requires_grad=False)
+
+
+def tokenizer(files: ModelFiles) -> Callable[[list[str]], torch.Tensor]:
+    """Return what turns texts into (n, context) int64 tokens. Raises ModelError."""
+    source = files.name.source if files.folder is None else f"local-dir:{files.folder}"
+    if files.name.kind == "hub" and _wants_hub_tokenizer(_read_config(Path(str(files.folder)))):
+        source = str(files.name)
+    try:
+        return cast("Callable[[list[str]], torch.Tensor]", open_clip.get_tokenizer(source))
+    except (RuntimeError, ValueError, OSError, ImportError) as error:
+        raise ModelError(_cannot_load(files.name, error)) from error
+
+
+def preprocess(module: torch.nn.Module, name: ModelName) -> Preprocess:
+    """Return what the model expects of pixels. Raises ModelError for what Kadr cannot make."""
+    config = open_clip.get_model_preprocess_cfg(module)
+    size = config["size"]
+    width, height = (size, size) if isinstance(size, int) else size
+    if width != height:
+        raise ModelError(f"{name}: takes {width} x {height} pixels; choose a square model")
+    for key, known in (
+        ("interpolation", ("bicubic", "bilinear")),
+        ("resize_mode", ("shortest", "longest", "squash")),
+    ):
+        if config[key] not in known:
+            raise ModelError(f"{name}: {key} {config[key]} is none of {', '.join(known)}")
+    mean, std = (tuple(float(value) for value in config[key]) for key in ("mean", "std"))
+    return Preprocess(
+        size=int(width),
+        mean=cast("tuple[float, float, float]", mean),
+        std=cast("tuple[float, float, float]", std),
+        interpolation=cast('Literal["bicubic", "bilinear"]', config["interpolation"]),
+        resize_mode=cast('Literal["shortest", "longest", "squash"]', config["resize_mode"]),
+    )
+
+
+def logit_terms(module: torch.nn.Module) -> tuple[float, float | None]:
+    """Return exp(logit_scale) and the logit bias, which only sigmoid models have."""
+    scale, bias = module.logit_scale, module.logit_bias
+    exact = cast("torch.Tensor", scale).float().exp().item()
+    return exact, None if bias is None else cast("torch.Tensor", bias).float().item()
+
+
+def _repository(name: ModelName) -> tuple[str, tuple[str, ...]]:
+    """Return the hub's repository and the names its safetensors may have."""
+    if name.kind == "hub":
+        return name.source, hub.WEIGHTS_FILES
+    location = str(open_clip.get_pretrained_cfg(name.source, name.tag).get("hf_hub", ""))
+    repository, _, filename = location.rpartition("/")
+    if not repository:
+        raise ModelError(f"{name}: its weights are not on the hub; choose another tag")
+    return repository, (f"{Path(filename).stem}.safetensors",) if filename else hub.WEIGHTS_FILES
+
+
+def _pixels(name: ModelName) -> dict[str, Any]:
+    config = open_clip.get_pretrained_cfg(name.source, name.tag)
+    return {key: config[key] for key in _PIXEL_KEYS if key in config}
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / hub.CONFIG_FILE
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: no open_clip model, it has no {hub.CONFIG_FILE}") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read ({error}); download the model again") from error
+    if not isinstance(config, dict) or "model_cfg" not in config:
+        raise ModelError(f"{path}: has no model_cfg; it is not a configuration of open_clip")
+    return config
+
+
+def _wants_hub_tokenizer(config: dict[str, Any]) -> bool:
+    return bool(config["model_cfg"].get("text_cfg", {}).get("hf_tokenizer_name"))
+
+
+def _require_weights(folder: Path) -> Path:
+    weights = _weights_in(folder)
+    if weights is None:
+        raise ModelError(
+            f"{folder}: has no {hub.WEIGHTS_FILES[0]}; put safetensors there "
+            "(pickled .bin and .pt weights can run code and are not opened)"
+        )
+    return weights
+
+
+def _weights_in(folder: Path) -> Path | None:
+    """Return the safetensors that open_clip will load: it prefers some pickles to other names."""
+    named = [folder / name for name in hub.WEIGHTS_FILES if (folder / name).is_file()]
+    if named:
+        return named[0]
+    pickles = [*folder.glob("*.bin"), *folder.glob("*.pth")]
+    found = sorted(folder.glob("*.safetensors"))
+    return found[0] if len(found) == 1 and not pickles else None
+
+
+def _cannot_load(name: ModelName, error: Exception) -> str:
+    if "transformers" in str(error):
+        return f"{name}: needs the package transformers; run `pip install transformers`"
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return f"{name}: cannot be loaded ({reason[:300]}); download it again or choose another model"

@@ -1,0 +1,154 @@
+"""Tags what lies in folders, and ends: `kadr tag`.
+
+Photos are rung for while the scan goes on, so the first ones are tagged before the last are found.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Protocol
+
+from catalog.photos import status
+from catalog.photos.status import Counts
+from worker.queue.doorbell import Doorbell
+from worker.queue.process import Process
+from worker.watch import ingest, scan
+from worker.watch.roots import Folder
+
+_LOOK_EVERY_S = 0.25
+#: A file that changes while it is read is read again so often.
+_SCANS = 3
+
+
+class View(Protocol):
+    """Who watches the work."""
+
+    def found(self, photos: int) -> None:
+        """So many photos have been registered as new."""
+
+    def left(self, photos: int) -> None:
+        """So many photos are still to be tagged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, and how the folders stand after it."""
+
+    #: Photos that were to be tagged: new, changed, or left over from before.
+    photos: int
+    tagged: int
+    quarantined: int
+    #: Files that were away or changing.
+    waiting: int
+    seconds: float
+    #: How the folders stand now.
+    counts: Counts
+
+    @property
+    def did_nothing_useful(self) -> bool:
+        """Tell whether there was work and none of it could be done."""
+        return self.photos > 0 and self.tagged == 0
+
+
+#: Starts what tags (a worker in this process, or nothing where a fleet does it).
+StartWorker = Callable[[], AbstractContextManager[object]]
+
+
+def tag_folders(
+    process: Process,
+    folders: Sequence[Folder],
+    doorbell: Doorbell,
+    start_worker: StartWorker,
+    view: View,
+) -> Summary:
+    """Register what is new below the folders and wait until all of it is tagged or put aside.
+
+    The worker is started when the first photo needs it: a run that finds nothing new loads no
+    model.
+    """
+    began = time.monotonic()
+    root_ids = {folder.root.id for folder in folders}
+    before = _count(process, root_ids)
+    run = _Run(process, doorbell, start_worker, view, root_ids)
+    with run.stack:
+        for _ in range(_SCANS):
+            if run.is_unfinished():
+                run.begin()
+            unsettled = sum(run.register(folder) for folder in folders)
+            run.wait()
+            if not unsettled:
+                break
+    after = _count(process, root_ids)
+    tagged, failed = after.tagged - before.tagged, after.quarantined - before.quarantined
+    return Summary(
+        photos=max(0, tagged) + max(0, failed) + after.pending,
+        tagged=max(0, tagged),
+        quarantined=max(0, failed),
+        waiting=after.pending,
+        seconds=time.monotonic() - began,
+        counts=after,
+    )
+
+
+class _Run:
+    def __init__(
+        self,
+        process: Process,
+        doorbell: Doorbell,
+        start_worker: StartWorker,
+        view: View,
+        root_ids: set[int],
+    ) -> None:
+        self.stack = ExitStack()
+        self._process = process
+        self._doorbell = doorbell
+        self._start_worker = start_worker
+        self._view = view
+        self._root_ids = root_ids
+        self._is_begun = False
+        self._found = 0
+
+    def is_unfinished(self) -> bool:
+        return self._count_left() > 0
+
+    def begin(self) -> None:
+        """Start the worker, once."""
+        if not self._is_begun:
+            self._is_begun = True
+            self.stack.enter_context(self._start_worker())
+            self._doorbell.sweep(self._process.database)
+
+    def register(self, folder: Folder) -> int:
+        """Register what is new below a folder; returns how many files changed meanwhile."""
+        unsettled = 0
+        for changed in scan.find_changes(self._process.database, folder.root, folder.path):
+            if not changed:
+                continue
+            self.begin()
+            taken = ingest.take_files(
+                self._process.database, folder.root, changed, self._doorbell.ring
+            )
+            unsettled += len(taken.unsettled)
+            self._found += len(taken.photo_ids)
+            self._view.found(self._found)
+            self._view.left(self._count_left())
+        return unsettled
+
+    def wait(self) -> None:
+        """Wait until nothing is left that can be tagged now; raises what a task stumbled over."""
+        while (left := self._count_left()) > 0:
+            if self._process.trouble is not None:
+                raise self._process.trouble
+            self._view.left(left)
+            time.sleep(_LOOK_EVERY_S)
+        self._view.left(0)
+
+    def _count_left(self) -> int:
+        with self._process.database.read() as session:
+            return status.count_unfinished(session, self._root_ids)
+
+
+def _count(process: Process, root_ids: set[int]) -> Counts:
+    with process.database.read() as session:
+        return status.count_states(session, root_ids)

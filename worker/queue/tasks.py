@@ -1,0 +1,33 @@
+"""The messages between watcher and workers; the rows of the catalogue are the truth."""
+
+from dataclasses import asdict
+
+from catalog.errors import CatalogError
+from worker.celery import app
+from worker.errors import WorkerError
+from worker.queue import process as processes
+from worker.queue.doorbell import Doorbell
+from worker.queue.process import Process
+
+
+@app.task(name="kadr.tag_photos")  # type: ignore[untyped-decorator]
+def tag_photos(photo_ids: list[int]) -> dict[str, int]:
+    """Tag those of the photos that are still pending; what cannot be done now is swept later."""
+    process = processes.get_process()
+    try:
+        return asdict(process.get_pipeline().tag_photos(photo_ids))
+    except (CatalogError, WorkerError) as error:
+        process.report(error)
+        return {}
+
+
+@app.task(name="kadr.sweep")  # type: ignore[untyped-decorator]
+def sweep() -> int:
+    """Free expired leases and ring again for photos whose message was lost."""
+    process = processes.get_process()
+    return doorbell_of(process).sweep(process.database)
+
+
+def doorbell_of(process: Process) -> Doorbell:
+    """Return what this process rings with."""
+    return Doorbell(tag_photos.delay, process.settings.ring_size)

@@ -1,0 +1,103 @@
+"""The vectors of a vocabulary's words: from the cache where known, else encoded and kept."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worker.scoring.word_cache import TextCache
+from worker.vocabulary import prompts
+from worker.vocabulary.keywords import Keyword
+from worker.vocabulary.prompts import Prompts
+
+#: Prompts encoded between two commits of the cache: a second or so of work that can be lost.
+_PROMPTS_AT_ONCE = 1024
+
+
+class TextEncoder(Protocol):
+    """What of a model is needed here; `worker.models.clip.ClipModel` is one."""
+
+    @property
+    def digest(self) -> str:
+        """What identifies the vectors."""
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors."""
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode to (n, dim) float32, L2-normalised."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    place: int
+    word: str
+    prompts: Prompts
+
+
+def encode_keywords(
+    model: TextEncoder,
+    keywords: Sequence[Keyword],
+    default: Prompts,
+    *,
+    cache_dir: Path | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
+    """Return (n_words, dim) float32, L2-normalised: the mean of each word's prompts.
+
+    A keyword with templates of its own uses these instead of `default`. `progress(done, total)`
+    counts the words that are not in the cache. An interrupted call loses about a second of work.
+    """
+    own = {keyword.templates: Prompts(keyword.templates) for keyword in keywords}
+    jobs = [
+        _Job(place, keyword.word, own[keyword.templates] if keyword.templates else default)
+        for place, keyword in enumerate(keywords)
+    ]
+    keys = [(job.prompts.digest, job.word) for job in jobs]
+    vectors = np.zeros((len(jobs), model.dim), np.float16)
+    with TextCache(cache_dir, model.digest, model.dim) as cache:
+        missing = cache.fill(keys, vectors)
+        done = 0
+        for batch in _batches([jobs[place] for place in missing]):
+            fresh = _encode(model, batch)
+            places = [job.place for job in batch]
+            cache.store([keys[place] for place in places], fresh)
+            vectors[places] = fresh
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(missing))
+        if missing:
+            cache.trim()
+    return _unit(vectors.astype(np.float32))
+
+
+def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
+    batch: list[_Job] = []
+    size = 0
+    for job in jobs:
+        batch.append(job)
+        size += len(job.prompts.templates)
+        if size >= _PROMPTS_AT_ONCE:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _encode(model: TextEncoder, jobs: Sequence[_Job]) -> NDArray[np.float16]:
+    """Return (n, dim): normalise each prompt's vector, average, normalise (CLIP, section 3.1.4)."""
+    texts = [prompts.fill(job.prompts.templates, job.word) for job in jobs]
+    vectors = model.encode_texts([text for group in texts for text in group])
+    ends = np.cumsum([len(group) for group in texts])[:-1]
+    means = np.stack([group.mean(axis=0) for group in np.split(vectors, ends)])
+    return _unit(means).astype(np.float16)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: NDArray[np.float32] = np.divide(vectors, np.maximum(norms, 1e-12), dtype=np.float32)
+    return unit

@@ -1,0 +1,85 @@
+"""One claimed photo on its way through a batch of `worker.tagging.pipeline`: opened, or why not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog import paths, spelling
+from catalog.photos.lifecycle import ClaimedPhoto
+from catalog.tags.results import PhotoFacts
+from worker import images
+from worker.errors import PhotoError
+from worker.images import Limits, Preprocess, metadata
+from worker.watch import scan
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A photo that will never be read: it is quarantined."""
+
+    photo_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A photo whose file was away or changing: it is tried again."""
+
+    photo_id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPhoto:
+    """A decoded photo and what its file says of itself."""
+
+    photo_id: int
+    name: str
+    #: (size, size, 3) uint8 sRGB.
+    pixels: NDArray[np.uint8]
+    facts: PhotoFacts
+
+    def refused(self, fact: str) -> Unreadable:
+        """Give it up for a reason."""
+        return Unreadable(self.photo_id, f"{self.name}: {fact}; run `kadr retry` to try again")
+
+
+Result: TypeAlias = OpenedPhoto | Unreadable | Postponed
+
+
+def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, limits: Limits) -> Result:
+    """Decode a photo from the first place where it still lies with the content that was claimed."""
+    place = next((p for p in photo.places if _is_unchanged(p.path, p.stat)), None)
+    if place is None:
+        names = ", ".join(_shown(p.path) for p in photo.places)
+        return Postponed(photo.photo_id, f"{names}: gone or changed since it was registered")
+    try:
+        decoded = images.decode(place.path, wanted, limits)
+        found = metadata.read(place.path)
+    except PhotoError as error:
+        if not _is_unchanged(place.path, place.stat):
+            return Postponed(photo.photo_id, f"{_shown(place.path)}: changed while it was read")
+        return Unreadable(photo.photo_id, str(error))
+    facts = PhotoFacts(
+        width=decoded.width,
+        height=decoded.height,
+        format=decoded.format,
+        taken_at=found.taken_at,
+        camera=found.camera,
+        latitude=found.latitude,
+        longitude=found.longitude,
+        keywords=tuple(word for word in found.keywords if len(word) <= spelling.MAX_WORD_CHARS),
+    )
+    return OpenedPhoto(photo.photo_id, _shown(place.path), decoded.pixels, facts)
+
+
+def _is_unchanged(path: Path, expected: object) -> bool:
+    found = scan.stat_file(path)
+    return found is not None and found.stat == expected
+
+
+def _shown(path: Path) -> str:
+    return paths.printable(paths.to_text(Path(path.name)))

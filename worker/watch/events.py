@@ -1,0 +1,154 @@
+"""Events of one root, from the operating system or by polling, sorted into what to look at.
+
+`worker.watch.watcher` owns one `Observation` per root; nothing here reads a file or a row.
+"""
+
+import logging
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserver
+
+from catalog import paths
+from worker.errors import RootError
+from worker.watch import scan
+from worker.watch.settling import Settling
+
+#: Without this filter our own reading of a photo would be an event.
+_EVENTS: list[type[FileSystemEvent]] = [
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileClosedEvent,
+    FileMovedEvent,
+    FileDeletedEvent,
+    DirCreatedEvent,
+    DirMovedEvent,
+    DirDeletedEvent,
+]
+_GONE_EVENTS = (FileDeletedEvent, DirDeletedEvent, FileMovedEvent, DirMovedEvent)
+_TOO_MANY = {24, 28}  # EMFILE: inotify instances; ENOSPC: inotify watches
+
+
+class OverflowAlarm(logging.Handler):
+    """Hears that the kernel dropped events: watchdog 7 says so in its log and nowhere else."""
+
+    LOGGER = "watchdog.observers.inotify_c"
+
+    def __init__(self, event: threading.Event) -> None:
+        super().__init__(logging.WARNING)
+        self._event = event
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Set the event."""
+        if "overflow" in record.getMessage():
+            self._event.set()
+
+    def __enter__(self) -> Self:
+        logging.getLogger(self.LOGGER).addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger(self.LOGGER).removeHandler(self)
+
+
+@dataclass(slots=True, eq=False)  # watchdog keeps handlers in sets
+class Changes(FileSystemEventHandler):
+    """Where events of one root end up: paths to look at, and paths that went away."""
+
+    top: Path
+    touched: Settling
+    gone: Settling
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        """Sort one event; watchdog calls this from its threads."""
+        path = Path(_text(event.src_path))
+        if isinstance(event, _GONE_EVENTS):
+            if event.is_directory or scan.is_wanted(path):
+                self.gone.touch(path)
+            path = Path(_text(event.dest_path))
+        if event.dest_path or not isinstance(event, _GONE_EVENTS):
+            self._appeared(path, is_folder=event.is_directory)
+
+    def _appeared(self, path: Path, *, is_folder: bool) -> None:
+        if not path.is_relative_to(self.top) or scan.is_below_skipped(path, self.top):
+            return
+        # Files in a new folder may have been created before the folder was watched: it is walked.
+        if (is_folder and not scan.is_skipped_folder(path.name)) or scan.is_wanted(path):
+            self.touched.touch(path)
+
+
+@dataclass(slots=True)
+class Observation:
+    """A running observer of a folder, and which folder it was when it started."""
+
+    observer: BaseObserver
+    identity: tuple[int, int]
+
+    def is_listening(self) -> bool:
+        """Tell whether it still hears: it goes deaf when its folder is away for a moment."""
+        return all(emitter.is_alive() for emitter in self.observer.emitters)
+
+    def stop(self) -> None:
+        """End it and its threads."""
+        self.observer.stop()
+        self.observer.join()
+
+
+def start(changes: Changes, *, poll_s: float | None) -> Observation:
+    """Begin to observe a root, by polling every `poll_s` seconds if given.
+
+    Raises:
+        RootError: it is not there, or the system's limits do not allow it.
+    """
+    found = scan.identify(changes.top)
+    shown = paths.printable(paths.to_text(changes.top))
+    if found is None:
+        raise RootError(f"{shown}: no such folder; check the name, or mount it first")
+    try:
+        return Observation(_observe(changes, poll_s), found)
+    except OSError as error:
+        raise RootError(_explain(shown, error)) from error
+
+
+def _observe(changes: Changes, poll_s: float | None) -> BaseObserver:
+    # `mkdir -p a/b` can make watchdog watch b twice, which it warns of and which does no harm.
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
+    observer = Observer() if poll_s is None else PollingObserver(timeout=poll_s)
+    try:
+        observer.schedule(changes, str(changes.top), recursive=True, event_filter=_EVENTS)
+        observer.start()
+    except OSError:
+        observer.stop()  # it has an inotify instance and a thread from the start
+        raise
+    return observer
+
+
+def _text(path: bytes | str) -> str:
+    return path.decode(errors="surrogateescape") if isinstance(path, bytes) else path
+
+
+def _explain(shown: str, error: OSError) -> str:
+    if error.errno in _TOO_MANY:
+        return (
+            f"{shown}: the system's limit of watched folders is reached; raise it with `sysctl "
+            "fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024`, "
+            "or watch with --poll"
+        )
+    return f"{shown}: cannot be watched ({error.strerror}); try --poll"

@@ -1,0 +1,86 @@
+"""Takes files into the catalogue: hash, register, commit, and only then ring.
+
+Called by the watcher for files that have settled and by `kadr tag` for what a scan found.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from catalog import paths
+from catalog.db.database import Database
+from catalog.db.tables import Root
+from catalog.photos import files as photo_files
+from catalog.photos import lifecycle
+from catalog.photos.files import SeenFile
+from worker.watch import scan
+from worker.watch.scan import FoundFile
+
+_log = structlog.get_logger()
+
+#: Sends photo ids to the workers; returns False where the broker did not take them.
+Ring = Callable[[Sequence[int]], bool]
+
+#: Reading waits for the disk, hashing releases the GIL.
+_HASH_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of files that were handed in."""
+
+    #: Photos rung for.
+    photo_ids: tuple[int, ...]
+    #: Files that changed while they were read, or are gone: to be looked at again.
+    unsettled: tuple[Path, ...]
+
+
+def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:
+    """Register files of one root and ring for those that are to be tagged.
+
+    A ring that is lost costs a delay: the rows are committed first, and the sweep rings again.
+    """
+    top = paths.from_text(root.path)
+    with ThreadPoolExecutor(_HASH_THREADS) as pool:
+        read = list(pool.map(lambda found: (found, _read(found, top)), files))
+    now = datetime.now(UTC)
+    with database.write() as session:
+        seen = [file for _, file in read if file is not None]
+        photo_ids = photo_files.register_files(session, root.id, seen, now=now)
+        # Not after the ring: a worker that claims at once would skip the rows that we lock.
+        lifecycle.mark_rung(session, photo_ids, now=now)
+    if photo_ids and not ring(photo_ids):
+        with database.write() as session:
+            lifecycle.make_due(session, photo_ids, now=now)
+    _log.debug("files_registered", root=root.name, files=len(seen), photos=len(photo_ids))
+    unsettled = tuple(found.path for found, file in read if file is None)
+    return Taken(tuple(photo_ids), unsettled)
+
+
+def _read(found: FoundFile, top: Path) -> SeenFile | None:
+    """Hash a file; None if it changed meanwhile, for then the digest is of no content there was."""
+    stored = scan.relative(found.path, top)
+    try:
+        digest = _digest(found.path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        fact = (error.strerror or str(error)).lower()
+        reason = f"{paths.printable(stored)}: {fact}; make it readable, and it is taken"
+        return SeenFile(stored, found.stat, None, reason)
+    after = scan.stat_file(found.path)
+    if after is None or after.stat != found.stat:
+        return None
+    return SeenFile(stored, found.stat, digest)
+
+
+def _digest(path: Path) -> bytes:
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb", buffering=0) as file:  # noqa: PTH123 - from a descriptor
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,0 +1,213 @@
+"""Walks a root and compares it with the catalogue: what is new, changed, and gone.
+
+The catalogue catches up here with everything that no event told of: what happened while nobody
+watched, what an overflowing event queue dropped, what a network file system never reports.
+"""
+
+import os
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from sqlalchemy import select
+
+from catalog import paths
+from catalog.db import sql
+from catalog.db.database import Database
+from catalog.db.tables import PhotoFile, Root
+from catalog.photos import files
+from catalog.photos.files import FileStat
+from worker import extensions
+from worker.errors import RootError
+
+_log = structlog.get_logger()
+
+#: Folders that hold no photos of a person's: thumbnails of NAS systems, bins, version control.
+_SKIPPED_FOLDERS = frozenset({"@eadir", "$recycle.bin", "lost+found", "system volume information"})
+#: Names that a program is still writing under.
+_TEMPORARY_ENDINGS = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", "~")
+_FILES_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A photo on disk that the catalogue does not know like this."""
+
+    #: Absolute.
+    path: Path
+    stat: FileStat
+    #: Latest of mtime and ctime, seconds since the epoch: copying tools set the one, not the other.
+    changed_at: float
+
+
+def is_wanted(path: Path) -> bool:
+    """Tell by its name whether a file below a root is a photo to take."""
+    name = path.name.lower()
+    hidden = name.startswith((".", "~")) or name.endswith(_TEMPORARY_ENDINGS)
+    return not hidden and extensions.is_photo(path)
+
+
+def is_skipped_folder(name: str) -> bool:
+    """Tell by its name whether a folder is left alone with all that is below it."""
+    return name.startswith(".") or name.lower() in _SKIPPED_FOLDERS
+
+
+def is_below_skipped(path: Path, root: Path) -> bool:
+    """Tell whether a folder between `root` and `path` is left alone."""
+    return any(is_skipped_folder(part) for part in path.relative_to(root).parts[:-1])
+
+
+def check_root(path: Path) -> Path:
+    """Return a folder's absolute path; raises `RootError` if it cannot be watched."""
+    # os.path's functions raise nothing; Path's follow links, or raise for users that are not there
+    absolute = Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
+    shown = paths.printable(paths.to_text(absolute))
+    try:
+        is_folder = stat.S_ISDIR(absolute.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: a NUL in it
+        raise RootError(f"{shown}: no such folder; check the name, or mount it first") from error
+    except OSError as error:
+        fact = (error.strerror or str(error)).lower()
+        raise RootError(f"{shown}: {fact}; check its name and your access to it") from error
+    if not is_folder:
+        raise RootError(f"{shown}: not a folder; give the folder that it is in")
+    if not os.access(absolute, os.R_OK | os.X_OK):
+        raise RootError(f"{shown}: permission denied; give yourself read access to the folder")
+    return absolute
+
+
+def identify(folder: Path) -> tuple[int, int] | None:
+    """Tell one folder from another that comes to lie in its place; None if there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def stat_file(path: Path) -> FoundFile | None:
+    """Look at a file; None if it is gone or no regular file."""
+    try:
+        found = path.stat()
+    except OSError:  # gone meanwhile, a dangling link, a link to itself
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    changed_at = max(found.st_mtime, found.st_ctime)
+    return FoundFile(path, FileStat(found.st_size, found.st_mtime_ns), changed_at)
+
+
+def is_gone(path: Path) -> bool:
+    """Tell whether a file is not there any more; one that cannot be looked at is not gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def walk(folder: Path) -> Iterator[FoundFile]:
+    """Give every wanted file below a folder, in a fixed order; each folder once, links followed."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        current = waiting.pop()
+        try:
+            identity = current.stat()
+            entries = sorted(os.scandir(current), key=lambda entry: entry.name)
+        except OSError as error:
+            shown = paths.printable(paths.to_text(current))
+            _log.warning("folder_unreadable", folder=shown, reason=error.strerror)
+            continue
+        if (identity.st_dev, identity.st_ino) in seen:  # a link back up, or a second link to it
+            continue
+        seen.add((identity.st_dev, identity.st_ino))
+        waiting.extend(reversed(_subfolders(entries)))
+        for entry in entries:
+            path = Path(entry.path)
+            if is_wanted(path) and (found := stat_file(path)) is not None:
+                yield found
+
+
+def find_changes(
+    database: Database, root: Root, folder: Path | None = None
+) -> Iterator[list[FoundFile]]:
+    """Walk a root, or a folder below it; give what is new or changed, then mark what is gone.
+
+    Lists come some files at a time, and are empty where all is known. A folder that is not there,
+    goes away meanwhile, or is empty although photos are known in it (a disk that is not mounted),
+    marks nothing as missing.
+    """
+    top = paths.from_text(root.path)
+    where = folder or top
+    identity = identify(where)
+    seen: set[str] = set()
+    for batch in sql.chunks(walk(where), _FILES_AT_ONCE):
+        by_path = {relative(found.path, top): found for found in batch}
+        seen.update(by_path)
+        with database.read() as session:
+            known = files.find_known(session, root.id, by_path)
+        yield [found for path, found in by_path.items() if _differs(found, known.get(path))]
+    if not seen and _is_unreachable(where):
+        if any(find_gone(database, root, relative(where, top))):
+            _warn_unreachable(where)
+        return
+    for gone in find_gone(database, root, relative(where, top), seen):
+        if identify(where) != identity:  # it went away during the walk, and all of it seems gone
+            _warn_unreachable(where)
+            return
+        with database.write() as session:
+            files.mark_missing(session, root.id, gone, now=datetime.now(UTC))
+
+
+def relative(path: Path, top: Path) -> str:
+    """Give a file's path below its root as the catalogue stores it."""
+    return paths.to_text(path.relative_to(top))
+
+
+def _subfolders(entries: list[os.DirEntry[str]]) -> list[Path]:
+    folders = []
+    for entry in entries:
+        try:
+            if entry.is_dir() and not is_skipped_folder(entry.name):
+                folders.append(Path(entry.path))
+        except OSError:  # a link to itself
+            continue
+    return folders
+
+
+def _differs(found: FoundFile, known: files.KnownFile | None) -> bool:
+    return known is None or known.is_missing or known.photo_id is None or known.stat != found.stat
+
+
+def _is_unreachable(top: Path) -> bool:
+    try:
+        with os.scandir(top) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
+
+
+def _warn_unreachable(folder: Path) -> None:
+    _log.warning("root_unreachable", folder=paths.printable(paths.to_text(folder)))
+
+
+def find_gone(
+    database: Database, root: Root, folder: str, seen: Collection[str] = ()
+) -> Iterator[list[str]]:
+    """Give known files below a relative folder that are there no more, some at a time."""
+    query = select(PhotoFile.path).where(
+        PhotoFile.root_id == root.id, PhotoFile.missing_since.is_(None)
+    )
+    if folder != ".":
+        query = query.where(sql.is_below(PhotoFile.path, folder))
+    with database.read() as session:
+        unseen = [path for path in session.scalars(query) if path not in seen]
+    top = paths.from_text(root.path)
+    for chunk in sql.chunks(unseen, _FILES_AT_ONCE):
+        yield [path for path in chunk if is_gone(top / paths.from_text(path))]

@@ -1,0 +1,221 @@
+"""Watches roots and hands files on when they have settled; never opens a photo itself.
+
+Three sources feed it: events, polling where there are none, and a reconcile of every root at the
+start, now and then, and after the kernel dropped events. `kadr watch` runs it.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from catalog import paths
+from catalog.db import sql
+from catalog.db.database import Database
+from catalog.errors import DatabaseUnavailableError
+from catalog.photos import files
+from worker import extensions
+from worker.errors import RootError
+from worker.watch import events, ingest, scan
+from worker.watch.roots import Folder
+from worker.watch.settling import Settling
+
+_log = structlog.get_logger()
+
+_TICK_S = 0.1
+#: How often it is checked that each root is still the folder that is observed.
+_ROOTS_CHECK_S = 2.0
+_FILES_AT_ONCE = 256
+#: After the database could not be reached.
+_PAUSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How long things take, in seconds; see `worker.settings` for each."""
+
+    settle_s: float = 2.0
+    reconcile_s: float = 900.0
+    poll_s: float = 30.0
+
+
+class _WatchedRoot:
+    """One root: its row, its events, and its observer while the folder is there."""
+
+    def __init__(self, folder: Folder, intervals: Intervals) -> None:
+        self.root = folder.root
+        #: What is watched; the root itself, or a folder below it.
+        self.top = folder.path
+        self.base = paths.from_text(folder.root.path)
+        self.touched = Settling(intervals.settle_s)
+        self.gone = Settling(0.0)
+        self._poll_s = intervals.poll_s if folder.root.polled else None
+        self._observation: events.Observation | None = None
+
+    def start(self) -> None:
+        """Begin to listen: nothing that happens from here on is missed."""
+        changes = events.Changes(self.top, self.touched, self.gone)
+        self._observation = events.start(changes, poll_s=self._poll_s)
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._observation is not None:
+            self._observation.stop()
+            self._observation = None
+
+    def is_in_place(self) -> bool:
+        """Tell whether the folder that is observed is still the one at its path."""
+        found = scan.identify(self.top)
+        return self._observation is not None and found == self._observation.identity
+
+    def revive(self) -> bool:
+        """Observe the folder anew if it went away and came back; True if it did."""
+        now, observation = scan.identify(self.top), self._observation
+        if observation and not (self.is_in_place() and observation.is_listening()):
+            _log.warning("root_unreachable", root=self.root.name, folder=str(self.top))
+            self.stop()
+        if self._observation is None and now is not None:
+            self.start()
+            _log.info("root_is_back", root=self.root.name)
+            return True
+        return False
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Keeps the catalogue in step with its roots, from `run` until `stop`."""
+
+    database: Database
+    ring: ingest.Ring
+    intervals: Intervals = field(default_factory=Intervals)
+    clock: Callable[[], float] = time.monotonic
+    _roots: list[_WatchedRoot] = field(default_factory=list)
+    #: Events were lost, or could not be written down: the roots are to be compared again.
+    _behind: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, folders: Iterable[Folder], on_ready: Callable[[], None] = lambda: None) -> None:
+        """Watch folders; `on_ready` is called when what was there before has been taken.
+
+        Raises:
+            RootError: a folder is not there or cannot be watched.
+        """
+        with events.OverflowAlarm(self._behind):
+            try:
+                for folder in folders:
+                    watched = _WatchedRoot(folder, self.intervals)
+                    watched.start()
+                    self._roots.append(watched)
+                self._reconcile_all()
+                on_ready()
+                self._loop()
+            finally:
+                for watched in self._roots:
+                    watched.stop()
+
+    def stop(self) -> None:
+        """End `run` after what it is doing; for any thread and for signal handlers."""
+        self._stopped.set()
+
+    def _loop(self) -> None:
+        reconcile_at = check_at = 0.0
+        self._behind.clear()
+        while not self._stopped.wait(_TICK_S):
+            now = self.clock()
+            try:
+                if self._behind.is_set() or (reconcile_at and now >= reconcile_at):
+                    self._behind.clear()
+                    _log.info("roots_compared_again")
+                    self._reconcile_all()
+                    reconcile_at = 0.0
+                if now >= check_at:
+                    self._revive_roots()
+                    check_at = now + _ROOTS_CHECK_S
+                self._take_changes()
+            except DatabaseUnavailableError as error:
+                _log.error("database_unavailable", reason=str(error), retry_s=_PAUSE_S)
+                self._behind.set()
+                self._stopped.wait(_PAUSE_S)
+            reconcile_at = reconcile_at or now + self.intervals.reconcile_s
+
+    def _take_changes(self) -> None:
+        for watched in self._roots:
+            self._mark_gone(watched, watched.gone.take_due())
+            self._take_due(watched, watched.touched.take_due())
+
+    def _reconcile_all(self) -> None:
+        for watched in self._roots:
+            self._reconcile(watched)
+
+    def _revive_roots(self) -> None:
+        for watched in self._roots:
+            try:
+                is_back = watched.revive()
+            except RootError as error:  # gone again at once, or too many watches: try again later
+                _log.warning("root_unreachable", root=watched.root.name, reason=str(error))
+                continue
+            if is_back:
+                self._reconcile(watched)
+
+    def _reconcile(self, watched: _WatchedRoot) -> None:
+        for changed in scan.find_changes(self.database, watched.root, watched.top):
+            self._take(watched, self._settled(watched, changed))
+            if self._stopped.is_set():
+                return
+
+    def _settled(
+        self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]
+    ) -> list[scan.FoundFile]:
+        """Keep files that nobody wrote to lately; the others are waited for."""
+        written_after = time.time() - self.intervals.settle_s
+        settled = []
+        for found in files:
+            if found.changed_at > written_after:
+                watched.touched.touch(found.path)
+            else:
+                settled.append(found)
+        return settled
+
+    def _take_due(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
+        found: list[scan.FoundFile] = []
+        for path in due:
+            if os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises without permission
+                found.extend(self._settled(watched, scan.walk(path)))
+            elif (file := scan.stat_file(path)) is not None:
+                found.append(file)
+        self._take(watched, found)
+
+    def _take(self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]) -> None:
+        for chunk in sql.chunks(files, _FILES_AT_ONCE):
+            taken = ingest.take_files(self.database, watched.root, chunk, self.ring)
+            for path in taken.unsettled:
+                watched.touched.touch(path)
+
+    def _mark_gone(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
+        """Note what was deleted; a root that is away as a whole took nothing with it."""
+        lost = [path for path in due if path != watched.top]
+        if not lost or not watched.is_in_place():
+            return
+        now = datetime.now(UTC)
+        relative = [scan.relative(path, watched.base) for path in lost if scan.is_gone(path)]
+        inside = [path for folder in lost for path in self._find_gone_inside(watched, folder)]
+        if not relative and not inside:
+            return
+        with self.database.write() as session:
+            files.mark_missing(session, watched.root.id, [*relative, *inside], now=now)
+            for path in relative:
+                if not extensions.is_photo(path):  # each folder costs a look at every row
+                    files.mark_folder_missing(session, watched.root.id, path, now=now)
+
+    def _find_gone_inside(self, watched: _WatchedRoot, path: Path) -> list[str]:
+        """Find what went with a folder in whose place another one is now."""
+        if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises without permission
+            return []
+        folder = scan.relative(path, watched.base)
+        chunks = scan.find_gone(self.database, watched.root, folder)
+        return [gone for chunk in chunks for gone in chunk]
