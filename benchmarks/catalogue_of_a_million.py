@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from catalog import counts
 from catalog.db import database
 from catalog.db.tables import HEAD_REVISION
+from catalog.tags import counts
 
 WORDS = 50_000
 TAGS_PER_PHOTO = 15

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from catalog import query
 from catalog.db import database
 from catalog.db.tables import Model, Tag
-from catalog.similar import exact, hnsw
+from catalog.similar import directions, hnsw
 
 PHOTOS_PER_SCENE = 500
 QUERIES = 60
@@ -104,7 +104,7 @@ def measure(session: Session, model: Model) -> None:
     print(json.dumps({"what": "recall of 50", "recall": hnsw.measure_recall(index)}), flush=True)
     step = max(1, len(index.sample) // QUERIES)
     asked = np.stack(
-        [exact.like_photo(index.sample, each) for each in index.sample[::step].astype("f4")]
+        [directions.like_photo(index.sample, each) for each in index.sample[::step].astype("f4")]
     )
     ranked = list(session.scalars(select(Tag.name).order_by(Tag.photos.desc()).limit(2_000)))
     filters = {"": "no filter", ranked[0]: "commonest word", ranked[-1]: "2,000th word"}

@@ -141,7 +141,7 @@ def made(
 def without_phrases(data: Data) -> NDArray[np.float64]:
     """Return the prior that takes a phrase for as common as its rarest word."""
     zipf = [
-        priors.zipf(word) + priors.PHRASE_ZIPF * (len(word.split()) - 1)
+        english.zipf(word) + english.PHRASE_ZIPF * (len(word.split()) - 1)
         for word in data.names.words
     ]
     return priors.WEIGHT * np.clip(zipf, *priors.ZIPF_RANGE)

@@ -22,7 +22,7 @@ import safetensors.torch
 
 from catalog.db import database
 from catalog.tags import taggers
-from catalog.tags.taggers import Preferences
+from catalog.tags.taggers import TaggerChoice
 from worker import extensions, settings
 from worker.models import clip
 from worker.tagging import tagger as tagger_factory
@@ -42,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         model = make_random(options.model, work)
-        chosen = Preferences(model, options.vocabulary, (), "default")
+        chosen = TaggerChoice(model, options.vocabulary, (), "default")
         how = settings.load(cache_dir=work / "cache")
         built = tagger_factory.build(chosen, how, None)
         inbox = copy_photos(options.folder, work / "photos", options.photos)
@@ -88,7 +88,7 @@ def tag_all(
 ) -> float:
     """Return the seconds from an empty catalogue to one in which every photo is tagged."""
     opened = database.open_database(f"sqlite:///{file}", upgrade=True)
-    chosen = Preferences(built.spec.model, built.spec.vocabulary, (), "default")
+    chosen = TaggerChoice(built.spec.model, built.spec.vocabulary, (), "default")
     with opened.write() as session:
         taggers.choose(session, chosen)
     tagger, _ = tagger_factory.register(opened, built, chosen)

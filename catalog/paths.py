@@ -5,6 +5,7 @@ neither SQLite nor PostgreSQL takes: they are stored as U+10FF80 to U+10FFFF (pr
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 _SURROGATES = {0xDC80 + n: 0x10FF80 + n for n in range(0x80)}
@@ -28,3 +29,11 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
     )
+
+
+@dataclass(frozen=True, slots=True)
+class FileStat:
+    """What tells whether a file changed without reading it."""
+
+    size_bytes: int
+    mtime_ns: int

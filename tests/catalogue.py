@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy.orm import Session
 
-from catalog.photos import files, lifecycle
-from catalog.tags import results, store
+from catalog import paths
+from catalog.photos import files, lifecycle, roots
+from catalog.tags import results, store, taggers
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
-TAGGER = store.TaggerSpec(
+TAGGER = taggers.TaggerSpec(
     model="tiny",
     model_digest="a" * 64,
     dim=4,
@@ -28,13 +29,13 @@ def seen(path: str, content: bytes | str | None = None, *, mtime_ns: int = 1) ->
     """A file as found on disk; its content is its name if none is given."""
     data = path if content is None else content
     data = data.encode() if isinstance(data, str) else data
-    stat = files.FileStat(len(data), mtime_ns)
+    stat = paths.FileStat(len(data), mtime_ns)
     return files.SeenFile(path, stat, hashlib.sha256(data).digest())
 
 
 def add_photos(session: Session, *paths: str, root: str = "/photos") -> list[int]:
     """Register files, each a photo of its own."""
-    root_id = files.register_root(session, Path(root)).id
+    root_id = roots.register_root(session, Path(root)).id
     return files.register_files(session, root_id, [seen(path) for path in paths], now=NOW)
 
 
@@ -48,7 +49,7 @@ def tag_photo(
 ) -> None:
     """Take a pending photo the whole way: claim, then record words with their confidences."""
     claim = lifecycle.claim_photos(session, [photo_id], limit=1, lease_s=60, now=NOW)
-    tagger = store.ensure_tagger(session, TAGGER)
+    tagger = taggers.ensure_tagger(session, TAGGER)
     result = results.TaggedPhoto(
         photo_id=photo_id,
         vector=np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32),

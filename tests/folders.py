@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoTag, Root, Tag
-from catalog.photos import files
+from catalog.photos import files, roots
 from tests import catalogue
 from worker.watch import ingest, scan
 
@@ -110,7 +110,7 @@ def open_folder(database: Database, top: Path) -> Folder:
     """Make a folder and register it as a root."""
     top.mkdir(parents=True, exist_ok=True)
     with database.write() as session:
-        return Folder(top, database, files.register_root(session, top))
+        return Folder(top, database, roots.register_root(session, top))
 
 
 def digest(content: bytes | str) -> bytes:

@@ -16,9 +16,10 @@ from catalog import paths
 from catalog.cli import search
 from catalog.db.database import Database
 from catalog.errors import NotFoundError, OptionError, QueryError, SettingsError
+from catalog.tags.store import TagSpec
 from tests import catalogue
 
-BEAGLE = {"beagle": catalogue.tags.TagSpec("beagle", parents=("dog", "animal"))}
+BEAGLE = {"beagle": TagSpec("beagle", parents=("dog", "animal"))}
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from catalog import query
 from catalog.db.database import Database, open_database
 from catalog.db.tables import Decision, Photo, PhotoState, PhotoTag, Source, Tag
 from catalog.errors import DecisionFileError, KeywordError, NotFoundError
-from catalog.photos import files
-from catalog.tags import decision_files, decisions, results, store
+from catalog.photos import files, roots
+from catalog.tags import decision_files, decisions, results, store, taggers
 from tests.catalogue import NOW, TAGGER, add_photos, seen, tag_photo
 
 
@@ -40,8 +40,8 @@ def state(session: Session, photo_id: int) -> dict[str, tuple[str, str | None]]:
 
 def retag(session: Session, photo_id: int, words: dict[str, float], model: str = "a") -> None:
     """Score a photo again, as `kadr retag` and another model do."""
-    spec = TAGGER if model == "a" else store.TaggerSpec("other", model * 64, 4, *_REST)
-    tagger = store.ensure_tagger(session, spec)
+    spec = TAGGER if model == "a" else taggers.TaggerSpec("other", model * 64, 4, *_REST)
+    tagger = taggers.ensure_tagger(session, spec)
     scored = tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items())
     results.store_tags(session, {photo_id: scored}, tagger_id=tagger.tagger_id, words={})
 
@@ -130,7 +130,7 @@ def test_new_run_renews_the_scores_of_a_decided_keyword_and_not_the_decision(
 
 def test_decision_holds_for_every_copy_of_a_photo(session: Session, photo: int) -> None:
     decisions.reject(session, [photo], ["dog"], now=NOW)
-    root = files.register_root(session, Path("/photos"))
+    root = roots.register_root(session, Path("/photos"))
     files.register_files(session, root.id, [seen("copy of a.jpg", "a.jpg")], now=NOW)
 
     assert len(query.get_photo(session, photo).files) == 2

@@ -5,14 +5,14 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, update
 
-from catalog import counts
 from catalog.db.database import Database
-from catalog.db.tables import Photo
+from catalog.db.tables import Photo, Tag
 from catalog.query import counting, facets
-from catalog.tags import completion
+from catalog.tags import completion, counts
+from catalog.tags.store import TagSpec
 from tests import catalogue
 
-SPECS = {"dog": catalogue.tags.TagSpec("dog", aliases=(("doggo", None),))}
+SPECS = {"dog": TagSpec("dog", aliases=(("doggo", None),))}
 
 
 @pytest.fixture
@@ -103,5 +103,5 @@ def test_worse_misspelling_is_explained_by_likeness(database: Database, photos: 
 def test_counts_follow_the_keywords(database: Database, photos: list[int]) -> None:
     with database.write() as session:
         assert counts.refresh(session) == 0
-        tag = select(catalogue.tags.Tag.photos).where(catalogue.tags.Tag.key == "sea")
+        tag = select(Tag.photos).where(Tag.key == "sea")
         assert session.scalar(tag) == 2

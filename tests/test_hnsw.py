@@ -16,8 +16,8 @@ from catalog.cli.options import Loaders
 from catalog.db.database import Database, open_database
 from catalog.db.tables import Model
 from catalog.errors import CatalogError
+from catalog.similar import directions, hnsw, vector_file
 from catalog.similar import exact as exact_search
-from catalog.similar import hnsw, vector_file
 from tests import catalogue
 from tests.kadr import Kadr
 from tests.test_similar import DIM, Encoder, rain, store, unit
@@ -106,7 +106,7 @@ def test_what_looks_like_the_text_is_found_and_nothing_else(
 ) -> None:
     with database.read() as session:
         index = open_index(session, model)
-        direction = exact_search.encode_query(Encoder(), "rain at night", model)
+        direction = directions.encode_query(Encoder(), "rain at night", model)
         found = hnsw.find_nearest(index, direction, query.prepare(session, ""))
         assert {match.photo_id for match in found} == set(photos[:N_RAINY])
         nothing = unit(np.random.default_rng(11).standard_normal((20, DIM)))

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoState
 from catalog.photos import lifecycle
-from catalog.tags import results, store
+from catalog.tags import results, taggers
 from tests.catalogue import NOW, TAGGER, add_photos, tag_photo
 
 
@@ -97,7 +97,7 @@ def test_a_photo_that_kills_its_worker_is_found_and_quarantined(database: Databa
                 lifecycle.sweep(session, now=now)
                 continue
             for photo in batch.photos:
-                tagger = store.ensure_tagger(session, TAGGER)
+                tagger = taggers.ensure_tagger(session, TAGGER)
                 result = results.TaggedPhoto(
                     photo.photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ()
                 )
@@ -130,7 +130,7 @@ def test_the_result_of_a_lost_lease_is_dropped(database: Database):
         lifecycle.sweep(session, now=later)
         tag_photo(session, photo_id, {"dog": 0.9})
         late = results.TaggedPhoto(photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ())
-        tagger = store.ensure_tagger(session, TAGGER)
+        tagger = taggers.ensure_tagger(session, TAGGER)
 
         done = results.record_tagged(
             session, slow.token, [late], tagger=tagger, words={}, now=later
@@ -156,7 +156,7 @@ def test_a_postponed_photo_waits_for_its_file_and_no_attempt_is_counted(database
         now = NOW
         for _ in range(lifecycle.MAX_ATTEMPTS + 1):
             batch = claim(session, photo_ids, now=now)
-            results.postpone(session, batch.token, {photo_ids[0]: "a.jpg: gone"}, now=now)
+            lifecycle.postpone(session, batch.token, {photo_ids[0]: "a.jpg: gone"}, now=now)
             now += timedelta(seconds=60)
         session.expire_all()
 

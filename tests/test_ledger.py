@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
+from catalog import paths
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoTag
 from catalog.errors import NotFoundError
 from catalog.photos import files as photo_files
+from catalog.photos import roots
 from tests.catalogue import NOW, add_photos, seen, tag_photo
 
 
@@ -22,7 +24,7 @@ def history(session, photo_id):
 
 
 def register(session, *files):
-    root_id = photo_files.register_root(session, Path("/photos")).id
+    root_id = roots.register_root(session, Path("/photos")).id
     return root_id, photo_files.register_files(session, root_id, files, now=NOW)
 
 
@@ -172,9 +174,7 @@ def test_a_photo_that_is_copied_while_its_file_goes_is_not_missing(
 
 
 def test_an_unreadable_file_is_known_with_its_reason(database: Database):
-    unreadable = photo_files.SeenFile(
-        "a.jpg", photo_files.FileStat(1, 1), None, "permission denied"
-    )
+    unreadable = photo_files.SeenFile("a.jpg", paths.FileStat(1, 1), None, "permission denied")
     with database.write() as session:
         root_id, rung = register(session, unreadable)
 
@@ -193,14 +193,14 @@ def test_registering_again_changes_nothing(database: Database):
 
 def test_roots_of_one_folder_name_get_names_of_their_own(database: Database):
     with database.write() as session:
-        names = [photo_files.register_root(session, Path(p)).name for p in ("/a/x", "/b/x", "/a/x")]
+        names = [roots.register_root(session, Path(p)).name for p in ("/a/x", "/b/x", "/a/x")]
 
         assert names == ["x", "x-2", "x"]
 
 
 def test_an_unknown_root_is_named_with_those_there_are(database: Database):
     with database.write() as session:
-        photo_files.register_root(session, Path("/a/holiday"))
+        roots.register_root(session, Path("/a/holiday"))
 
         with pytest.raises(NotFoundError, match="there are: holiday"):
-            photo_files.get_root(session, "holidays")
+            roots.get_root(session, "holidays")

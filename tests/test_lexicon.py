@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from catalog.tags.store import TagSpec
-from catalog.tags.taggers import Preferences
+from catalog.tags.taggers import TaggerChoice
 from worker.vocabulary import file, lexicon
 
 
-def chosen(vocabulary: str | Path) -> Preferences:
-    return Preferences("starter", str(vocabulary), (), "default")
+def chosen(vocabulary: str | Path) -> TaggerChoice:
+    return TaggerChoice("starter", str(vocabulary), (), "default")
 
 
 def test_every_form_of_a_word_leads_to_all_that_is_known_of_it() -> None:

@@ -16,7 +16,7 @@ from catalog.db import migrate
 from catalog.db.database import Database
 from catalog.db.tables import HEAD_REVISION, Base, Photo
 from catalog.errors import DatabaseUnavailableError, SchemaVersionError
-from catalog.photos import files
+from catalog.photos import files, roots
 from tests.catalogue import NOW, add_photos, seen, tag_photo
 
 
@@ -55,7 +55,7 @@ def test_migrations_go_up_down_and_up_with_photos_in_them(database: Database, da
 def test_an_older_catalogue_learns_which_photos_are_missing(database: Database):
     with database.write() as session:
         gone, stays, copied = add_photos(session, "gone.jpg", "stays.jpg", "copied.jpg")
-        root_id = files.register_root(session, Path("/photos")).id
+        root_id = roots.register_root(session, Path("/photos")).id
         files.register_files(session, root_id, [seen("copy.jpg", "copied.jpg")], now=NOW)
         files.mark_missing(session, root_id, ["gone.jpg", "copied.jpg"], now=NOW)
     migrate.downgrade(database.engine, "0001")

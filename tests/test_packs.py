@@ -216,7 +216,7 @@ def test_words_rejected_often_are_proposed_with_a_bar(database: Database) -> Non
         decisions.reject(session, photos[:2], ["sea"], now=NOW)
         decisions.reject(session, photos, ["never proposed by a model"], now=NOW)
 
-        (crane,) = tuning.propose(session)
+        (crane,) = tuning.propose(decisions.count_by_word(session))
 
     assert (crane.word, crane.rejected, crane.confirmed, crane.bar) == ("crane", 7, 0, 2.1)
 

@@ -13,7 +13,7 @@ from sqlalchemy import event, select, update
 from catalog.db.database import Database
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag
 from catalog.photos import lifecycle
-from catalog.tags import results, store
+from catalog.tags import results, store, taggers
 from tests.catalogue import TAGGER
 from worker.images import Preprocess
 from worker.tagging import retag
@@ -70,7 +70,7 @@ def make_tagger(database: Database, encoder: ColourEncoder, **spec: str) -> Tagg
     from dataclasses import replace
 
     with database.write() as session:
-        identity = store.ensure_tagger(session, replace(TAGGER, **spec))
+        identity = taggers.ensure_tagger(session, replace(TAGGER, **spec))
     return Tagger(encoder, ColourScorer(), identity, {})
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import event
 from catalog import query
 from catalog.db.database import Database
 from catalog.errors import QueryError
+from catalog.photos import files, roots
 from catalog.query import all_matches
 from tests import catalogue, generated
 
@@ -121,17 +122,17 @@ def test_odd_values_find_nothing_or_are_refused_but_never_reach_as_sql(
 def test_one_file_more_of_a_photo_is_no_photo_more(database: Database) -> None:
     (first,) = _fill(database, {"dog": 0.75})
     with database.write() as session:
-        root = catalogue.ledger.get_root(session, "photos").id
+        root = roots.get_root(session, "photos").id
         seen = [catalogue.seen("copy.jpg", "0.jpg")]
-        catalogue.ledger.register_files(session, root, seen, now=catalogue.NOW)
+        files.register_files(session, root, seen, now=catalogue.NOW)
     assert _found(database, "dog") == [(first, 0.75)]
 
 
 def test_missing_photo_is_found_only_when_asked_for(database: Database) -> None:
     (first,) = _fill(database, {"dog": 0.75})
     with database.write() as session:
-        root = catalogue.ledger.get_root(session, "photos").id
-        catalogue.ledger.mark_missing(session, root, ["0.jpg"], now=catalogue.NOW)
+        root = roots.get_root(session, "photos").id
+        files.mark_missing(session, root, ["0.jpg"], now=catalogue.NOW)
     assert _found(database, "dog") == []
     assert _found(database, "dog is:missing") == [(first, 0.75)]
 

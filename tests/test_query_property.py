@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from catalog import counts, presence, query
+from catalog import query
 from catalog.db.database import Database
+from catalog.photos import files
 from catalog.query import all_matches, by_date, by_relevance, counting
+from catalog.tags import counts
 from tests import generated
 from tests.generated import Drawn, Meaning
 
@@ -33,7 +35,7 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_relevance, "GROWTH", 2)
     monkeypatch.setattr(by_date, "SMALL", 2)
     monkeypatch.setattr(counting, "MANY", 2)
-    monkeypatch.setattr(presence, "FEW_GONE", 1)
+    monkeypatch.setattr(files, "FEW_GONE", 1)
 
 
 def _ordered(found: dict[int, float], drawn: list[Drawn], sort: str) -> list[int]:

@@ -17,7 +17,7 @@ from catalog.cli.options import Loaders
 from catalog.db.database import Database
 from catalog.db.tables import Embedding, Model, PhotoTag, Source, Tag
 from catalog.errors import ModelMismatchError, NotFoundError
-from catalog.similar import exact, vector_file
+from catalog.similar import directions, exact, vector_file
 from tests import catalogue
 
 DIM = 32
@@ -88,7 +88,7 @@ def test_what_looks_like_the_text_is_found_and_nothing_else(
     database: Database, photos: list[int], tmp_path: Path
 ) -> None:
     index = _open(database, tmp_path)
-    direction = exact.encode_query(Encoder(), "rain at night", index.model)
+    direction = directions.encode_query(Encoder(), "rain at night", index.model)
     found = exact.find_nearest(index, direction)
     assert {match.photo_id for match in found} == set(photos[:5])
     assert found == sorted(found, key=lambda match: -match.similarity)
@@ -142,7 +142,7 @@ def test_text_of_another_model_is_refused(
     other = Encoder()
     other.digest = "b" * 64
     with pytest.raises(ModelMismatchError, match="by another model"):
-        exact.encode_query(other, "rain", index.model)
+        directions.encode_query(other, "rain", index.model)
 
 
 def test_catalogue_without_vectors_says_so(database: Database, tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from celery import Celery, signals
 
 from worker import log, settings
-from worker.queue import process
 
 #: One queue, so that a worker needs no options.
 QUEUE = "kadr"
@@ -64,9 +63,3 @@ def _configure_logs(**_: object) -> None:
     """Log as every other part of Kadr does; Celery would have each library say what it does."""
     chosen = settings.load()
     log.configure(chosen.log_level, as_json=chosen.log_format == "json")
-
-
-@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
-def _end_after_batch(**_: object) -> None:
-    """On SIGTERM a worker ends its batch and gives back what it claimed ahead."""
-    process.stop_process()

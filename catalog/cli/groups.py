@@ -6,7 +6,6 @@ import typer
 
 from catalog.cli import console, options
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Within = Annotated[
     str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos that a query finds.")
 ]
@@ -18,8 +17,6 @@ By = Annotated[
     Literal["tags", "events", "alike"],
     typer.Option(help="Shared keywords, occasions, or near duplicates and bursts."),
 ]
-#: Groups, or photos of one, that are listed unless told otherwise.
-PAGE = 50
 Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="Lines at most; 0: all.")]
 
 
@@ -38,8 +35,8 @@ def groups(
     ] = None,
     detail: Detail = None,
     refresh: Annotated[bool, typer.Option(help="Make the groups anew, with new names.")] = False,
-    limit: Limit = PAGE,
-    as_json: AsJson = False,
+    limit: Limit = options.PAGE,
+    as_json: options.AsJson = False,
 ) -> None:
     """List groups of photos that share keywords; new photos join the groups there are."""
     if by != "tags":
@@ -72,15 +69,15 @@ def group(
     by: By = "tags",
     within: Within = "",
     detail: Detail = None,
-    limit: Limit = PAGE,
-    as_json: AsJson = False,
+    limit: Limit = options.PAGE,
+    as_json: options.AsJson = False,
     thumbnails: options.Thumbnails = False,
 ) -> None:
     """List the photos of a group, those that it fits best first."""
     from catalog.cli import listing
     from catalog.groups import keyword_groups
     from catalog.query import hits
-    from catalog.query.pages import Place
+    from catalog.query.pages import Position
 
     with console.reading() as session:
         if by == "tags":
@@ -90,7 +87,7 @@ def group(
         else:
             name, photo_ids = _other(session, by, within, number)
             pairs = [(photo_id, 1.0) for photo_id in photo_ids]
-        places = [Place(share, photo_id) for photo_id, share in pairs[: limit or None]]
+        places = [Position(share, photo_id) for photo_id, share in pairs[: limit or None]]
         found = hits.load(session, places)
     if as_json:
         photos = [listing.hit_data(hit) for hit in found]

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.cli import console
+from catalog.cli import console, options
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from catalog.tags.decisions import Change
     from catalog.tags.store import Lexicon, LookUp
-    from catalog.tags.taggers import Preferences
+    from catalog.tags.taggers import TaggerChoice
 
 #: Gives what the vocabulary of a catalogue, or another one, knows of folded words.
-LexiconLoader = Callable[["Preferences | None", Collection[str]], "Lexicon"]
+LexiconLoader = Callable[["TaggerChoice | None", Collection[str]], "Lexicon"]
 
 #: What `kadr tag` hands over to these commands.
 ACTIONS = ("add", "remove", "confirm", "reject")
@@ -38,7 +38,6 @@ Items = Annotated[
 Where = Annotated[
     str | None, typer.Option("--where", "-w", help="All photos that this search finds.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer, load_lexicon: LexiconLoader | None = None) -> None:
@@ -55,21 +54,23 @@ def register(app: typer.Typer, load_lexicon: LexiconLoader | None = None) -> Non
     app.add_typer(keyword, name="keyword", context_settings={"obj": load_lexicon})
 
 
-def add(ctx: typer.Context, items: Items, *, where: Where = None, as_json: AsJson = False) -> None:
+def add(
+    ctx: typer.Context, items: Items, *, where: Where = None, as_json: options.AsJson = False
+) -> None:
     """Give photos keywords; no later run takes them away."""
     from catalog.tags import decisions
 
     _decide(decisions.add, items, where, as_json=as_json, load_lexicon=ctx.obj)
 
 
-def remove(items: Items, *, where: Where = None, as_json: AsJson = False) -> None:
+def remove(items: Items, *, where: Where = None, as_json: options.AsJson = False) -> None:
     """Take keywords off photos; what a model gave is rejected, or it would come back."""
     from catalog.tags import decisions
 
     _decide(decisions.remove, items, where, as_json=as_json)
 
 
-def confirm(items: Items, *, where: Where = None, as_json: AsJson = False) -> None:
+def confirm(items: Items, *, where: Where = None, as_json: options.AsJson = False) -> None:
     """Say that keywords which photos have are right."""
     from catalog.tags import decisions
 
@@ -77,7 +78,7 @@ def confirm(items: Items, *, where: Where = None, as_json: AsJson = False) -> No
 
 
 def reject(
-    ctx: typer.Context, items: Items, *, where: Where = None, as_json: AsJson = False
+    ctx: typer.Context, items: Items, *, where: Where = None, as_json: options.AsJson = False
 ) -> None:
     """Keep keywords away from photos for ever, whatever runs."""
     from catalog.tags import decisions
@@ -85,7 +86,7 @@ def reject(
     _decide(decisions.reject, items, where, as_json=as_json, load_lexicon=ctx.obj)
 
 
-def undo(*, as_json: AsJson = False) -> None:
+def undo(*, as_json: options.AsJson = False) -> None:
     """Take the last decision back; again for the one before."""
     from catalog.tags import decisions
 
@@ -168,12 +169,13 @@ def _look_up(session: "Session", load: LexiconLoader | None) -> dict[str, "LookU
 
 
 def _photo_ids(session: "Session", photos: list[str], where: str | None) -> list[int]:
-    from catalog import lookup, query
+    from catalog import query
+    from catalog.query import photo
 
     if where is not None:
         return query.find_ids(session, where)
     given = console.read_arguments(photos)
-    return [lookup.find_photo_id(session, lookup.argument(each)) for each in given]
+    return [photo.find_photo_id(session, photo.argument(each)) for each in given]
 
 
 @contextmanager

@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from catalog import paths, query
 from catalog.cli import console
 from catalog.cli.options import ThumbnailLoader
-from catalog.query import facets, hits, run
-from catalog.query.pages import Place
-from catalog.tags import completion
+from catalog.query import facets, hits
+from catalog.query.pages import Position
+from catalog.tags import completion, counts
 
 if TYPE_CHECKING:
     from catalog.similar.exact import Match
@@ -122,7 +122,7 @@ def print_matches(
     within: str = "",
 ) -> None:
     """Print photos of a query that look alike, as a search prints its page."""
-    places = [Place(match.similarity, match.photo_id) for match in found]
+    places = [Position(match.similarity, match.photo_id) for match in found]
     if form in PATH_ENDS:
         write_paths(session, [match.photo_id for match in found], PATH_ENDS[form])
         return
@@ -242,7 +242,7 @@ def _row(hit: query.Hit, *, is_rated: bool) -> list[str]:
     return [str(hit.photo_id), escape(path), *fit, taken, words or f"[dim]{hit.state.value}[/]"]
 
 
-def print_tags(found: Sequence[run.TagCount], form: str) -> None:
+def print_tags(found: Sequence[counts.TagCount], form: str) -> None:
     """Print keywords with their counts."""
     if form == "json":
         console.print_json([_tag_data(tag) for tag in found])
@@ -262,7 +262,7 @@ def print_tags(found: Sequence[run.TagCount], form: str) -> None:
     console.out().print(table if found else "no keyword begins so")
 
 
-def _tag_data(tag: run.TagCount) -> dict[str, Any]:
+def _tag_data(tag: counts.TagCount) -> dict[str, Any]:
     return {
         "name": tag.name,
         "photos": tag.photos,

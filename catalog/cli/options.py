@@ -1,6 +1,7 @@
-"""What the catalogue's commands are given from outside: what encodes a text, what shows a photo.
+"""Options that several commands share, and what the commands are given from outside.
 
-The catalogue itself knows no model and opens no image; `worker.cli` hands both in.
+The catalogue itself knows no model and opens no image: `worker.cli` hands in what encodes a text
+and what shows a photo.
 """
 
 import os
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,12 +18,29 @@ from catalog.cli import console
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from catalog.similar.exact import TextEncoder
+    from catalog.similar.directions import TextEncoder
+
+
+def _complete(incomplete: str) -> list[tuple[str, str]]:
+    """Complete a keyword in the shell; what goes wrong there must not be seen there."""
+    from catalog.errors import CatalogError
+    from catalog.tags import completion
+
+    head = incomplete[: len(incomplete) - len(completion.half_typed(incomplete))]
+    try:
+        with console.reading() as session:
+            found = completion.complete(session, incomplete)
+    except CatalogError:
+        return []
+    return [(head + each.word, console.count_of(each.photos, "photo")) for each in found]
+
 
 Thumbnails = Annotated[
     bool, typer.Option("--thumbnails", "-t", help="Show each photo, small, in the terminal.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+#: Photos that a table or a JSON page shows unless told otherwise; CSV and lists of paths are whole.
+PAGE = 50
 Paths = Annotated[
     list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
 ]
@@ -30,6 +48,17 @@ Paths = Annotated[
 EncoderLoader = Callable[[str], "TextEncoder"]
 #: Gives a small picture for each path, to be printed by rich; None where the terminal shows none.
 ThumbnailLoader = Callable[[Sequence[Path | None]], "Sequence[RenderableType] | None"]
+
+Query = Annotated[
+    list[str] | None,
+    typer.Argument(help="What to find; nothing: all.", autocompletion=_complete),
+]
+Limit = Annotated[int | None, typer.Option("--limit", "-n", min=0, help="Photos at most; 0: all.")]
+Form = Annotated[
+    Literal["table", "json", "csv", "paths", "paths0"],
+    typer.Option("--format", "-f", help="How to print."),
+]
+Nul = Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The commands that read the catalogue: `kadr search`, `kadr show`, `kadr tags`, `kadr groups`.
+"""`kadr search`; and `register`, which adds every command that reads the catalogue.
 
 `worker.cli` adds them to its own and tells their errors. What takes long to import is imported when
 a command runs.
@@ -8,48 +8,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from catalog.cli import console, groups, options, similar
+from catalog.cli import console, groups, options, show, similar, tags
+from catalog.cli.options import Form, Limit, Nul, Query
 
-#: Photos that a table or a JSON page shows unless told otherwise; CSV and lists of paths are whole.
-PAGE = 50
-
-
-def _complete(incomplete: str) -> list[tuple[str, str]]:
-    """Complete a keyword in the shell; what goes wrong there must not be seen there."""
-    from catalog.errors import CatalogError
-    from catalog.tags import completion
-
-    head = incomplete[: len(incomplete) - len(completion.half_typed(incomplete))]
-    try:
-        with console.reading() as session:
-            found = completion.complete(session, incomplete)
-    except CatalogError:
-        return []
-    return [(head + each.word, console.count_of(each.photos, "photo")) for each in found]
-
-
-Query = Annotated[
-    list[str] | None,
-    typer.Argument(help="What to find; nothing: all.", autocompletion=_complete),
-]
 Like = Annotated[str | None, typer.Option(help="Photos that look like this text.")]
 Sort = Annotated[
     Literal["relevance", "taken", "oldest", "added", "name"],
     typer.Option("--sort", "-s", help="Order; oldest is the oldest taken first."),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", "-n", min=0, help="Photos at most; 0: all.")]
 After = Annotated[str | None, typer.Option(help="The mark of the page before.")]
-Form = Annotated[
-    Literal["table", "json", "csv", "paths", "paths0"],
-    typer.Option("--format", "-f", help="How to print."),
-]
-Nul = Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")]
 Fold = Annotated[
     bool, typer.Option("--fold", help="Show one of several near duplicates, or of a burst.")
 ]
 ShowFacets = Annotated[bool, typer.Option("--facets", help="Only what the photos have in common.")]
 OnlyCount = Annotated[bool, typer.Option("--count", help="Only how many.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _SEARCH_HELP = """Find photos by keyword.
 
@@ -62,8 +34,8 @@ def register(app: typer.Typer, given: options.Loaders | None = None) -> None:
     """Add these commands to an app; `given` are the parts that know models and images."""
     app.info.context_settings = {**(app.info.context_settings or {}), "obj": given}
     app.command("search", help=_SEARCH_HELP)(search)
-    app.command("show")(show)
-    app.command("tags")(tags)
+    app.command("show")(show.show)
+    app.command("tags")(tags.tags)
     similar.register(app)
     groups.register(app)
 
@@ -80,7 +52,7 @@ def search(
     after: After = None,
     form: Form = "table",
     nul: Nul = False,
-    as_json: AsJson = False,
+    as_json: options.AsJson = False,
     fold: Fold = False,
     show_facets: ShowFacets = False,
     only_count: OnlyCount = False,
@@ -111,7 +83,7 @@ def search(
     with console.reading() as session:
         if like is not None:
             is_whole = chosen in ("csv", *listing.PATH_ENDS) if limit is None else limit == 0
-            size = similar.ALL if is_whole else limit or PAGE
+            size = similar.ALL if is_whole else limit or options.PAGE
             similar.search_like(
                 session,
                 given,
@@ -130,7 +102,7 @@ def search(
         elif chosen in listing.PATH_ENDS:
             listing.print_paths(session, text, sort, limit, end=listing.PATH_ENDS[chosen])
         else:
-            size = {"csv": 0}.get(chosen, PAGE) if limit is None else limit
+            size = {"csv": 0}.get(chosen, options.PAGE) if limit is None else limit
             asked = listing.PageOptions(sort, size, after, chosen, fold, pictures)
             listing.print_page(session, text, asked)
 
@@ -140,58 +112,3 @@ def _refuse(given: dict[str, bool], reason: str) -> None:
 
     if wrong := [name for name, is_given in given.items() if is_given]:
         raise OptionError(f"{reason}; leave out {' and '.join(wrong)}")
-
-
-def show(
-    photos: Annotated[
-        list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
-    ],
-    *,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Also keywords below KADR_MIN_CONFIDENCE.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show all that is known of a photo: keywords and where they came from, places, history."""
-    from catalog import lookup, query
-    from catalog.cli import show as show_card
-    from catalog.tags import threshold
-
-    with console.reading() as session:
-        least = 0.0 if show_all else threshold.of(session)
-        wanted = [lookup.argument(each) for each in console.read_arguments(photos)]
-        found = [query.get_photo(session, each) for each in wanted]
-    if as_json:
-        console.print_json([show_card.as_data(each) for each in found])
-        return
-    for each in found:
-        show_card.print_card(each, console.out(), least=least)
-
-
-def tags(
-    prefix: Annotated[str, typer.Argument(help="Only keywords that begin so.")] = "",
-    *,
-    sort: Annotated[
-        Literal["count", "name"], typer.Option("--sort", "-s", help="Order.")
-    ] = "count",
-    limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=0, help="Keywords at most; 0: all.")
-    ] = None,
-    unused: Annotated[bool, typer.Option("--unused", help="Also those of no photo.")] = False,
-    form: Annotated[
-        Literal["table", "json", "csv"], typer.Option("--format", "-f", help="How to print.")
-    ] = "table",
-    as_json: AsJson = False,
-) -> None:
-    """List keywords with how many photos have them."""
-    from catalog.cli import listing
-    from catalog.query import run
-
-    chosen = "json" if as_json else form
-    size = (0 if chosen == "csv" else PAGE) if limit is None else limit
-    with console.reading() as session:
-        more = size + 1 if size else None
-        found = run.list_tags(session, prefix=prefix, sort=sort, limit=more, unused=unused)
-    listing.print_tags(found[: size or None], chosen)
-    if size and len(found) > size and chosen == "table":
-        console.out().print("there are more: -n 0 lists all", style="dim")

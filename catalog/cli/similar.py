@@ -7,14 +7,9 @@ import typer
 from catalog.cli import console, options
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from sqlalchemy.orm import Session
 
     from catalog.cli.options import Loaders, ThumbnailLoader
-    from catalog.similar.exact import Match
-    from catalog.similar.hnsw import HnswIndex
-    from catalog.similar.vector_file import VectorIndex
 
 Cut = Annotated[
     bool, typer.Option("--cut/--all", help="Leave out what only looks alike by chance.")
@@ -23,8 +18,6 @@ Exact = Annotated[
     bool, typer.Option("--exact", help="Compare every vector, also where PostgreSQL has an index.")
 ]
 
-#: Photos that are listed unless told otherwise.
-PAGE = 50
 #: As many as no catalogue holds; PostgreSQL takes it for a limit.
 ALL = 2**31 - 1
 
@@ -41,7 +34,9 @@ def similar(
     within: Annotated[
         str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos of a query.")
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Photos at most.")] = PAGE,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="Photos at most.")
+    ] = options.PAGE,
     cut: Cut = True,
     exact: Exact = False,
     form: Annotated[
@@ -53,18 +48,17 @@ def similar(
     thumbnails: options.Thumbnails = False,
 ) -> None:
     """List photos that look like a photo, most alike first."""
-    from catalog import lookup
     from catalog.cli import listing
-    from catalog.similar import exact as exact_search
-    from catalog.similar import vector_file
+    from catalog.query import photo as photo_lookup
+    from catalog.similar import directions, nearest, vector_file
 
     with console.reading() as session:
-        photo_id = lookup.find_photo_id(session, lookup.argument(photo))
-        index = _open_index(session, exact=exact)
-        direction = exact_search.like_photo(
+        photo_id = photo_lookup.find_photo_id(session, photo_lookup.argument(photo))
+        index = nearest.open_index(session, exact=exact)
+        direction = directions.like_photo(
             index.sample, vector_file.vector_of(session, photo_id, index.model)
         )
-        found = _find(session, index, direction, within, limit + 1, cut=cut)
+        found = nearest.find(session, index, direction, within, limit + 1, cut=cut)
         others = [match for match in found if match.photo_id != photo_id][:limit]
         chosen = listing.choose_format(form, nul=nul, as_json=as_json)
         pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
@@ -90,45 +84,13 @@ def search_like(
     """
     from catalog.cli import listing
     from catalog.errors import NotFoundError, OptionError
-    from catalog.similar import exact as exact_search
+    from catalog.similar import directions, nearest
 
     if not like.strip():
         raise OptionError("say what photos should look like: --like 'a rainy street at night'")
-    index = _open_index(session, exact=exact)
+    index = nearest.open_index(session, exact=exact)
     if given.encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
-    direction = exact_search.encode_query(given.encoder(index.model.name), like, index.model)
-    found = _find(session, index, direction, within, limit, cut=cut)
+    direction = directions.encode_query(given.encoder(index.model.name), like, index.model)
+    found = nearest.find(session, index, direction, within, limit, cut=cut)
     listing.print_matches(session, found, form, thumbnails, within=within)
-
-
-def _open_index(session: "Session", *, exact: bool) -> "VectorIndex | HnswIndex":
-    """Give the server's index where there is one, else the file of all vectors."""
-    from catalog import settings
-    from catalog.similar import hnsw, vector_file
-
-    model = vector_file.find_model(session)
-    found = None if exact else hnsw.open_index(session, model)
-    return found or vector_file.open_index(session, settings.load().cache_dir, model=model)
-
-
-def _find(
-    session: "Session",
-    index: "VectorIndex | HnswIndex",
-    direction: "NDArray[np.float32]",
-    within: str,
-    limit: int,
-    *,
-    cut: bool,
-) -> "list[Match]":
-    """Find matches among the photos of a query; without one, among those that are there."""
-    from catalog import query
-    from catalog.groups import matrix
-    from catalog.similar import exact as exact_search
-    from catalog.similar import hnsw
-
-    ready = query.prepare(session, within)
-    if isinstance(index, hnsw.HnswIndex):
-        return hnsw.find_nearest(index, direction, ready, limit=limit, cut=cut)
-    among = matrix.find_ids(session, ready)
-    return exact_search.find_nearest(index, direction, limit=limit, among=among, cut=cut)

@@ -55,13 +55,13 @@ def failures(
 
 def retry(photos: options.Paths | None = None) -> None:
     """Try photos again that were put aside: those named, or all of them."""
-    from catalog import lookup
-    from catalog.photos import status as states
+    from catalog.photos import lifecycle
+    from catalog.query import photo
 
     with console.open_catalogue().write() as session:
         wanted = console.read_arguments(photos or [])
-        ids = [lookup.find_photo_id(session, each) for each in wanted] if photos else None
-        retried = states.retry(session, ids, now=datetime.now(UTC))
+        ids = [photo.find_photo_id(session, each) for each in wanted] if photos else None
+        retried = lifecycle.retry(session, ids, now=datetime.now(UTC))
     console.err().print(
         f"{len(retried):,} photos are pending again; `kadr watch` or `kadr tag` takes them."
         if retried
@@ -75,12 +75,12 @@ def prune(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Forget photos whose files are gone, with their tags and a person's decisions about them."""
-    from catalog.photos import status as states
+    from catalog.photos import files
 
     before = datetime.now(UTC) - timedelta(days=days)
     database = console.open_catalogue()
     with database.read() as session:
-        planned = states.count_prunable(session, before)
+        planned = files.count_prunable(session, before)
     if not planned.files and not planned.photos:
         console.err().print("No photo is missing.")
         return
@@ -88,18 +88,17 @@ def prune(
     if not yes and not typer.confirm(question, err=True):
         raise typer.Exit(1)
     with database.write() as session:
-        done = states.prune(session, before)
+        done = files.prune(session, before)
     console.err().print(f"Forgot {done.photos:,} photos and {done.files:,} places.")
 
 
 def _gather() -> dict[str, Any]:
-    from sqlalchemy.engine import make_url
-
     from catalog import settings
+    from catalog.db import database
     from catalog.photos import status as states
     from catalog.tags import taggers
 
-    url = make_url(settings.load().database_url)
+    shown = database.shown_url(settings.load().database_url)
     with console.reading() as session:
         counts = states.count_states(session)
         chosen = taggers.find(session)
@@ -107,7 +106,7 @@ def _gather() -> dict[str, Any]:
             "photos_per_second": round(states.get_rate(session, datetime.now(UTC)), 2),
             "keywords": states.count_tags(session),
             "tagger": asdict(chosen) if chosen else None,
-            "database": url.render_as_string(hide_password=True),
+            "database": shown,
         }
 
 

@@ -89,6 +89,17 @@ def create(url: str) -> Engine:
     raise DatabaseUnavailableError(message)
 
 
+def shown_url(url: str) -> str:
+    """Return a database URL as it may be printed: without its password."""
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite database, which may not be there; None for a server's."""
+    parsed = make_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
 def current_revision(engine: Engine) -> str | None:
     """Return the version of the database, None where there is none yet."""
     with engine.connect().execution_options(kadr_read_only=True) as connection:

@@ -1,10 +1,21 @@
 """The few things that SQLite and PostgreSQL spell differently, in one place."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import REAL, ColumnElement, cast, func, literal, literal_column
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    ColumnElement,
+    Integer,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.db.tables import Base
@@ -13,6 +24,8 @@ T = TypeVar("T")
 
 #: Values in one IN (...) list; SQLite takes 32,766 parameters a statement.
 MAX_IN = 5_000
+
+_MAX_INTEGER = 2**31 - 1
 
 
 def insert(session: Session, table: type[Base]) -> Any:  # noqa: ANN401
@@ -54,3 +67,25 @@ def alive(row: Any) -> ColumnElement[bool]:  # noqa: ANN401
 def as_real(value: float) -> ColumnElement[float]:
     """Give a number the precision that scores are stored in, so that equal compares equal."""
     return cast(literal(value), REAL)
+
+
+def like_escape(text: str) -> str:
+    """Take the special meaning from LIKE's characters, with `!` as escape."""
+    for char in "!%_":
+        text = text.replace(char, "!" + char)
+    return text
+
+
+def member(
+    column: ColumnElement[int] | InstrumentedAttribute[int], ids: Sequence[int], dialect: str
+) -> ColumnElement[bool]:
+    """Say that a column is one of many ids, which travel as one parameter."""
+    if dialect == "sqlite":  # which never loads the other dialect: that takes 30 ms
+        return column.in_(
+            select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
+        )
+    from sqlalchemy.dialects.postgresql import ARRAY
+
+    kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
+    is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))
+    return is_any

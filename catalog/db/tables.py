@@ -21,8 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON, BigInteger
 
-from catalog.columns import BigId, Key, UtcDateTime, by_value
-from catalog.db.types import StoredVector
+from catalog.db.types import BigId, Key, StoredVector, UtcDateTime, by_value
 
 #: The newest migration. A test compares it with what is in `migrations/`: reading it here spares
 #: `kadr search` the import of Alembic.

@@ -1,16 +1,19 @@
-"""Vectors as the database stores them: float16, little-endian, L2-normalised by the caller.
+"""Column types of the tables: times in UTC, keys, enumerations by value, and vectors.
 
-SQLite, and PostgreSQL without pgvector, hold the bytes; PostgreSQL with pgvector holds a `halfvec`.
+Vectors are stored as float16, little-endian, L2-normalised by the caller: SQLite, and PostgreSQL
+without pgvector, hold the bytes; PostgreSQL with pgvector holds a `halfvec`.
 Which of them a connection meets is found by `catalog.db.database` and noted on the dialect.
 """
 
+import enum
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Dialect, LargeBinary
+from sqlalchemy import ColumnElement, DateTime, Dialect, Enum, LargeBinary, Text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
+from sqlalchemy.types import BigInteger, Integer, TypeDecorator, TypeEngine, UserDefinedType
 
 if TYPE_CHECKING:  # a search for a keyword needs no NumPy, and it takes a tenth of a second
     import numpy as np
@@ -18,6 +21,11 @@ if TYPE_CHECKING:  # a search for a keyword needs no NumPy, and it takes a tenth
 
 #: Set on a dialect by `catalog.db.database` where `embedding.vector` is a `halfvec` column.
 HALFVEC_FLAG = "kadr_halfvec"
+
+#: BIGINT on PostgreSQL; SQLite's row id must be spelled INTEGER.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+#: Keys are compared by code point on both databases, so that an index finds a prefix.
+Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 
 def to_bytes(vector: "NDArray[Any]") -> bytes:
@@ -100,3 +108,41 @@ class _Binary(FunctionElement[Any]):
 def _compile_binary(element: _Binary, compiler: SQLCompiler, **kwargs: object) -> str:
     inner = str(compiler.process(element.clauses, **kwargs))
     return f"halfvec_send({inner})" if getattr(compiler.dialect, HALFVEC_FLAG, False) else inner
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC; SQLite, which knows no zones, stores it without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times, store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"naive time {value!r}: attach a time zone"
+            raise ValueError(message)
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(  # SQLAlchemy passes the dialect
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002
+    ) -> datetime | None:
+        """Return an aware time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def by_value(kind: type[enum.StrEnum]) -> Enum:
+    """Store an enumeration as its values, as text that an older program can read."""
+    return Enum(
+        kind,
+        native_enum=False,
+        create_constraint=False,
+        length=12,
+        values_callable=lambda members: [member.value for member in members],
+    )

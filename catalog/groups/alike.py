@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from catalog import query
 from catalog.db import sql
 from catalog.db.tables import Photo
-from catalog.groups import matrix
+from catalog.query import all_matches
 from catalog.similar.vector_file import VectorIndex
 
 #: Cosine of two vectors less the catalogue's mean: other sizes and edits of one picture lie above.
@@ -46,7 +46,7 @@ class AlikePhotos:
 
 def find_alike(session: Session, index: VectorIndex, *, within: str = "") -> list[AlikePhotos]:
     """Find sets of near duplicates and bursts among the photos of a query, the largest first."""
-    wanted = matrix.find_ids(session, query.prepare(session, within))
+    wanted = all_matches.find_id_array(session, query.prepare(session, within))
     rows = np.flatnonzero(np.isin(index.photo_ids, wanted))
     ids = index.photo_ids[rows]
     vectors = centred(index.vectors[rows])

@@ -13,9 +13,9 @@ from scipy import sparse
 from sqlalchemy import ColumnElement, Integer, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
+from catalog.db.sql import member
 from catalog.db.tables import PhotoTag
-from catalog.query import plan
-from catalog.query.compiler import member
+from catalog.query import all_matches, plan
 from catalog.tags import threshold
 
 #: Confidences travel as thousandths; a keyword that is there counts at least so much.
@@ -48,20 +48,22 @@ def load(
 ) -> Incidence:
     """Load the keywords of all photos that a query finds, or of those given (n,) int64, rising."""
     if photo_ids is None:
-        photo_ids = find_ids(session, ready)
+        photo_ids = all_matches.find_id_array(session, ready)
     names: list[int] = []
     places: list[NDArray[np.int32]] = []
     rows: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
     for tag_id, photos, thousandths in session.execute(_joined(session, photo_ids)):
-        found = _numbers(photos)
+        found = all_matches.parse_numbers(photos)
         row = np.minimum(np.searchsorted(photo_ids, found), max(0, len(photo_ids) - 1))
         kept = photo_ids[row] == found if len(photo_ids) else np.zeros(len(found), dtype=bool)
         if kept.any():
             places.append(np.full(int(kept.sum()), len(names), dtype=np.int32))
             names.append(tag_id)
             rows.append(row[kept].astype(np.int32))
-            values.append((_numbers(thousandths)[kept] / _SCALE).astype(np.float32))
+            values.append(
+                (all_matches.parse_numbers(thousandths)[kept] / _SCALE).astype(np.float32)
+            )
     shape = (len(photo_ids), len(names))
     if not names:
         empty = sparse.csr_array(shape, dtype=np.float32)
@@ -70,16 +72,6 @@ def load(
     index = (np.concatenate(rows), np.concatenate(places))
     rated = sparse.csr_array(sparse.coo_array((data, index), shape=shape))
     return Incidence(photo_ids, np.array(names, dtype=np.int64), rated)
-
-
-def find_ids(session: Session, ready: plan.Plan) -> NDArray[np.int64]:
-    """Find the ids of all photos of a query: (n_photos,) int64, rising."""
-    driver = ready.driver
-    if driver is not None and not driver.tag_ids:
-        return np.empty(0, dtype=np.int64)
-    ids = plan.matching_ids(ready, driver).subquery()
-    joined = session.scalar(select(func.aggregate_strings(cast(ids.c[0], Text), ",")))
-    return np.sort(_numbers(joined or ""))
 
 
 def find_ids_sharing(
@@ -95,7 +87,7 @@ def find_ids_sharing(
     )
     query = select(func.aggregate_strings(cast(some.c.photo_id, Text), ","))
     joined = session.scalar(query.where(ready.matches(some.c.photo_id)))
-    return np.sort(_numbers(joined or ""))
+    return np.sort(all_matches.parse_numbers(joined or ""))
 
 
 def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:
@@ -126,7 +118,3 @@ def _joined(session: Session, photo_ids: NDArray[np.int64]) -> Select[int, str, 
         dialect = session.get_bind().dialect.name
         statement = statement.where(member(PhotoTag.photo_id, photo_ids.tolist(), dialect))
     return statement.execution_options(yield_per=_TAGS_AT_ONCE)
-
-
-def _numbers(text: str) -> NDArray[np.int64]:
-    return np.fromstring(text, dtype=np.int64, sep=",")

@@ -1,32 +1,27 @@
 """Which photos there are and where they lie: the write side that `worker.watch` calls.
 
-The content's sha256 is the photo; a path is a place where it lies. The caller owns the transaction.
+The content's sha256 is the photo; a path is a place where it lies. Whether a photo lies anywhere is
+said by its files, and noted in `Photo.missing_since` for searches. The caller owns the transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, literal, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from catalog import paths, presence
 from catalog.db import sql
-from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoState, Root
-from catalog.errors import NotFoundError
+from catalog.db.tables import Photo, PhotoFile, PhotoState
+from catalog.paths import FileStat
+from catalog.photos import history, lifecycle
 
 #: A registered photo is rung for at once; if that ring is lost, the sweep rings after this.
 RING_GRACE_S = 30.0
 
-
-@dataclass(frozen=True, slots=True)
-class FileStat:
-    """What tells whether a file changed without reading it."""
-
-    size_bytes: int
-    mtime_ns: int
+#: Up to so many photos that are gone a statement reads their list once; else it asks of each photo.
+FEW_GONE = 1_000
+_KEY = "kadr_few_gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +46,6 @@ class KnownFile:
     is_missing: bool
 
 
-def register_root(session: Session, path: Path, *, polled: bool = False) -> Root:
-    """Return the root that an absolute path belongs to, made known if there is none.
-
-    A folder below a known root is that root's. A new root takes in the known ones below it: their
-    files become its files, so that no file is in the catalogue twice.
-    """
-    text = paths.to_text(path)
-    roots = list(session.scalars(select(Root)))
-    found = next((root for root in roots if _is_at_or_below(text, root.path)), None)
-    if found is None:
-        found = Root(name=_free_name(session, paths.to_text(path.name) or "root"), path=text)
-        session.add(found)
-        session.flush()
-        for inner in roots:
-            if _is_at_or_below(inner.path, text):
-                _take_in(session, found, inner)
-    found.polled = polled or bool(found.polled)
-    session.flush()
-    return found
-
-
-def get_root(session: Session, name_or_path: str) -> Root:
-    """Return a root by its name or path; `NotFoundError` names those there are."""
-    found = session.scalar(
-        select(Root).where((Root.name == name_or_path) | (Root.path == name_or_path))
-    )
-    if found is None:
-        names = ", ".join(session.scalars(select(Root.name).order_by(Root.name))) or "none"
-        message = f"no root {name_or_path!r} in the catalogue; there are: {names}"
-        raise NotFoundError(message)
-    return found
-
-
 def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str, KnownFile]:
     """Return what is known of these relative paths."""
     columns = (
@@ -101,6 +63,16 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
     return known
 
 
+def find_present_paths(session: Session, root_id: int, folder: str = ".") -> list[str]:
+    """Return the paths of files that are known and not missing, below a relative folder."""
+    query = select(PhotoFile.path).where(
+        PhotoFile.root_id == root_id, PhotoFile.missing_since.is_(None)
+    )
+    if folder != ".":
+        query = query.where(sql.is_below(PhotoFile.path, folder))
+    return list(session.scalars(query))
+
+
 def register_files(
     session: Session, root_id: int, files: Sequence[SeenFile], *, now: datetime
 ) -> list[int]:
@@ -111,13 +83,13 @@ def register_files(
     photo_ids, new_ids = _upsert_photos(session, files, now)
     before = find_known(session, root_id, [file.path for file in files])
     replaced = {known.photo_id for known in before.values() if known.photo_id is not None}
-    presence.lock(session, replaced.union(photo_ids.values()))
+    lock(session, replaced.union(photo_ids.values()))
     arrived = _find_arrivals(files, before, photo_ids)
     known_before = {photo_id: arrived[photo_id] for photo_id in arrived.keys() - new_ids}
     _note_arrivals(session, known_before, now)
     _upsert_files(session, root_id, files, photo_ids)
-    presence.note_present(session, photo_ids.values())
-    presence.note_missing(session, replaced.difference(photo_ids.values()), now)
+    note_present(session, photo_ids.values())
+    note_missing(session, replaced.difference(photo_ids.values()), now)
     ids = dict.fromkeys(photo_ids[file.sha256] for file in files if file.sha256 is not None)
     pending = set(_still_pending(session, ids))
     return [photo_id for photo_id in ids if photo_id in pending]
@@ -136,44 +108,6 @@ def mark_folder_missing(session: Session, root_id: int, folder: str, *, now: dat
     return _mark_missing(session, root_id, sql.is_below(PhotoFile.path, folder), now)
 
 
-def add_events(
-    session: Session,
-    photo_ids: Iterable[int],
-    kind: str,
-    *,
-    now: datetime,
-    details: Mapping[int, dict[str, Any]] | None = None,
-) -> None:
-    """Write one line into each photo's history."""
-    rows = [
-        {"photo_id": photo_id, "at": now, "kind": kind, "detail": (details or {}).get(photo_id)}
-        for photo_id in photo_ids
-    ]
-    if rows:
-        session.execute(sql.insert(session, PhotoEvent), rows)
-
-
-def _is_at_or_below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def _take_in(session: Session, outer: Root, inner: Root) -> None:
-    prefix = inner.path.removeprefix(outer.path).strip("/") + "/"
-    session.execute(
-        update(PhotoFile)
-        .where(PhotoFile.root_id == inner.id)
-        .values(root_id=outer.id, path=literal(prefix) + PhotoFile.path)
-        .execution_options(synchronize_session=False)
-    )
-    session.delete(inner)
-
-
-def _free_name(session: Session, wanted: str) -> str:
-    taken = set(session.scalars(select(Root.name)))
-    candidates = (wanted if n == 1 else f"{wanted}-{n}" for n in range(1, len(taken) + 2))
-    return next(name for name in candidates if name not in taken)
-
-
 def _upsert_photos(
     session: Session, files: Sequence[SeenFile], now: datetime
 ) -> tuple[dict[bytes, int], set[int]]:
@@ -188,7 +122,7 @@ def _upsert_photos(
     sql.insert_new(session, Photo, rows)
     ids = _photo_ids(session, sizes) if new else known
     new_ids = {ids[digest] for digest in new}
-    add_events(session, sorted(new_ids), "added", now=now)
+    history.add_events(session, sorted(new_ids), "added", now=now)
     return ids, new_ids
 
 
@@ -219,23 +153,12 @@ def _note_arrivals(
     session: Session, arrived: Mapping[int, tuple[str, bool]], now: datetime
 ) -> None:
     """Write `moved`, `copied` or `returned` into the history of photos that were known before."""
-    elsewhere = presence.find_present(session, arrived)
-    _try_again(session, sorted(arrived.keys() - elsewhere), now)
+    elsewhere = find_present(session, arrived)
+    lifecycle.try_again(session, sorted(arrived.keys() - elsewhere), now)
     for photo_id, (path, was_here) in arrived.items():
         came = "copied" if photo_id in elsewhere else "moved"
         kind = "returned" if was_here else came
-        add_events(session, [photo_id], kind, now=now, details={photo_id: {"to": path}})
-
-
-def _try_again(session: Session, photo_ids: Sequence[int], now: datetime) -> None:
-    """Give photos that were put aside another chance, now that their files are back."""
-    for chunk in sql.chunks(photo_ids):
-        session.execute(
-            update(Photo)
-            .where(Photo.id.in_(chunk), Photo.state == PhotoState.QUARANTINED)
-            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
-            .execution_options(synchronize_session=False)
-        )
+        history.add_events(session, [photo_id], kind, now=now, details={photo_id: {"to": path}})
 
 
 def _upsert_files(
@@ -275,8 +198,104 @@ def _mark_missing(
         .returning(PhotoFile.photo_id)
     ).all()
     photo_ids = {photo_id for photo_id in gone if photo_id is not None}
-    presence.lock(session, photo_ids)
-    lost = photo_ids - presence.find_present(session, photo_ids)
-    presence.note_missing(session, lost, now)
-    add_events(session, sorted(lost), "missing", now=now)
+    lock(session, photo_ids)
+    lost = photo_ids - find_present(session, photo_ids)
+    note_missing(session, lost, now)
+    history.add_events(session, sorted(lost), "missing", now=now)
     return len(gone)
+
+
+def lock(session: Session, photo_ids: Iterable[int]) -> None:
+    """Let one writer at a time say where photos lie; SQLite has only one at any time.
+
+    Of two that look at a photo's files at one moment, neither would see what the other writes.
+    """
+    for chunk in sql.chunks(sorted(photo_ids)):
+        locked = select(Photo.id).where(Photo.id.in_(chunk)).order_by(Photo.id)
+        session.execute(locked.with_for_update())
+
+
+def note_present(session: Session, photo_ids: Iterable[int]) -> None:
+    """Note that photos lie somewhere again."""
+    for chunk in sql.chunks(photo_ids):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.missing_since.is_not(None))
+            .values(missing_since=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> None:
+    """Note that photos lie nowhere any more, those of them that do not."""
+    lies = exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
+    for chunk in sql.chunks(sorted(photo_ids)):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.missing_since.is_(None), ~lies)
+            .values(missing_since=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
+    """Return which of some photos lie in at least one place now, by their files."""
+    present: set[int] = set()
+    for chunk in sql.chunks(photo_ids):
+        query = select(PhotoFile.photo_id).where(
+            PhotoFile.photo_id.in_(chunk), PhotoFile.missing_since.is_(None)
+        )
+        present.update(photo_id for photo_id in session.scalars(query) if photo_id is not None)
+    return present
+
+
+def are_few_gone(session: Session) -> bool:
+    """Say whether few photos lie nowhere: asked once a session, for plans, never for an answer."""
+    known = session.info.get(_KEY)
+    if known is None:
+        some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
+        gone = session.scalar(select(func.count()).select_from(some.subquery())) or 0
+        known = session.info[_KEY] = gone <= FEW_GONE
+    return bool(known)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What `prune` removed."""
+
+    files: int
+    photos: int
+
+
+def count_prunable(session: Session, missing_before: datetime) -> Pruned:
+    """Count what `prune` would remove."""
+    files = count_files(session, PhotoFile.missing_since < missing_before)
+    stays = _lies_somewhere(missing_before)
+    photos = session.scalar(select(func.count(Photo.id)).where(~stays)) or 0
+    return Pruned(files, photos)
+
+
+def prune(session: Session, missing_before: datetime) -> Pruned:
+    """Forget files missing since before a time, and photos that lie nowhere else, with their tags.
+
+    A person's decisions about these photos are forgotten too.
+    """
+    counted = count_prunable(session, missing_before)
+    gone = select(Photo.id).where(~_lies_somewhere(missing_before))
+    photo_ids = list(session.scalars(gone))
+    session.execute(delete(PhotoFile).where(PhotoFile.missing_since < missing_before))
+    for chunk in sql.chunks(photo_ids):
+        session.execute(delete(Photo).where(Photo.id.in_(chunk)))
+    return counted
+
+
+def _lies_somewhere(missing_before: datetime) -> ColumnElement[bool]:
+    return exists().where(
+        PhotoFile.photo_id == Photo.id,
+        or_(PhotoFile.missing_since.is_(None), PhotoFile.missing_since >= missing_before),
+    )
+
+
+def count_files(session: Session, condition: ColumnElement[bool]) -> int:
+    """Count the files that meet a condition."""
+    return session.scalar(select(func.count(PhotoFile.id)).where(condition)) or 0

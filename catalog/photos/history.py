@@ -1,13 +1,15 @@
-"""What has happened since one last looked: for the lines of `kadr watch` and the demo's table."""
+"""What has happened to photos: one event a line, and the news for `kadr watch` and the demo."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog import paths
+from catalog.db import sql
 from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoFile, PhotoState, PhotoTag, Tag
 
 _SHOWN = frozenset({"tagged", "quarantined"})
@@ -92,3 +94,20 @@ def _keywords(session: Session, photo_ids: Collection[int]) -> dict[int, list[tu
     for photo_id, name, confidence in session.execute(query):
         found.setdefault(photo_id, []).append((name, confidence))
     return found
+
+
+def add_events(
+    session: Session,
+    photo_ids: Iterable[int],
+    kind: str,
+    *,
+    now: datetime,
+    details: Mapping[int, dict[str, Any]] | None = None,
+) -> None:
+    """Write one line into each photo's history."""
+    rows = [
+        {"photo_id": photo_id, "at": now, "kind": kind, "detail": (details or {}).get(photo_id)}
+        for photo_id in photo_ids
+    ]
+    if rows:
+        session.execute(sql.insert(session, PhotoEvent), rows)

@@ -1,22 +1,22 @@
-"""Who works on which photo: claims under a lease, renewals, and the sweep that frees the rest.
+"""What state a photo is in and who works on it: claims under a lease, renewals, and the sweep.
 
 A worker that dies leaves a lease behind; it runs out, and the photo is pending again. `attempts` is
 raised before a photo is opened, so a photo that kills its worker is found and quarantined.
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db import sql
-from catalog.db.tables import Photo, PhotoFile, PhotoState, Root
-from catalog.photos import files
+from catalog.db.tables import Embedding, Photo, PhotoFile, PhotoState, Root
+from catalog.photos import history
 
 #: Claims of one photo before it is quarantined.
 MAX_ATTEMPTS = 3
@@ -25,13 +25,16 @@ RING_AGAIN_S = 600.0
 #: Photos that one sweep rings for at most.
 SWEEP_LIMIT = 10_000
 
+#: A photo whose file was away or changing is looked at again after this.
+RETRY_DELAY_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a photo lies, and what its file looked like when it was hashed."""
 
     path: Path
-    stat: files.FileStat
+    stat: paths.FileStat
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +179,7 @@ def quarantine_exhausted(session: Session, photo_ids: Sequence[int], *, now: dat
         )
         photo.due_at = photo.lease_token = None
         reason = {photo.id: {"reason": photo.failure}}
-        files.add_events(session, [photo.id], "quarantined", now=now, details=reason)
+        history.add_events(session, [photo.id], "quarantined", now=now, details=reason)
     session.flush()
 
 
@@ -221,7 +224,7 @@ def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
         .order_by(PhotoFile.id)
     )
     for file, root in session.execute(query):
-        stat = files.FileStat(file.size_bytes, file.mtime_ns)
+        stat = paths.FileStat(file.size_bytes, file.mtime_ns)
         path = paths.from_text(root) / paths.from_text(file.path)
         if file.photo_id is not None:
             places[file.photo_id].append(Place(path, stat))
@@ -232,3 +235,115 @@ def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
         ClaimedPhoto(photo_id, attempts[photo_id], tuple(found))
         for photo_id, found in places.items()
     ]
+
+
+def try_again(session: Session, photo_ids: Sequence[int], now: datetime) -> None:
+    """Give photos that were put aside another chance, now that their files are back."""
+    for chunk in sql.chunks(photo_ids):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.state == PhotoState.QUARANTINED)
+            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def retry(session: Session, photo_ids: Sequence[int] | None, *, now: datetime) -> list[int]:
+    """Make quarantined photos pending again, all of them for None; returns which."""
+    condition = Photo.id.in_(photo_ids) if photo_ids is not None else Photo.id.is_not(None)
+    retried = list(
+        session.scalars(
+            update(Photo)
+            .where(Photo.state == PhotoState.QUARANTINED, Photo.missing_since.is_(None), condition)
+            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+            .returning(Photo.id)
+            .execution_options(synchronize_session=False)
+        )
+    )
+    history.add_events(session, sorted(retried), "retried", now=now)
+    return sorted(retried)
+
+
+def quarantine(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
+    """Put photos aside that cannot be read, each with its reason; returns how many were ours."""
+    owned = find_owned(session, token, list(reasons))
+    for photo_id in sorted(owned):
+        session.execute(
+            update(Photo)
+            .where(Photo.id == photo_id)
+            .values(
+                state=PhotoState.QUARANTINED,
+                failure=reasons[photo_id],
+                lease_token=None,
+                due_at=None,
+            )
+        )
+    details = {photo_id: {"reason": reasons[photo_id]} for photo_id in owned}
+    history.add_events(session, sorted(owned), "quarantined", now=now, details=details)
+    return len(owned)
+
+
+def postpone(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
+    """Give photos back whose files are away or changing; the sweep rings for them later.
+
+    No attempt is counted: a disk that is not mounted is no fault of its photos.
+    """
+    owned = find_owned(session, token, list(reasons))
+    rows = [
+        {"id": photo_id, "state": PhotoState.PENDING, "failure": reasons[photo_id]}
+        | {"lease_token": None, "due_at": now + timedelta(seconds=RETRY_DELAY_S)}
+        for photo_id in sorted(owned)
+    ]
+    if rows:
+        session.execute(update(Photo), rows)
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(sorted(owned)))
+            .values(attempts=Photo.attempts - 1)
+            .execution_options(synchronize_session=False)
+        )
+    return len(owned)
+
+
+def mark_retagged(
+    session: Session, photo_ids: Sequence[int], tagger_id: int, *, now: datetime
+) -> None:
+    """Note that tagged photos have the keywords of another tagger now."""
+    session.execute(
+        update(Photo).where(Photo.id.in_(photo_ids)).values(tagger_id=tagger_id, tagged_at=now)
+    )
+    history.add_events(session, photo_ids, "retagged", now=now)
+
+
+def request_encoding(session: Session, model_id: int, *, now: datetime) -> int:
+    """Make tagged photos pending that a model has not seen; their old keywords stay until then.
+
+    Returns how many.
+    """
+    encoded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_id == model_id)
+    requested = session.scalars(
+        update(Photo)
+        .where(Photo.state == PhotoState.TAGGED, ~encoded)
+        .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+        .returning(Photo.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(requested.all())
+
+
+def find_owned(session: Session, token: str, photo_ids: Iterable[int]) -> set[int]:
+    """Lock and return those of the photos that are still leased under `token`."""
+    owned: set[int] = set()
+    for chunk in sql.chunks(photo_ids):
+        query = (
+            select(Photo.id)
+            .where(
+                Photo.id.in_(chunk),
+                Photo.lease_token == token,
+                Photo.state == PhotoState.LEASED,
+            )
+            .order_by(Photo.id)
+            .with_for_update()
+        )
+        owned.update(session.scalars(query))
+    return owned

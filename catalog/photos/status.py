@@ -1,17 +1,16 @@
-"""How the catalogue stands: what waits, what failed and why; retry and prune.
+"""How the catalogue stands: how many photos are in each state, what failed and why.
 
-`kadr status`, `failures`, `retry`, `prune` and every progress bar ask here.
+`kadr status`, `failures` and every progress bar ask here; nothing is changed here.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog import paths
-from catalog.db import sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Tag
 from catalog.photos import files
 
@@ -45,14 +44,6 @@ class Failure:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
-    """What `prune` removed."""
-
-    files: int
-    photos: int
-
-
 def count_states(session: Session, root_ids: Collection[int] | None = None) -> Counts:
     """Count photos by state, of the whole catalogue or of some roots."""
     here = _is_here(root_ids)
@@ -72,7 +63,7 @@ def count_states(session: Session, root_ids: Collection[int] | None = None) -> C
         tagged=found[PhotoState.TAGGED],
         quarantined=found[PhotoState.QUARANTINED],
         missing=_count_missing(session) if root_ids is None else 0,
-        unreadable=_count(session, _is_unreadable(root_ids)),
+        unreadable=files.count_files(session, _is_unreadable(root_ids)),
     )
 
 
@@ -112,44 +103,6 @@ def find_failures(session: Session, *, limit: int | None = None) -> list[Failure
     ]
 
 
-def retry(session: Session, photo_ids: Sequence[int] | None, *, now: datetime) -> list[int]:
-    """Make quarantined photos pending again, all of them for None; returns which."""
-    condition = Photo.id.in_(photo_ids) if photo_ids is not None else Photo.id.is_not(None)
-    retried = list(
-        session.scalars(
-            update(Photo)
-            .where(Photo.state == PhotoState.QUARANTINED, Photo.missing_since.is_(None), condition)
-            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
-            .returning(Photo.id)
-            .execution_options(synchronize_session=False)
-        )
-    )
-    files.add_events(session, sorted(retried), "retried", now=now)
-    return sorted(retried)
-
-
-def count_prunable(session: Session, missing_before: datetime) -> Pruned:
-    """Count what `prune` would remove."""
-    files = _count(session, PhotoFile.missing_since < missing_before)
-    stays = _lies_somewhere(missing_before)
-    photos = session.scalar(select(func.count(Photo.id)).where(~stays)) or 0
-    return Pruned(files, photos)
-
-
-def prune(session: Session, missing_before: datetime) -> Pruned:
-    """Forget files missing since before a time, and photos that lie nowhere else, with their tags.
-
-    A person's decisions about these photos are forgotten too.
-    """
-    counted = count_prunable(session, missing_before)
-    gone = select(Photo.id).where(~_lies_somewhere(missing_before))
-    photo_ids = list(session.scalars(gone))
-    session.execute(delete(PhotoFile).where(PhotoFile.missing_since < missing_before))
-    for chunk in sql.chunks(photo_ids):
-        session.execute(delete(Photo).where(Photo.id.in_(chunk)))
-    return counted
-
-
 def count_tags(session: Session) -> int:
     """Count keywords that at least one photo has."""
     used = exists().where(PhotoTag.tag_id == Tag.id)
@@ -163,20 +116,9 @@ def _is_here(root_ids: Collection[int] | None) -> ColumnElement[bool]:
     return exists().where(condition)
 
 
-def _lies_somewhere(missing_before: datetime) -> ColumnElement[bool]:
-    return exists().where(
-        PhotoFile.photo_id == Photo.id,
-        or_(PhotoFile.missing_since.is_(None), PhotoFile.missing_since >= missing_before),
-    )
-
-
 def _is_unreadable(root_ids: Collection[int] | None) -> ColumnElement[bool]:
     condition = and_(PhotoFile.photo_id.is_(None), PhotoFile.missing_since.is_(None))
     return condition if root_ids is None else and_(condition, PhotoFile.root_id.in_(root_ids))
-
-
-def _count(session: Session, condition: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count(PhotoFile.id)).where(condition)) or 0
 
 
 def _count_missing(session: Session) -> int:

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, LargeBinary, func, literal_column, select
+from sqlalchemy import ColumnElement, LargeBinary, Text, cast, func, literal_column, select
 from sqlalchemy.orm import Session
 
+from catalog.db.sql import member
 from catalog.db.tables import Photo
 from catalog.language.tree import And, Node, Not, Or, Word
 from catalog.query import conditions
-from catalog.query.compiler import Compiler, member, rules_of
-from catalog.query.plan import DRIVEN, Plan
+from catalog.query.compiler import Compiler, rules_of
+from catalog.query.plan import DRIVEN, Plan, matching_ids
 
 Flags = NDArray[np.bool_]
 
@@ -74,3 +75,18 @@ def _read_ids(session: Session, column: Any, *conditions: ColumnElement[bool]) -
     packed = func.string_agg(func.int8send(column), literal_column("''::bytea"), type_=LargeBinary)
     found = session.scalar(select(packed).where(*conditions))
     return np.frombuffer(found or b"", dtype=">i8").astype(np.int64)
+
+
+def find_id_array(session: Session, ready: Plan) -> NDArray[np.int64]:
+    """Find the ids of all photos of a query: (n_photos,) int64, rising."""
+    driver = ready.driver
+    if driver is not None and not driver.tag_ids:
+        return np.empty(0, dtype=np.int64)
+    ids = matching_ids(ready, driver).subquery()
+    joined = session.scalar(select(func.aggregate_strings(cast(ids.c[0], Text), ",")))
+    return np.sort(parse_numbers(joined or ""))
+
+
+def parse_numbers(text: str) -> NDArray[np.int64]:
+    """Read numbers with commas between them: (n,) int64."""
+    return np.fromstring(text, dtype=np.int64, sep=",")

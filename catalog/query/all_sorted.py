@@ -18,10 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from catalog.db.sql import member
 from catalog.db.tables import Photo, PhotoFile, Root
 from catalog.query import counting
-from catalog.query.compiler import member
-from catalog.query.pages import Place, Sort
+from catalog.query.pages import Position, Sort
 from catalog.query.plan import Driver, Plan, matching_ids
 
 _COLUMNS: dict[Sort, InstrumentedAttribute[Any]] = {
@@ -40,8 +40,8 @@ def column_of(sort: Sort) -> InstrumentedAttribute[Any] | None:
 
 
 def find_sorted(
-    plan: Plan, driver: Driver | None, sort: Sort, limit: int | None, after: Place | None
-) -> list[Place]:
+    plan: Plan, driver: Driver | None, sort: Sort, limit: int | None, after: Position | None
+) -> list[Position]:
     """Give the first `limit` matches after a place, all of them if that is None."""
     ids = _select_ids(plan, driver).subquery("matching").c[0]
     found = select(ids.label("id")).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
@@ -51,7 +51,7 @@ def find_sorted(
     order = (key.asc(), rated.c.id.asc()) if is_rising else (key.desc(), rated.c.id.desc())
     page = select(key, rated.c.id).order_by(order[0].nulls_last(), order[1]).limit(limit)
     page = page.where(_beyond(key, rated.c.id, after, is_rising=is_rising))
-    return [Place(value, photo_id) for value, photo_id in plan.session.execute(page)]
+    return [Position(value, photo_id) for value, photo_id in plan.session.execute(page)]
 
 
 def _select_ids(plan: Plan, driver: Driver | None) -> Select[int]:
@@ -86,7 +86,11 @@ def _first_path(plan: Plan, found: CTE) -> ColumnElement[str]:
 
 
 def _beyond(
-    key: ColumnElement[Any], photo_id: ColumnElement[int], after: Place | None, *, is_rising: bool
+    key: ColumnElement[Any],
+    photo_id: ColumnElement[int],
+    after: Position | None,
+    *,
+    is_rising: bool,
 ) -> ColumnElement[bool]:
     if after is None:
         return true()

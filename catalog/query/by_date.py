@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, literal, null, select, tuple
 
 from catalog.db.tables import Photo
 from catalog.query import all_sorted
-from catalog.query.pages import Place, Sort
+from catalog.query.pages import Position, Sort
 from catalog.query.plan import Driver, Plan
 
 #: Drivers up to this size are gathered at once, and so many photos are a walk's first step at most.
@@ -28,7 +28,7 @@ class _Stretch:
     sort: Sort
     is_dated: bool
 
-    def select(self, after: Place | None) -> Select[Any, int]:
+    def select(self, after: Position | None) -> Select[Any, int]:
         """Select (key, id) in order, from after a place on."""
         column = all_sorted.column_of(self.sort)
         found = select(null().label("key"), Photo.id)
@@ -42,19 +42,19 @@ class _Stretch:
         found = found.order_by(*order)
         return found if after is None else found.where(self._beyond(key, after))
 
-    def _beyond(self, key: list[Any], after: Place) -> ColumnElement[bool]:
+    def _beyond(self, key: list[Any], after: Position) -> ColumnElement[bool]:
         mark = [literal(after.key, column.type) for column in key] + [literal(after.photo_id)]
         here, there = tuple_(*key, Photo.id), tuple_(*mark)
         return here > there if self.sort is Sort.OLDEST else here < there
 
 
 def find_by_date(
-    plan: Plan, driver: Driver | None, sort: Sort, limit: int, after: Place | None
-) -> list[Place]:
+    plan: Plan, driver: Driver | None, sort: Sort, limit: int, after: Position | None
+) -> list[Position]:
     """Give the first `limit` matches after a place, by date; undated ones come last."""
     if driver is not None and _is_small(plan, driver, limit):
         return all_sorted.find_sorted(plan, driver, sort, limit, after)
-    found: list[Place] = []
+    found: list[Position] = []
     for stretch in _stretches(sort, after):
         mark = after if after is not None and _holds(stretch, after) else None
         if driver is None:
@@ -78,7 +78,7 @@ def _is_small(plan: Plan, driver: Driver, limit: int) -> bool:
     return driver.photos <= SMALL or driver.photos**2 <= limit * last
 
 
-def _stretches(sort: Sort, after: Place | None) -> list[_Stretch]:
+def _stretches(sort: Sort, after: Position | None) -> list[_Stretch]:
     dated, undated = _Stretch(sort, is_dated=True), _Stretch(sort, is_dated=False)
     if all_sorted.column_of(sort) is None:
         return [undated]
@@ -87,28 +87,28 @@ def _stretches(sort: Sort, after: Place | None) -> list[_Stretch]:
     return [undated] if after is not None and after.key is None else [dated, undated]
 
 
-def _holds(stretch: _Stretch, place: Place) -> bool:
+def _holds(stretch: _Stretch, place: Position) -> bool:
     return all_sorted.column_of(stretch.sort) is None or stretch.is_dated == (place.key is not None)
 
 
-def _scan(plan: Plan, stretch: _Stretch, limit: int, after: Place | None) -> list[Place]:
+def _scan(plan: Plan, stretch: _Stretch, limit: int, after: Position | None) -> list[Position]:
     """Leave it to the database: conditions on the photo itself have their own indexes."""
     page = stretch.select(after).where(plan.matches(Photo.id, Photo)).limit(limit)
     return _places(plan, stretch, page)
 
 
 def _walk(
-    plan: Plan, driver: Driver, stretch: _Stretch, limit: int, after: Place | None
-) -> tuple[list[Place], bool]:
+    plan: Plan, driver: Driver, stretch: _Stretch, limit: int, after: Position | None
+) -> tuple[list[Position], bool]:
     """Walk one stretch; the second value says that no later stretch needs a look."""
-    found: list[Place] = []
+    found: list[Position] = []
     mark, depth, walked = after, min(SMALL, FIRST_PAGES * limit), 0
     while True:
         end = plan.session.execute(stretch.select(mark).limit(1).offset(depth - 1)).first()
         found += _step(plan, stretch, limit - len(found), mark, depth)
         if len(found) >= limit or end is None:
             return found, len(found) >= limit
-        walked, mark = walked + depth, Place(end.key, end.id)
+        walked, mark = walked + depth, Position(end.key, end.id)
         if walked * (limit - len(found)) > driver.photos * max(len(found), 1):
             rest = all_sorted.find_sorted(plan, driver, stretch.sort, limit - len(found), mark)
             return found + rest, True
@@ -116,8 +116,8 @@ def _walk(
 
 
 def _step(
-    plan: Plan, stretch: _Stretch, limit: int, after: Place | None, depth: int
-) -> list[Place]:
+    plan: Plan, stretch: _Stretch, limit: int, after: Position | None, depth: int
+) -> list[Position]:
     some = stretch.select(after).limit(depth).subquery()
     page = select(some.c.key, some.c.id).where(plan.matches(some.c.id))
     is_rising = stretch.sort is Sort.OLDEST
@@ -125,9 +125,9 @@ def _step(
     return _places(plan, stretch, page.order_by(*order).limit(limit))
 
 
-def _places(plan: Plan, stretch: _Stretch, page: Select[Any, int]) -> list[Place]:
+def _places(plan: Plan, stretch: _Stretch, page: Select[Any, int]) -> list[Position]:
     best = 1.0 if stretch.sort is Sort.RELEVANCE else None
     return [
-        Place(best if key is None else key, photo_id)
+        Position(best if key is None else key, photo_id)
         for key, photo_id in plan.session.execute(page)
     ]

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, literal, literal_column, select, true, tuple_
 from sqlalchemy.orm import aliased
 
-from catalog.db.sql import as_real
+from catalog.db.sql import as_real, member
 from catalog.db.tables import PhotoTag, Tag
 from catalog.language.tree import And, Word
 from catalog.query import all_sorted
-from catalog.query.compiler import member, rules_of
-from catalog.query.pages import Place, Sort
+from catalog.query.compiler import rules_of
+from catalog.query.pages import Position, Sort
 from catalog.query.plan import DRIVEN, Driver, Plan, find_driver, has_driver
 
 #: The driver's photos in the first look, and by how much further looks are larger.
@@ -32,9 +32,9 @@ FEW_LEFT = 2
 _BESIDE = aliased(PhotoTag, name="beside")
 
 
-def find_best(plan: Plan, driver: Driver, limit: int, after: Place | None) -> list[Place]:
+def find_best(plan: Plan, driver: Driver, limit: int, after: Position | None) -> list[Position]:
     """Give the driver's photos that match, best first, from after a place on."""
-    best: dict[int, Place] = {}
+    best: dict[int, Position] = {}
     for high, low in _looks(plan, driver, after):
         if low is None and high is None:  # all that is left is all there is
             return all_sorted.find_sorted(plan, driver, Sort.RELEVANCE, limit, after)
@@ -47,13 +47,13 @@ def find_best(plan: Plan, driver: Driver, limit: int, after: Place | None) -> li
     return sorted(best.values(), key=_descending)[:limit]
 
 
-def _descending(place: Place) -> tuple[float, int]:
+def _descending(place: Position) -> tuple[float, int]:
     return (-float(place.key or 0), -place.photo_id)  # type: ignore[arg-type]
 
 
 def _looks(
-    plan: Plan, driver: Driver, after: Place | None
-) -> Iterator[tuple[Place | None, Place | None]]:
+    plan: Plan, driver: Driver, after: Position | None
+) -> Iterator[tuple[Position | None, Position | None]]:
     """Cut the driver's photos into looks, best first: after one place, down to another."""
     high = after if isinstance(plan.node, Word) and len(driver.tag_ids) == 1 else None
     depth = max(FIRST_LOOK // len(driver.tag_ids), LEAST_LOOK)
@@ -81,7 +81,7 @@ def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:
     ]
 
 
-def _is_beside(plan: Plan, part: Driver, low: Place) -> ColumnElement[bool]:
+def _is_beside(plan: Plan, part: Driver, low: Position) -> ColumnElement[bool]:
     """Say that a driver's row is of a photo that has a part as surely as a place asks for."""
     beside = select(_BESIDE.photo_id).where(
         has_driver(plan, _BESIDE, part),  # one lower bound is for the index
@@ -91,7 +91,7 @@ def _is_beside(plan: Plan, part: Driver, low: Place) -> ColumnElement[bool]:
     return (DRIVEN.photo_id + literal_column("0")).in_(beside)
 
 
-def _rank(plan: Plan, driver: Driver, high: Place | None, depth: int) -> Place | None:
+def _rank(plan: Plan, driver: Driver, high: Position | None, depth: int) -> Position | None:
     """Give the place of the photo at a depth of the driver; None where it has fewer.
 
     Of several tags it is the best of their confidences at that depth: no tag has more than
@@ -104,20 +104,20 @@ def _rank(plan: Plan, driver: Driver, high: Place | None, depth: int) -> Place |
     ranked = ranked.order_by(row.confidence.desc(), row.photo_id.desc()).limit(1).offset(depth)
     if len(driver.tag_ids) == 1:
         found = plan.session.execute(ranked.where(row.tag_id == driver.tag_ids[0])).first()
-        return Place(found[0], found[1]) if found else None
+        return Position(found[0], found[1]) if found else None
     one = ranked.with_only_columns(row.confidence).where(row.tag_id == Tag.id)
     each = select(func.max(one.correlate(Tag).scalar_subquery()))
     best = plan.session.scalar(each.where(member(Tag.id, driver.tag_ids, plan.dialect)))
-    return None if best is None else Place(best, 0)
+    return None if best is None else Position(best, 0)
 
 
-def _below(row: Any, place: Place | None) -> ColumnElement[bool]:  # noqa: ANN401
+def _below(row: Any, place: Position | None) -> ColumnElement[bool]:  # noqa: ANN401
     if place is None:
         return true()
     return tuple_(row.confidence, row.photo_id) < _pair(place)
 
 
-def _pair(place: Place) -> ColumnElement[Any]:
+def _pair(place: Position) -> ColumnElement[Any]:
     key = place.key if isinstance(place.key, float | int) else 0.0
     return tuple_(as_real(key), literal(place.photo_id))
 
@@ -125,10 +125,10 @@ def _pair(place: Place) -> ColumnElement[Any]:
 def _look(
     plan: Plan,
     driver: Driver,
-    look: tuple[Place | None, Place | None],
+    look: tuple[Position | None, Position | None],
     limit: int,
-    after: Place | None,
-) -> list[Place]:
+    after: Position | None,
+) -> list[Position]:
     high, low = look
     row = DRIVEN
     # One lower bound is for the index, and the place is the nearer one.
@@ -150,4 +150,4 @@ def _look(
     page = select(rated.c.fit, rated.c.id).order_by(rated.c.fit.desc(), rated.c.id.desc())
     if after is not None:
         page = page.where(tuple_(rated.c.fit, rated.c.id) < _pair(after))
-    return [Place(fit, photo_id) for fit, photo_id in plan.session.execute(page.limit(limit))]
+    return [Position(fit, photo_id) for fit, photo_id in plan.session.execute(page.limit(limit))]

@@ -7,19 +7,15 @@ stays as it was while other photos arrive; and no photo fits better than its bes
 what lets `catalog.query.plan` stop early.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
     REAL,
-    BigInteger,
     ColumnElement,
-    Integer,
     and_,
     case,
-    cast,
     exists,
     false,
     func,
@@ -29,8 +25,9 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import aliased
 
+from catalog.db import sql
 from catalog.db.sql import alive, as_real
 from catalog.db.tables import PhotoTag, Source
 from catalog.language.tree import And, AnyKeyword, Filter, Node, Not, Or, Rule, Word
@@ -40,7 +37,6 @@ from catalog.tags import threshold
 
 #: Longer lists of tags travel as one parameter, which keeps statements short.
 _FEW = 8
-_MAX_INTEGER = 2**31 - 1
 
 # Every scalar subquery has a scope of its own, so all share one alias: making one takes longer
 # than running the subquery.
@@ -134,22 +130,7 @@ class Compiler:
         if len(tag_ids) <= _FEW:
             return column.in_(tag_ids) if len(tag_ids) != 1 else column == tag_ids[0]
         # A photo has some fifteen keywords: look at each of them rather than for each of the tags.
-        return member(column + 0, tag_ids, self.subject.dialect)
-
-
-def member(
-    column: ColumnElement[int] | InstrumentedAttribute[int], ids: Sequence[int], dialect: str
-) -> ColumnElement[bool]:
-    """Say that a column is one of many ids, which travel as one parameter."""
-    if dialect == "sqlite":  # which never loads the other dialect: that takes 30 ms
-        return column.in_(
-            select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
-        )
-    from sqlalchemy.dialects.postgresql import ARRAY
-
-    kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
-    is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))
-    return is_any
+        return sql.member(column + 0, tag_ids, self.subject.dialect)
 
 
 def has_words(node: Node) -> bool:

@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from catalog.db import sql
 from catalog.db.tables import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source
 from catalog.language.fields import Choice, Interval, Pattern
 from catalog.language.tree import Filter, Node, walk
@@ -102,15 +103,8 @@ def within(
 def like_pattern(pattern: str) -> tuple[str, bool]:
     """Give a `*` and `?` pattern as LIKE's, with `!` as escape; and whether it had any of them."""
     if not any(char in pattern for char in "*?"):
-        return f"%{like_escape(pattern)}%", False
-    return like_escape(pattern).replace("*", "%").replace("?", "_"), True
-
-
-def like_escape(text: str) -> str:
-    """Take the special meaning from LIKE's characters, with `!` as escape."""
-    for char in "!%_":
-        text = text.replace(char, "!" + char)
-    return text
+        return f"%{sql.like_escape(pattern)}%", False
+    return sql.like_escape(pattern).replace("*", "%").replace("?", "_"), True
 
 
 def _matches(column: ColumnElement[str], pattern: Pattern) -> ColumnElement[bool]:

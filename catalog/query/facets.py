@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Integer, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
+from catalog.db.sql import member
 from catalog.db.tables import Photo, PhotoTag, Tag
 from catalog.query import counting, plan, run
-from catalog.query.compiler import member
 from catalog.tags import threshold
 
 #: Photos that are looked at.

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from catalog import paths
 from catalog.db import sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Source, Tag
-from catalog.query.pages import Place
+from catalog.query.pages import Position
 from catalog.tags import threshold
 
 #: Keywords that a list shows of each photo, the surest first.
@@ -47,7 +47,7 @@ class Hit:
     keywords: tuple[Keyword, ...]
 
 
-def load(session: Session, places: Sequence[Place]) -> list[Hit]:
+def load(session: Session, places: Sequence[Position]) -> list[Hit]:
     """Load what a list shows, in the order of `places`."""
     ids = [place.photo_id for place in places]
     photos = _load_photos(session, ids)
@@ -113,7 +113,7 @@ def _load_names(session: Session, tag_ids: set[int]) -> dict[int, str]:
 
 
 def _hit(
-    place: Place, photo: Photo, files: dict[int, Path], keywords: dict[int, list[Keyword]]
+    place: Position, photo: Photo, files: dict[int, Path], keywords: dict[int, list[Keyword]]
 ) -> Hit:
     return Hit(
         photo_id=photo.id,

@@ -27,21 +27,21 @@ class Sort(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A photo's place in an order."""
 
     key: Key
     photo_id: int
 
 
-def encode(place: Place, *, sort: Sort, query: str) -> str:
+def encode(place: Position, *, sort: Sort, query: str) -> str:
     """Write a place down, tied to its order and query."""
     key = place.key.isoformat() if isinstance(place.key, datetime) else place.key
     text = json.dumps([_digest(sort, query), key, place.photo_id], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(text: str, *, sort: Sort, query: str) -> Place:
+def decode(text: str, *, sort: Sort, query: str) -> Position:
     """Read what `encode` wrote.
 
     Raises:
@@ -52,7 +52,7 @@ def decode(text: str, *, sort: Sort, query: str) -> Place:
         digest, key, photo_id = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         ours = digest == _digest(sort, query) and 0 < photo_id <= _LAST_ID
         _check(text, is_ours=ours and isinstance(photo_id, int))
-        return Place(_read_key(key, sort), photo_id)
+        return Position(_read_key(key, sort), photo_id)
     except (ValueError, TypeError, binascii.Error, UnicodeError) as error:
         raise QueryError(
             "this page mark is not of this query and order; begin again with the first page"

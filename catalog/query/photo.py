@@ -1,5 +1,9 @@
-"""Everything the catalogue knows of one photo: for `kadr show`."""
+"""One photo: which one an argument means, and everything the catalogue knows of it.
 
+An argument is an id, a path, or the end of a path.
+"""
+
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +13,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog import lookup, paths
+from catalog import paths
+from catalog.db.sql import like_escape
 from catalog.db.tables import (
     Decision,
     Model,
@@ -22,6 +27,12 @@ from catalog.db.tables import (
     Tag,
     Tagger,
 )
+from catalog.errors import NotFoundError
+
+#: Paths that are named where a name is not enough to tell them apart.
+_SHOWN_PATHS = 5
+_MAX_LOOK = 1000
+_MAX_DIGITS = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,7 @@ def get_photo(session: Session, path_or_id: str | int | PurePath) -> PhotoDetail
     Raises:
         NotFoundError: there is none, or there are several.
     """
-    photo = session.get_one(Photo, lookup.find_photo_id(session, path_or_id))
+    photo = session.get_one(Photo, find_photo_id(session, path_or_id))
     keywords = tuple(_load_keywords(session, photo.id))
     used = {photo.tagger_id, *(keyword.tagger_id for keyword in keywords)} - {None}
     return PhotoDetail(
@@ -157,3 +168,60 @@ def _load_history(session: Session, photo_id: int) -> list[EventDetail]:
     query = select(PhotoEvent).where(PhotoEvent.photo_id == photo_id)
     ordered = query.order_by(PhotoEvent.at, PhotoEvent.id)
     return [EventDetail(event.at, event.kind, event.detail) for event in session.scalars(ordered)]
+
+
+def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
+    """Return the id of a photo, by its number, its absolute path, or a path's unmistakable end.
+
+    Raises:
+        NotFoundError: there is none, or there are several.
+    """
+    text = str(path_or_id)
+    if text.isascii() and text.isdigit():
+        number = int(text[:_MAX_DIGITS])
+        if len(text) < _MAX_DIGITS and session.get(Photo, number) is not None:
+            return number
+    # As it is given; from the working folder, where it may be gone; and as links lead there.
+    for place in (text, os.path.abspath(text), os.path.realpath(text)):  # noqa: PTH100
+        if found := _find_by_path(session, place):
+            break
+    if len(found) == 1:
+        return next(iter(found))
+    if not found:
+        message = f"{text}: no such photo in the catalogue; `kadr tag` its folder, or give its id"
+        raise NotFoundError(message)
+    examples = ", ".join(paths.printable(path) for path in sorted(found.values())[:_SHOWN_PATHS])
+    raise NotFoundError(f"{text}: {len(found)} photos end so ({examples}); give more of the path")
+
+
+def _find_by_path(session: Session, given: str) -> dict[int, str]:
+    text = paths.to_text(given)
+    whole = Root.path + "/" + PhotoFile.path
+    if PurePath(given).is_absolute():
+        beginnings = [text[:end] for end, char in enumerate(text) if char == "/" and end]
+        pairs = [(root, text[len(root) + 1 :]) for root in ["", *beginnings]]
+        is_it = Root.path.in_([root for root, _ in pairs]) & PhotoFile.path.in_(
+            [path for _, path in pairs]
+        )
+        is_it &= whole == text
+    else:
+        is_it = (PhotoFile.path == text) | PhotoFile.path.like(f"%/{like_escape(text)}", escape="!")
+    is_missing = PhotoFile.missing_since.is_not(None)
+    query = (
+        select(PhotoFile.photo_id, whole.label("path"), is_missing.label("is_missing"))
+        .join(Root, Root.id == PhotoFile.root_id)
+        .where(is_it, PhotoFile.photo_id.is_not(None))
+        .order_by(is_missing, PhotoFile.id)
+        .limit(_MAX_LOOK)
+    )
+    rows = session.execute(query).all()
+    # What lies there now comes before what once did.
+    now = [row for row in rows if not row.is_missing] or rows
+    return {row.photo_id: row.path for row in reversed(now)}
+
+
+def argument(given: str) -> str:
+    """Make a command's argument absolute where it names a file that is there."""
+    path = Path(given).expanduser()
+    is_number = given.isascii() and given.isdigit()
+    return os.path.abspath(path) if not is_number and path.exists() else given  # noqa: PTH100

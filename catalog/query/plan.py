@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, aliased
 
-from catalog import presence
+from catalog.db.sql import member
 from catalog.db.tables import Photo, PhotoTag
 from catalog.language.fields import Interval
 from catalog.language.tree import And, Node, Or, Rule, Word
+from catalog.photos import files
 from catalog.query import conditions
-from catalog.query.compiler import Compiler, member, rules_of
+from catalog.query.compiler import Compiler, rules_of
 from catalog.query.terms import Terms
 from catalog.tags import threshold
 
@@ -78,7 +79,7 @@ class Plan:
         that all matches are wanted rather than a few of them.
         """
         asked = self.node if driver is None else without(self.node, driver.covers)
-        few_gone = presence.are_few_gone(self.session)
+        few_gone = files.are_few_gone(self.session)
         subject = conditions.Subject(photo_id, self.dialect, photo, is_whole, self.least, few_gone)
         found = Compiler(self.terms, subject).condition(asked)
         if conditions.mentions_missing(self.node):

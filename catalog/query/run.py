@@ -1,7 +1,7 @@
 """Finds photos in the keyword language: the search that the command and other programs call.
 
 `search` gives a page and the mark of the next one, `count` how many there are, `find_ids` all of
-them; `get_photo` is everything known of one photo, `list_tags` the keywords with their counts.
+them.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,6 @@ from catalog.query import all_sorted, by_date, by_relevance, counting, geo, hits
 from catalog.query.compiler import has_words
 from catalog.query.hits import Hit
 from catalog.query.pages import Sort
-from catalog.query.photo import PhotoDetail, get_photo
-from catalog.tags.counts import TagCount, list_tags
-
-__all__ = [
-    "Hit",
-    "Page",
-    "PhotoDetail",
-    "Sort",
-    "TagCount",
-    "count",
-    "find_ids",
-    "get_photo",
-    "list_tags",
-    "prepare",
-    "search",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +86,8 @@ def unknown_words(ready: plan.Plan) -> tuple[str, ...]:
 
 
 def _find_places(
-    ready: plan.Plan, sort: Sort, limit: int | None, after: pages.Place | None
-) -> list[pages.Place]:
+    ready: plan.Plan, sort: Sort, limit: int | None, after: pages.Position | None
+) -> list[pages.Position]:
     """Choose how to find the first `limit` matches after a place, in order."""
     driver = ready.driver
     if driver is not None and not driver.tag_ids:

@@ -12,9 +12,6 @@ from catalog.language.tree import Word
 from catalog.spelling import fold
 from catalog.tags import store
 
-#: Sorts after every key that begins with what stands before it.
-_LAST = "\U0010ffff"
-
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -46,11 +43,6 @@ def resolve(session: Session, words: Sequence[Word]) -> Terms:
         word: Term(tuple(sorted(found)), sum(photos[tag_id] for tag_id in found))
         for word, found in ids.items()
     }
-
-
-def prefix_bounds(prefix: str) -> tuple[str, str]:
-    """Give the first key that begins with a folded prefix, and one after the last."""
-    return prefix, prefix + _LAST
 
 
 def lemmas(key: str) -> list[str]:
@@ -95,7 +87,7 @@ def _find_narrower(session: Session, roots: Iterable[int]) -> dict[int, set[int]
 
 
 def _find_prefix(session: Session, prefix: str) -> set[int]:
-    low, high = (literal(bound) for bound in prefix_bounds(prefix))
+    low, high = (literal(bound) for bound in store.prefix_bounds(prefix))
     named = select(Tag.id).where(Tag.key >= low, Tag.key < high)
     alias = select(TagAlias.tag_id).where(TagAlias.key >= low, TagAlias.key < high)
     return set(session.scalars(union(named, alias)))

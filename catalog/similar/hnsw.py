@@ -25,13 +25,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from catalog.db.database import Database
+from catalog.db.sql import member
 from catalog.db.tables import Embedding, Model
 from catalog.db.types import HALFVEC_FLAG
 from catalog.errors import CatalogError
-from catalog.groups import matrix
-from catalog.query.compiler import member
+from catalog.query import all_matches
 from catalog.query.plan import Plan
-from catalog.similar import exact
+from catalog.similar import chance, directions, exact
 
 #: Edges of a vector in the graph, and how widely its neighbours are looked for when it is added.
 EDGES, EF_CONSTRUCTION = 16, 128
@@ -121,24 +121,24 @@ def find_nearest(
     if driver is None or driver.photos > FEW_PHOTOS:
         found = _rank(index, ready.matches(Embedding.photo_id), direction, limit)
     if len(found) < limit:  # there are few, or the walk ended before it met enough of them
-        ids = matrix.find_ids(index.session, ready).tolist()
+        ids = all_matches.find_id_array(index.session, ready).tolist()
         among = member(Embedding.photo_id, ids, ready.dialect)
         found = _rank(index, among, direction, limit, is_exact=True)
     return [match for match in found if match.similarity >= least]
 
 
 def find_cut(index: HnswIndex, direction: Floats) -> float:
-    """Give the least similarity that counts as found, see `exact.find_cut`.
+    """Give the least similarity that counts as found, see `chance.find_cut`.
 
     What is rare is judged by the nearest thousand, what is common by its share of the sample.
     """
     sampled = index.sample.astype(np.float32) @ direction
-    if len(sampled) < exact.LEAST_PHOTOS:
+    if len(sampled) < chance.LEAST_PHOTOS:
         return -np.inf
     nearest = _rank(index, _is_of(index.model), direction, EF_SEARCH)
     best = np.array([match.similarity for match in nearest], dtype=np.float32)
-    of_best = exact.Chance.of(sampled).find_cut(best, max(index.photos, len(best)))
-    return min(of_best, exact.find_cut(sampled))
+    of_best = chance.Chance.of(sampled).find_cut(best, max(index.photos, len(best)))
+    return min(of_best, chance.find_cut(sampled))
 
 
 def measure_recall(index: HnswIndex) -> float:
@@ -149,7 +149,7 @@ def measure_recall(index: HnswIndex) -> float:
     step = max(1, len(index.sample) // RECALL_PHOTOS)
     shares = []
     for vector in index.sample[::step][:RECALL_PHOTOS].astype(np.float32):
-        direction = exact.like_photo(index.sample, vector)
+        direction = directions.like_photo(index.sample, vector)
         truth = _rank(index, _is_of(index.model), direction, RECALL_NEAREST, is_exact=True)
         found = _rank(index, _is_of(index.model), direction, RECALL_NEAREST)
         ids = {match.photo_id for match in found}

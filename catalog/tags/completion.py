@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import Tag, TagAlias
-from catalog.query import terms
 from catalog.spelling import fold
+from catalog.tags import store
 
 #: The word that is being typed: at the end, after a space, a bracket, a colon or a quotation mark.
 _LAST_WORD = re.compile(r'(?:"(?P<quoted>[^"]*)|(?P<bare>[^\s()":]*))$')
@@ -40,7 +40,7 @@ def complete(session: Session, text: str, *, limit: int = 10) -> list[Completion
     prefix = fold(half_typed(text))
     if not prefix:
         return []
-    low, high = (literal(bound) for bound in terms.prefix_bounds(prefix))
+    low, high = (literal(bound) for bound in store.prefix_bounds(prefix))
     named = select(Tag.name.label("word"), Tag.name.label("tag"), Tag.photos.label("photos"))
     named = named.where(Tag.key >= low, Tag.key < high)
     alias = select(TagAlias.name, Tag.name, Tag.photos).join(Tag, Tag.id == TagAlias.tag_id)
@@ -95,7 +95,7 @@ def _known(session: Session, keys: Iterable[str]) -> list[str]:
 def _alike(session: Session, key: str) -> list[str]:
     if not key:
         return []
-    low, high = terms.prefix_bounds(key[0])
+    low, high = store.prefix_bounds(key[0])
     begins = (Tag.key >= literal(low), Tag.key < literal(high))
     long = func.length(Tag.key).between(len(key) - 2, len(key) + 2)
     names = select(Tag.key, Tag.name).where(*begins, long).order_by(Tag.photos.desc(), Tag.key)

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from catalog import spelling
 from catalog.db import sql
 from catalog.db.tables import Decision, PhotoEvent, PhotoTag, Source, Tag
 from catalog.errors import KeywordError, NotFoundError
-from catalog.photos import files
+from catalog.photos import history
 from catalog.tags import store
 
 Action = Literal["add", "remove", "confirm", "reject"]
@@ -93,6 +93,20 @@ def remove(
     return _decide(session, "remove", photo_ids, words, now)
 
 
+def count_by_word(session: Session) -> dict[str, dict[Decision | None, int]]:
+    """Count what was decided about each word, of keywords that a machine proposed."""
+    query = (
+        select(Tag.name, PhotoTag.decision, func.count())
+        .join(Tag, Tag.id == PhotoTag.tag_id)
+        .where(PhotoTag.decision.is_not(None), PhotoTag.score.is_not(None))
+        .group_by(Tag.name, PhotoTag.decision)
+    )
+    counts: dict[str, dict[Decision | None, int]] = {}
+    for word, decision, count in session.execute(query):
+        counts.setdefault(word, {})[decision] = count
+    return counts
+
+
 def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Change:
     """Take back a change, by default the last one that still stands.
 
@@ -109,7 +123,7 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
     _write(session, rows)
     photo_ids = [event.photo_id for event in events]
     details = {photo_id: {"change": found} for photo_id in photo_ids}
-    files.add_events(session, photo_ids, UNDONE, now=now, details=details)
+    history.add_events(session, photo_ids, UNDONE, now=now, details=details)
     return Change(found, "undo", len(rows), len(photo_ids))
 
 
@@ -155,7 +169,7 @@ def _decide(
         if entries:
             details[photo_id] = {"change": change_id, "action": action, "keywords": entries}
     _write(session, rows)
-    files.add_events(session, sorted(details), DECIDED, now=now, details=details)
+    history.add_events(session, sorted(details), DECIDED, now=now, details=details)
     meant = {word: tag_ids[tag_id] for word, tag_id in found.items()}
     others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
     return Change(change_id if rows else "", action, len(rows), len(details), others)

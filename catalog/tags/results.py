@@ -4,22 +4,19 @@ A result of a worker whose lease ran out is dropped: somebody else's is on the w
 decisions are never touched here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag, Source
-from catalog.photos import files
-from catalog.tags import store
-
-#: A photo whose file was away or changing is looked at again after this.
-RETRY_DELAY_S = 30.0
+from catalog.photos import history, lifecycle
+from catalog.tags import store, taggers
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ def record_tagged(
     token: str,
     results: Sequence[TaggedPhoto],
     *,
-    tagger: store.TaggerIdentity,
+    tagger: taggers.TaggerIdentity,
     words: store.Lexicon,
     now: datetime,
 ) -> int:
@@ -78,7 +75,7 @@ def record_tagged(
 
     `words` says what is known of the keywords: aliases, broader words.
     """
-    owned = _owned(session, token, [result.photo_id for result in results])
+    owned = lifecycle.find_owned(session, token, [result.photo_id for result in results])
     kept = [result for result in results if result.photo_id in owned]
     if not kept:
         return 0
@@ -91,7 +88,7 @@ def record_tagged(
         words=words,
         metadata={result.photo_id: result.facts.keywords for result in kept},
     )
-    files.add_events(session, sorted(owned), "tagged", now=now)
+    history.add_events(session, sorted(owned), "tagged", now=now)
     return len(kept)
 
 
@@ -123,62 +120,32 @@ def store_tags(
     _insert_scored(session, scored, tag_ids, tagger_id)
 
 
-def quarantine(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
-    """Put photos aside that cannot be read, each with its reason; returns how many were ours."""
-    owned = _owned(session, token, list(reasons))
-    for photo_id in sorted(owned):
-        session.execute(
-            update(Photo)
-            .where(Photo.id == photo_id)
-            .values(
-                state=PhotoState.QUARANTINED,
-                failure=reasons[photo_id],
-                lease_token=None,
-                due_at=None,
-            )
-        )
-    details = {photo_id: {"reason": reasons[photo_id]} for photo_id in owned}
-    files.add_events(session, sorted(owned), "quarantined", now=now, details=details)
-    return len(owned)
+def find_outdated(
+    session: Session, tagger: taggers.TaggerIdentity, *, after: int, limit: int
+) -> list[tuple[int, NDArray[np.float16]]]:
+    """Return photos that another tagger tagged, beyond an id: (photo id, stored vector)."""
+    query = (
+        select(Embedding.photo_id, Embedding.vector)
+        .join(Photo, Photo.id == Embedding.photo_id)
+        .where(Embedding.photo_id > after, *_is_outdated(tagger))
+        .order_by(Embedding.photo_id)
+        .limit(limit)
+    )
+    return [(photo_id, vector) for photo_id, vector in session.execute(query)]
 
 
-def postpone(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
-    """Give photos back whose files are away or changing; the sweep rings for them later.
-
-    No attempt is counted: a disk that is not mounted is no fault of its photos.
-    """
-    owned = _owned(session, token, list(reasons))
-    rows = [
-        {"id": photo_id, "state": PhotoState.PENDING, "failure": reasons[photo_id]}
-        | {"lease_token": None, "due_at": now + timedelta(seconds=RETRY_DELAY_S)}
-        for photo_id in sorted(owned)
-    ]
-    if rows:
-        session.execute(update(Photo), rows)
-        session.execute(
-            update(Photo)
-            .where(Photo.id.in_(sorted(owned)))
-            .values(attempts=Photo.attempts - 1)
-            .execution_options(synchronize_session=False)
-        )
-    return len(owned)
+def count_outdated(session: Session, tagger: taggers.TaggerIdentity) -> int:
+    """Count the photos that `find_outdated` finds."""
+    query = select(func.count(Photo.id)).join(Embedding, Embedding.photo_id == Photo.id)
+    return session.scalar(query.where(*_is_outdated(tagger))) or 0
 
 
-def _owned(session: Session, token: str, photo_ids: Iterable[int]) -> set[int]:
-    owned: set[int] = set()
-    for chunk in sql.chunks(photo_ids):
-        query = (
-            select(Photo.id)
-            .where(
-                Photo.id.in_(chunk),
-                Photo.lease_token == token,
-                Photo.state == PhotoState.LEASED,
-            )
-            .order_by(Photo.id)
-            .with_for_update()
-        )
-        owned.update(session.scalars(query))
-    return owned
+def _is_outdated(tagger: taggers.TaggerIdentity) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Embedding.model_id == tagger.model_id,
+        Photo.state == PhotoState.TAGGED,
+        Photo.tagger_id.is_distinct_from(tagger.tagger_id),
+    )
 
 
 def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhoto]) -> None:

@@ -1,20 +1,22 @@
-"""Keywords and what gave them: canonical tags with aliases and parents, models and taggers."""
+"""Keywords: canonical tags with aliases and parents."""
 
 import itertools
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from catalog import spelling
 from catalog.db import sql
-from catalog.db.tables import Model, Tag, TagAlias, Tagger
-from catalog.errors import ModelMismatchError
+from catalog.db.tables import Tag, TagAlias
+
+#: Sorts after every key that begins with what stands before it.
+_LAST = "\U0010ffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +35,6 @@ Lexicon: TypeAlias = Mapping[str, TagSpec]
 
 #: Gives what vocabularies know, when it is asked with folded words that are new to the catalogue.
 LookUp: TypeAlias = Callable[[Collection[str]], Lexicon]
-
-
-@dataclass(frozen=True, slots=True)
-class TaggerSpec:
-    """What makes scores comparable; the digests are sha256, hexadecimal."""
-
-    model: str
-    model_digest: str
-    #: Length of the model's vectors.
-    dim: int
-    vocabulary: str
-    vocabulary_digest: str
-    prompts: tuple[str, ...]
-    prompt_digest: str
-    scoring_digest: str
-    scoring: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class TaggerIdentity:
-    """The rows that a `TaggerSpec` has in this catalogue."""
-
-    tagger_id: int
-    model_id: int
 
 
 def ensure_tags(session: Session, names: Iterable[str], look_up: LookUp) -> dict[str, int]:
@@ -103,26 +81,6 @@ def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
         exact = select(Tag.key, Tag.id).where(Tag.key.in_(chunk))
         found.update((key, tag_id) for key, tag_id in session.execute(exact))
     return found
-
-
-def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
-    """Return the rows of a tagger, made if they are new."""
-    sql.insert_new(
-        session, Model, [{"name": spec.model, "digest": spec.model_digest, "dim": spec.dim}]
-    )
-    model = session.scalars(select(Model).where(Model.digest == spec.model_digest)).one()
-    if model.dim != spec.dim:
-        message = (
-            f"{spec.model} gives vectors of {spec.dim} numbers, the catalogue holds {model.dim} "
-            "under the same digest; run `kadr doctor`"
-        )
-        raise ModelMismatchError(message)
-    identity = {"model_id": model.id, "vocabulary_digest": spec.vocabulary_digest}
-    identity |= {"prompt_digest": spec.prompt_digest, "scoring_digest": spec.scoring_digest}
-    row = {**identity, "vocabulary": spec.vocabulary, "scoring": spec.scoring}
-    sql.insert_new(session, Tagger, [row | {"prompts": list(spec.prompts)}])
-    tagger_id = session.scalars(select(Tagger.id).filter_by(**identity)).one()
-    return TaggerIdentity(tagger_id, model.id)
 
 
 def _insert_tags(
@@ -205,3 +163,8 @@ def _insert_aliases(session: Session, specs: Iterable[TagSpec], ids: Mapping[str
     }
     taken = find_tag_ids(session, rows).keys()
     sql.insert_new(session, TagAlias, [rows[key] for key in sorted(rows.keys() - taken)])
+
+
+def prefix_bounds(prefix: str) -> tuple[str, str]:
+    """Give the first key that begins with a folded prefix, and one after the last."""
+    return prefix, prefix + _LAST

@@ -1,22 +1,24 @@
 """What tags this catalogue: chosen once, remembered, and the same for every process that opens it.
 
-`worker.tagging.choice` writes it for a new catalogue, `kadr retag` changes it.
+`worker.tagging.choice` writes the choice for a new catalogue, `kadr retag` changes it. A tagger's
+row says with which model, vocabulary, prompts and scoring keywords were given.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
-from catalog.db.tables import Setting
+from catalog.db.tables import Model, Setting, Tagger
 from catalog.errors import ModelMismatchError
 
 _KEY = "tagger"
 
 
 @dataclass(frozen=True, slots=True)
-class Preferences:
+class TaggerChoice:
     """The names of what tags; `worker` gives them their meaning."""
 
     model: str
@@ -28,25 +30,25 @@ class Preferences:
     model_digest: str | None = None
 
 
-def find(session: Session) -> Preferences | None:
+def find(session: Session) -> TaggerChoice | None:
     """Return what the catalogue is tagged with; None if that was never chosen."""
     row = session.get(Setting, _KEY, populate_existing=True)
     return None if row is None else _from_json(row.value)
 
 
-def choose(session: Session, chosen: Preferences) -> Preferences:
+def choose(session: Session, chosen: TaggerChoice) -> TaggerChoice:
     """Write the first choice down; if another process was faster, its choice is returned."""
     sql.insert_new(session, Setting, [{"key": _KEY, "value": asdict(chosen)}])
     return find(session) or chosen
 
 
-def replace_with(session: Session, chosen: Preferences) -> None:
+def replace_with(session: Session, chosen: TaggerChoice) -> None:
     """Change what the catalogue is tagged with from now on."""
     choose(session, chosen)
     session.get_one(Setting, _KEY).value = asdict(chosen)
 
 
-def confirm_digest(session: Session, chosen: Preferences, digest: str) -> Preferences:
+def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> TaggerChoice:
     """Note the digest of the model that was loaded for `chosen`.
 
     Raises:
@@ -65,5 +67,49 @@ def confirm_digest(session: Session, chosen: Preferences, digest: str) -> Prefer
     return confirmed
 
 
-def _from_json(value: dict[str, Any]) -> Preferences:
-    return Preferences(**{**value, "prompts": tuple(value["prompts"])})
+def _from_json(value: dict[str, Any]) -> TaggerChoice:
+    return TaggerChoice(**{**value, "prompts": tuple(value["prompts"])})
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerSpec:
+    """What makes scores comparable; the digests are sha256, hexadecimal."""
+
+    model: str
+    model_digest: str
+    #: Length of the model's vectors.
+    dim: int
+    vocabulary: str
+    vocabulary_digest: str
+    prompts: tuple[str, ...]
+    prompt_digest: str
+    scoring_digest: str
+    scoring: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerIdentity:
+    """The rows that a `TaggerSpec` has in this catalogue."""
+
+    tagger_id: int
+    model_id: int
+
+
+def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
+    """Return the rows of a tagger, made if they are new."""
+    sql.insert_new(
+        session, Model, [{"name": spec.model, "digest": spec.model_digest, "dim": spec.dim}]
+    )
+    model = session.scalars(select(Model).where(Model.digest == spec.model_digest)).one()
+    if model.dim != spec.dim:
+        message = (
+            f"{spec.model} gives vectors of {spec.dim} numbers, the catalogue holds {model.dim} "
+            "under the same digest; run `kadr doctor`"
+        )
+        raise ModelMismatchError(message)
+    identity = {"model_id": model.id, "vocabulary_digest": spec.vocabulary_digest}
+    identity |= {"prompt_digest": spec.prompt_digest, "scoring_digest": spec.scoring_digest}
+    row = {**identity, "vocabulary": spec.vocabulary, "scoring": spec.scoring}
+    sql.insert_new(session, Tagger, [row | {"prompts": list(spec.prompts)}])
+    tagger_id = session.scalars(select(Tagger.id).filter_by(**identity)).one()
+    return TaggerIdentity(tagger_id, model.id)

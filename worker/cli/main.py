@@ -11,8 +11,18 @@ import typer
 from catalog.cli import console, database, keyword, search, status
 from catalog.cli.options import Loaders
 from catalog.errors import CatalogError
-from worker.cli import compare, demo, evaluate, loaders, retag, tag, thumbnails, vocabulary, watch
-from worker.commands import doctor, lexicon
+from worker.cli import (
+    compare,
+    demo,
+    doctor,
+    evaluate,
+    loaders,
+    retag,
+    tag,
+    thumbnails,
+    vocabulary,
+    watch,
+)
 from worker.errors import WorkerError
 
 #: Commands that end at once: what they import is no garbage, and looking through it again and again
@@ -32,8 +42,8 @@ def build() -> typer.Typer:
     )
     for module in (tag, watch):
         module.register(app)
-    search.register(app, Loaders(loaders.load, thumbnails.load))
-    keyword.register(app, lexicon.load)
+    search.register(app, Loaders(loaders.load_encoder, thumbnails.load))
+    keyword.register(app, loaders.load_lexicon)
     others = (status, retag, vocabulary, compare, evaluate, demo)
     for module in (*others, doctor, database):
         module.register(app)

@@ -16,29 +16,27 @@ from rich.progress import (
 )
 
 from catalog.cli import console
-from worker.errors import BrokerError
-from worker.queue import process
+from worker.queue import broker
+from worker.queue import process as processes
 from worker.queue.process import Process
 from worker.settings import Settings
-
-_ANSWER_TIMEOUT_S = 1.0
 
 
 def open_process(settings: Settings) -> Process:
     """Open the catalogue for a command: notices go to the person."""
-    return process.open_process(settings, say=_say)
+    return processes.open_process(settings, say=_say)
 
 
 @contextmanager
 def working(process: Process) -> Iterator[None]:
     """Have photos tagged as long as this lasts: by a worker in this process, or by the fleet."""
     from worker.queue import tasks
-    from worker.queue.doorbell import Sweeper
+    from worker.queue.sweeper import Sweeper
 
     settings = process.settings
     bell = tasks.doorbell_of(process)
     if not settings.is_embedded:
-        require_broker()
+        broker.require_broker()
         with Sweeper(process.database, bell, settings.sweep_s):
             yield
         return
@@ -52,43 +50,13 @@ def working(process: Process) -> Iterator[None]:
         yield
 
 
-def is_anybody_there() -> bool:
-    """Tell whether a worker of the fleet answers."""
-    from worker.celery import app
-
-    return bool(app.control.ping(timeout=_ANSWER_TIMEOUT_S))
-
-
 def warn_if_nobody_works(settings: Settings) -> None:
     """Say how to start a worker where a fleet has none yet."""
-    if not settings.is_embedded and not is_anybody_there():
+    if not settings.is_embedded and not broker.is_anybody_there():
         console.err().print(
             "[yellow]No worker answers yet.[/] Photos wait until one does: "
             "start `kadr worker` on this or another machine."
         )
-
-
-def shown_broker() -> str:
-    """Return the broker's URL without its password."""
-    from worker.celery import app
-
-    return str(app.connection_for_write().as_uri())
-
-
-def require_broker() -> None:
-    """Raise `BrokerError` where the broker cannot be reached."""
-    from kombu.exceptions import OperationalError
-
-    from worker.celery import app
-
-    try:
-        with app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)
-    except (OperationalError, OSError) as error:
-        raise BrokerError(
-            f"{shown_broker()} cannot be reached ({error}); start Redis there, or unset "
-            "KADR_BROKER_URL to work in one process"
-        ) from error
 
 
 def _load_model(process: Process) -> None:

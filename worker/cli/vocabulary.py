@@ -156,12 +156,12 @@ def tune(
     """
     from rich.table import Table
 
-    from catalog.tags import taggers
+    from catalog.tags import decisions, taggers
     from worker import vocabulary
     from worker.vocabulary import file, tuning
 
     with console.reading() as session:
-        proposals = tuning.propose(session, min_rejections=min_rejections)
+        proposals = tuning.propose(decisions.count_by_word(session), min_rejections=min_rejections)
         chosen = taggers.find(session)
     if as_json:
         console.print_json([proposal.as_json() for proposal in proposals])

@@ -1,7 +1,7 @@
 """The paper's Table 1 for a person's own photos: several ways of tagging, side by side."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from worker.errors import EvaluationError, ModelError, PhotoError
 from worker.evaluation import classifier
 from worker.images.geometry import Preprocess
 from worker.models import clip, names
+from worker.reporting import Say
 from worker.settings import Settings
 from worker.vocabulary import prompts
 
@@ -23,8 +24,6 @@ PAPER_MODEL = "ViT-L/14"
 WORDS = 10
 _THUMBNAIL_SIDE = 640
 _PAGES = Path(__file__).parent / "pages"
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)

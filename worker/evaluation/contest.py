@@ -1,7 +1,7 @@
 """`kadr evaluate`: models, vocabularies and presets measured on photos that a person labelled."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from worker import images, scoring, vocabulary
 from worker.errors import EvaluationError, PhotoError
-from worker.evaluation import quality
 from worker.evaluation.labels import LabelledPhoto
-from worker.evaluation.quality import Matcher, Quality
+from worker.evaluation.quality import Matcher, Quality, evaluate
 from worker.models import clip
+from worker.reporting import Say
 from worker.settings import Settings
 from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Vocabulary
@@ -23,8 +23,6 @@ from worker.vocabulary.keywords import Vocabulary
 #: Keywords that are ranked per photo: what comes later counts as not found.
 DEPTH = 200
 _PAGES = Path(__file__).parent / "pages"
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,7 @@ def _measure(
         cache_dir=settings.cache_dir,
     )
     ranked = [[tag.word for tag in tags] for tags in scorer.score(vectors)]
-    return quality.evaluate(ranked, [photo.words for photo in photos], Matcher(words))
+    return evaluate(ranked, [photo.words for photo in photos], Matcher(words))
 
 
 def as_page(results: Sequence[Result]) -> str:

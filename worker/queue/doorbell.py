@@ -1,25 +1,18 @@
 """Rings for photos, many ids a message; a ring that is lost costs a delay and nothing else."""
 
-import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
 
 import structlog
 from kombu.exceptions import OperationalError
 
-from catalog import counts
 from catalog.db import sql
 from catalog.db.database import Database
-from catalog.errors import DatabaseUnavailableError
 from catalog.photos import lifecycle
 
 _log = structlog.get_logger()
 
-#: Counting a million photos' keywords takes seconds: plans and completion can wait for it.
-COUNT_EVERY_S = 300.0
 #: Sends one message; Celery's `tag_photos.delay`.
 Send = Callable[[list[int]], object]
 
@@ -50,45 +43,3 @@ class Doorbell:
                 lifecycle.make_due(session, due, now=datetime.now(UTC))
             return 0
         return len(due)
-
-
-class Sweeper:
-    """A thread that sweeps at once and then every `interval_s`; a context manager.
-
-    Now and then, and at the end, it also counts how many photos have each keyword.
-    """
-
-    def __init__(self, database: Database, doorbell: Doorbell, interval_s: float) -> None:
-        self._database = database
-        self._doorbell = doorbell
-        self._interval_s = interval_s
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        count_at = time.monotonic() + COUNT_EVERY_S
-        while not self._done.is_set():
-            self._try(lambda: self._doorbell.sweep(self._database))
-            if time.monotonic() >= count_at:
-                self._try(self._count)
-                count_at = time.monotonic() + COUNT_EVERY_S
-            self._done.wait(self._interval_s)
-        self._try(self._count)
-
-    def _count(self) -> None:
-        with self._database.write() as session:
-            counts.refresh(session)
-
-    def _try(self, step: Callable[[], object]) -> None:
-        try:
-            step()
-        except DatabaseUnavailableError as error:
-            _log.warning("sweep_failed", reason=str(error))

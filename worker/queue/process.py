@@ -15,16 +15,14 @@ from catalog.db import database as databases
 from catalog.db.database import Database
 from catalog.tags import taggers
 from worker import settings as all_settings
+from worker.reporting import Progress
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from catalog.tags.taggers import Preferences
+    from catalog.tags.taggers import TaggerChoice
     from worker.tagging.pipeline import Pipeline
 
 _log = structlog.get_logger()
-
-#: Called as `progress(done, total)` while words are encoded.
-Progress = Callable[[int, int], None]
 
 
 def _say_to_log(line: str) -> None:
@@ -43,7 +41,7 @@ class Process:
     trouble: Exception | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _pipeline: "Pipeline | None" = None
-    _chosen: "Preferences | None" = None
+    _chosen: "TaggerChoice | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def get_pipeline(self) -> "Pipeline":
@@ -74,7 +72,7 @@ class Process:
         """Close the catalogue."""
         self.database.close()
 
-    def _find_change(self) -> "Preferences | None":
+    def _find_change(self) -> "TaggerChoice | None":
         """Return what the catalogue is tagged with now, once we began: it may have been changed."""
         if self._pipeline is None:
             return None

@@ -2,6 +2,8 @@
 
 from dataclasses import asdict
 
+from celery import signals
+
 from catalog.errors import CatalogError
 from worker.celery import app
 from worker.errors import WorkerError
@@ -31,3 +33,9 @@ def sweep() -> int:
 def doorbell_of(process: Process) -> Doorbell:
     """Return what this process rings with."""
     return Doorbell(tag_photos.delay, process.settings.ring_size)
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _end_after_batch(**_: object) -> None:
+    """On SIGTERM a worker ends its batch and gives back what it claimed ahead."""
+    processes.stop_process()

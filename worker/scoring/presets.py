@@ -13,6 +13,7 @@ from worker.scoring import calibration, ranking, whitening, word_vectors
 from worker.scoring import prior as priors
 from worker.scoring.calibration import Calibration
 from worker.scoring.ranking import Ranking
+from worker.vocabulary import english
 from worker.vocabulary.keywords import Keyword, Vocabulary
 from worker.vocabulary.prompts import Prompts
 
@@ -89,7 +90,7 @@ def from_vectors(
         "kind": "whitened",
         "shrinkage": whitening.SHRINKAGE,
         "rank": whitening.RANK,
-        "prior": [priors.WEIGHT, priors.PHRASE_ZIPF, *priors.ZIPF_RANGE],
+        "prior": [priors.WEIGHT, english.PHRASE_ZIPF, *priors.ZIPF_RANGE],
         "sigmoid": SIGMOID,
         "likeness": MAX_LIKENESS,
         "reference": len(reference),

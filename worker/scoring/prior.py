@@ -4,20 +4,17 @@ A prior in proportion to the Zipf frequency (log10 of occurrences per billion wo
 was the largest single gain on real photos; `docs/keywording.md` has the table.
 """
 
-import functools
-
 import numpy as np
 from numpy.typing import NDArray
 
 from worker import vocabulary
+from worker.vocabulary import english
 from worker.vocabulary.keywords import Vocabulary
 
 #: Standard deviations of similarity that one step of the Zipf scale is worth.
 WEIGHT = 1.0
 #: The scale is flat outside: names of a person's own are not ruled out, "the" is no keyword.
 ZIPF_RANGE = (1.5, 5.5)
-#: A phrase is rarer than its rarest word; wordfreq knows only the words.
-PHRASE_ZIPF = 1.0
 
 
 def build(words: Vocabulary) -> NDArray[np.float64]:
@@ -25,24 +22,9 @@ def build(words: Vocabulary) -> NDArray[np.float64]:
 
     Of `english-50k`, which holds "the" and "because", only words of the pack `visual` are raised.
     """
-    found = np.array([zipf(word, words.language) for word in words.words])
+    found = np.array([english.zipf(word, words.language) for word in words.words])
     if words.name == vocabulary.ENGLISH:
         visible = vocabulary.load("visual")
         found[[visible.find(word) is None for word in words.words]] = 0.0
     prior: NDArray[np.float64] = WEIGHT * np.clip(found, *ZIPF_RANGE)
     return prior
-
-
-def zipf(name: str, language: str = "en") -> float:
-    """Return how common a word or phrase is, 0 if not known (Zipf scale: 5 is a common word)."""
-    return _zipf(name, language) - PHRASE_ZIPF * (len(name.split()) - 1)
-
-
-@functools.lru_cache(maxsize=200_000)
-def _zipf(name: str, language: str) -> float:
-    import wordfreq  # reads its tables on first use
-
-    try:
-        return float(wordfreq.zipf_frequency(name, language.partition("-")[0]))
-    except (LookupError, ModuleNotFoundError):  # no such table, or no segmenter for its script
-        return 0.0

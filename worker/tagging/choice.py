@@ -3,26 +3,23 @@
 A catalogue remembers its choice (`catalog.tags.taggers`): vectors of two models are never mixed.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from catalog.db.database import Database
 from catalog.errors import ModelMismatchError
 from catalog.tags import taggers
-from catalog.tags.taggers import Preferences
+from catalog.tags.taggers import TaggerChoice
 from worker.models import names
+from worker.reporting import Say
 from worker.settings import Settings
 
 #: Without a graphics card the large model is too slow to be a pleasure.
 ON_CPU, ON_GPU = "ViT-B/32", "ViT-L/14"
 DEFAULT_PRESET = "default"
 
-#: Says one line to the person who waits.
-Say = Callable[[str], None]
 
-
-def choose(database: Database, settings: Settings, say: Say) -> Preferences:
+def choose(database: Database, settings: Settings, say: Say) -> TaggerChoice:
     """Return what tags the catalogue; the first call for a catalogue decides, and writes it down.
 
     Raises:
@@ -39,17 +36,17 @@ def choose(database: Database, settings: Settings, say: Say) -> Preferences:
         return taggers.choose(session, first)
 
 
-def complete(settings: Settings, say: Say) -> Preferences:
+def complete(settings: Settings, say: Say) -> TaggerChoice:
     """Fill what the settings leave open with the best that this machine can have."""
     settings = _with_whole_paths(settings)
     model = settings.model or _best_model(settings, say)
     return replace(
-        Preferences(model, "", tuple(settings.prompts or ()), settings.preset or DEFAULT_PRESET),
+        TaggerChoice(model, "", tuple(settings.prompts or ()), settings.preset or DEFAULT_PRESET),
         vocabulary=settings.vocabulary or _vocabulary_for(model),
     )
 
 
-def changed(recorded: Preferences, settings: Settings, say: Say) -> Preferences:
+def changed(recorded: TaggerChoice, settings: Settings, say: Say) -> TaggerChoice:
     """Return the choice after `kadr retag`: what was asked for, the rest as it was."""
     settings = _with_whole_paths(settings)
     model = settings.model or recorded.model
@@ -58,7 +55,7 @@ def changed(recorded: Preferences, settings: Settings, say: Say) -> Preferences:
     prompts = tuple(settings.prompts or (recorded.prompts if same else ()))
     if not same and recorded.model == names.STARTER:
         say(f"From the starter model to {model}: its photos are encoded again.")
-    return Preferences(
+    return TaggerChoice(
         model,
         settings.vocabulary or fallback,
         prompts,
@@ -111,7 +108,7 @@ def _is_same_model(wanted: str, recorded: str) -> bool:
     return clip.resolve(wanted) == clip.resolve(recorded)
 
 
-def _require_same(recorded: Preferences, settings: Settings) -> None:
+def _require_same(recorded: TaggerChoice, settings: Settings) -> None:
     asked = {
         "model": (settings.model, recorded.model),
         "vocabulary": (settings.vocabulary, recorded.vocabulary),

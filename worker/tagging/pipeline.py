@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from catalog.db.database import Database
 from catalog.photos import lifecycle
-from catalog.tags import results, store
+from catalog.tags import results, store, taggers
 from catalog.tags.results import ScoredTag, TaggedPhoto
 from worker.images import Limits, Preprocess
 from worker.tagging import opening
@@ -52,7 +52,7 @@ class Tagger:
 
     encoder: Encoder
     scorer: Scorer
-    identity: store.TaggerIdentity
+    identity: taggers.TaggerIdentity
     #: What is known of each word: aliases, parents.
     words: store.Lexicon
 
@@ -170,9 +170,9 @@ class Pipeline:
                 now=now,
             )
             reasons = {photo.photo_id: photo.reason for photo in [*unreadable, *refused]}
-            quarantined = results.quarantine(session, batch.token, reasons, now=now)
+            quarantined = lifecycle.quarantine(session, batch.token, reasons, now=now)
             waiting = {photo.photo_id: photo.reason for photo in postponed}
-            put_off = results.postpone(session, batch.token, waiting, now=now)
+            put_off = lifecycle.postpone(session, batch.token, waiting, now=now)
         for photo in [*unreadable, *refused]:
             _log.info("photo_quarantined", photo_id=photo.photo_id, reason=photo.reason)
         return Outcome(tagged, quarantined, put_off)

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import exists, func, select, update
-from sqlalchemy.orm import Session
 
 from catalog.db.database import Database
-from catalog.db.tables import Embedding, Photo, PhotoState
-from catalog.photos import files
+from catalog.photos import lifecycle
 from catalog.tags import results
 from worker.tagging.pipeline import Tagger
 
@@ -40,7 +37,7 @@ def retag(
     """
     identity = tagger.identity
     with database.read() as session:
-        total = _count(session, tagger)
+        total = results.count_outdated(session, identity)
     done = 0
     for photo_ids, vectors in _outdated(database, tagger):
         keywords = tagger.scorer.score(vectors)
@@ -51,12 +48,13 @@ def retag(
                 tagger_id=identity.tagger_id,
                 words=tagger.words,
             )
-            _mark_tagged(session, photo_ids, identity.tagger_id)
+            lifecycle.mark_retagged(session, photo_ids, identity.tagger_id, now=datetime.now(UTC))
         done += len(photo_ids)
         if progress is not None:
             progress(done, total)
     with database.write() as session:
-        return Retagged(done, _request_encoding(session, tagger))
+        to_encode = lifecycle.request_encoding(session, identity.model_id, now=datetime.now(UTC))
+    return Retagged(done, to_encode)
 
 
 def _outdated(
@@ -64,59 +62,13 @@ def _outdated(
 ) -> Iterator[tuple[list[int], "np.typing.NDArray[np.float32]"]]:
     last = 0
     while True:
-        query = (
-            select(Embedding.photo_id, Embedding.vector)
-            .join(Photo, Photo.id == Embedding.photo_id)
-            .where(
-                Embedding.model_id == tagger.identity.model_id,
-                Embedding.photo_id > last,
-                Photo.state == PhotoState.TAGGED,
-                Photo.tagger_id.is_distinct_from(tagger.identity.tagger_id),
-            )
-            .order_by(Embedding.photo_id)
-            .limit(_PHOTOS_AT_ONCE)
-        )
         with database.read() as session:
-            rows = session.execute(query).all()
+            rows = results.find_outdated(
+                session, tagger.identity, after=last, limit=_PHOTOS_AT_ONCE
+            )
         if not rows:
             return
         last = rows[-1][0]
         vectors = np.stack([vector for _, vector in rows]).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)  # float16 rounds the length
         yield [photo_id for photo_id, _ in rows], vectors
-
-
-def _count(session: Session, tagger: Tagger) -> int:
-    query = (
-        select(func.count(Photo.id))
-        .join(Embedding, Embedding.photo_id == Photo.id)
-        .where(
-            Embedding.model_id == tagger.identity.model_id,
-            Photo.state == PhotoState.TAGGED,
-            Photo.tagger_id.is_distinct_from(tagger.identity.tagger_id),
-        )
-    )
-    return session.scalar(query) or 0
-
-
-def _mark_tagged(session: Session, photo_ids: list[int], tagger_id: int) -> None:
-    now = datetime.now(UTC)
-    session.execute(
-        update(Photo).where(Photo.id.in_(photo_ids)).values(tagger_id=tagger_id, tagged_at=now)
-    )
-    files.add_events(session, photo_ids, "retagged", now=now)
-
-
-def _request_encoding(session: Session, tagger: Tagger) -> int:
-    """Make photos pending that this model has not seen; their old keywords stay until then."""
-    encoded = exists().where(
-        Embedding.photo_id == Photo.id, Embedding.model_id == tagger.identity.model_id
-    )
-    requested = session.scalars(
-        update(Photo)
-        .where(Photo.state == PhotoState.TAGGED, ~encoded)
-        .values(state=PhotoState.PENDING, attempts=0, due_at=datetime.now(UTC), failure=None)
-        .returning(Photo.id)
-        .execution_options(synchronize_session=False)
-    )
-    return len(requested.all())

@@ -5,11 +5,11 @@ from typing import cast
 
 from catalog.db.database import Database
 from catalog.tags import store, taggers
-from catalog.tags.taggers import Preferences
+from catalog.tags.taggers import TaggerChoice
 from worker import scoring, vocabulary
 from worker.images import Limits
 from worker.models import clip
-from worker.queue.process import Progress
+from worker.reporting import Progress
 from worker.settings import Settings
 from worker.tagging.pipeline import PipelineSettings, Tagger
 from worker.vocabulary import lexicon, prompts
@@ -21,11 +21,11 @@ class BuiltTagger:
 
     model: clip.ClipModel
     scorer: scoring.Scorer
-    spec: store.TaggerSpec
+    spec: taggers.TaggerSpec
     words: store.Lexicon
 
 
-def build(chosen: Preferences, settings: Settings, progress: Progress | None) -> BuiltTagger:
+def build(chosen: TaggerChoice, settings: Settings, progress: Progress | None) -> BuiltTagger:
     """Load the model and encode the vocabulary; what is cached is not encoded again.
 
     Raises ModelError and VocabularyError.
@@ -44,7 +44,7 @@ def build(chosen: Preferences, settings: Settings, progress: Progress | None) ->
     scorer = scoring.build_scorer(
         model, words, asked, settings=how, cache_dir=settings.cache_dir, progress=progress
     )
-    spec = store.TaggerSpec(
+    spec = taggers.TaggerSpec(
         model=model.name,
         model_digest=model.digest,
         dim=model.dim,
@@ -59,8 +59,8 @@ def build(chosen: Preferences, settings: Settings, progress: Progress | None) ->
 
 
 def register(
-    database: Database, built: BuiltTagger, chosen: Preferences
-) -> tuple[Tagger, Preferences]:
+    database: Database, built: BuiltTagger, chosen: TaggerChoice
+) -> tuple[Tagger, TaggerChoice]:
     """Give a tagger its rows in the catalogue, and the tags there what its vocabulary knows.
 
     Raises:
@@ -68,7 +68,7 @@ def register(
     """
     with database.write() as session:
         confirmed = taggers.confirm_digest(session, chosen, built.model.digest)
-        identity = store.ensure_tagger(session, built.spec)
+        identity = taggers.ensure_tagger(session, built.spec)
         store.complete_tags(session, built.words)
     return Tagger(built.model, built.scorer, identity, built.words), confirmed
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from catalog import spelling
-from worker.scoring import prior
 from worker.vocabulary import concepts, english, file
 from worker.vocabulary.concepts import Concept
 from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
@@ -95,7 +94,7 @@ def build_visual() -> Vocabulary:
         for name in (parent.word, *parent.parents):
             if sources.reviewed.find(name) is None:
                 keywords.setdefault(spelling.fold(name), Keyword(name))
-    ordered = sorted(keywords.values(), key=lambda each: (-prior.zipf(each.word), each.word))
+    ordered = sorted(keywords.values(), key=lambda each: (-english.zipf(each.word), each.word))
     return _as_read("visual", with_plurals(_with_known_parents(ordered)))
 
 
@@ -178,7 +177,7 @@ def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
     """Return the most frequent name; WordNet's first one where that has other meanings."""
     if meanings[names[0]] > 1:
         return names[0]
-    return max((name for name in names if meanings[name] == 1), key=prior.zipf)
+    return max((name for name in names if meanings[name] == 1), key=english.zipf)
 
 
 def _is_common(name: str, sources: Sources) -> bool:
@@ -188,7 +187,7 @@ def _is_common(name: str, sources: Sources) -> bool:
     """
     if " " in name:
         return name in sources.phrases
-    return _MIN_ZIPF <= prior.zipf(name) <= _MAX_ZIPF
+    return _MIN_ZIPF <= english.zipf(name) <= _MAX_ZIPF
 
 
 def _with_known_parents(keywords: Sequence[Keyword]) -> list[Keyword]:

@@ -1,12 +1,13 @@
-"""Plurals and dictionary forms of English words, for building packs and comparing words."""
+"""English words: plurals, dictionary forms, and how common a word is."""
 
 import functools
 import re
 
-from worker.scoring import prior
-
 _ES = re.compile(r"(s|x|z|ch|sh)$")
 _IES = re.compile(r"[^aeiou]y$")
+
+#: A phrase is rarer than its rarest word; wordfreq knows only the words.
+PHRASE_ZIPF = 1.0
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -33,7 +34,7 @@ def plural(name: str) -> str | None:
         many = f"{last[:-1]}ies"
     else:
         many = f"{last}s"
-    if prior.zipf(many) < 1.0 or lemma(many) != last:  # Zipf 1: once in a hundred million words
+    if zipf(many) < 1.0 or lemma(many) != last:  # Zipf 1: once in a hundred million words
         return None
     return " ".join([*before, many])
 
@@ -43,3 +44,18 @@ def is_plural(name: str, word: str) -> bool:
     many, one = name.rsplit(maxsplit=1)[-1], word.rsplit(maxsplit=1)[-1]
     is_other = many != one and len(many) >= len(one) and not many.endswith(("ed", "ing"))
     return is_other and lemma(name) == word
+
+
+def zipf(name: str, language: str = "en") -> float:
+    """Return how common a word or phrase is, 0 if not known (Zipf scale: 5 is a common word)."""
+    return _zipf(name, language) - PHRASE_ZIPF * (len(name.split()) - 1)
+
+
+@functools.lru_cache(maxsize=200_000)
+def _zipf(name: str, language: str) -> float:
+    import wordfreq  # reads its tables on first use
+
+    try:
+        return float(wordfreq.zipf_frequency(name, language.partition("-")[0]))
+    except (LookupError, ModuleNotFoundError):  # no such table, or no segmenter for its script
+        return 0.0

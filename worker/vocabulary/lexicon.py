@@ -7,7 +7,7 @@ person's word is new.
 from collections.abc import Collection
 
 from catalog.tags import store
-from catalog.tags.taggers import Preferences
+from catalog.tags.taggers import TaggerChoice
 from worker.errors import VocabularyError
 from worker.vocabulary import packs
 from worker.vocabulary.keywords import Keyword, Vocabulary
@@ -22,7 +22,7 @@ def of(words: Vocabulary) -> store.Lexicon:
     return {form: specs[index] for form, index in words.by_form.items()}
 
 
-def look_up(chosen: Preferences | None, keys: Collection[str]) -> store.Lexicon:
+def look_up(chosen: TaggerChoice | None, keys: Collection[str]) -> store.Lexicon:
     """Return what is known of folded words: by the catalogue's vocabulary, else by `visual`.
 
     `visual` is asked where the words are English, and some are not in the vocabulary. It is not

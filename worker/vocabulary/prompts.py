@@ -12,6 +12,9 @@ from worker.errors import VocabularyError
 PAPER = "a photo of a {word}"
 MAX_TEMPLATE_CHARS = 200
 
+#: The folder of the sets that come with Kadr, `<name>.txt` each.
+_SETS = Path(__file__).parent.parent / "packs" / "prompts"
+
 #: In a model's folder: the templates it does best with, one a line.
 FILE = "prompts.txt"
 
@@ -52,10 +55,10 @@ def default_for(folder: Path | None) -> Prompts:
     if path is None or not path.is_file():
         return parse([PAPER])
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise VocabularyError(f"{path}: cannot be read ({error}); get the model again") from error
-    return parse([line for line in lines if line.strip() and not line.startswith("#")])
+    return parse(_templates(text))
 
 
 def check_template(template: str, *, where: str) -> str:
@@ -78,6 +81,11 @@ def fill(templates: Sequence[str], word: str) -> list[str]:
     return [template.replace("{word}", word) for template in templates]
 
 
+def _templates(text: str) -> list[str]:
+    """Return the templates of a file: one a line, without comments and empty lines."""
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
 def _named_set(name: str) -> list[str]:
     match name:
         case "paper":
@@ -85,12 +93,6 @@ def _named_set(name: str) -> list[str]:
         case "plain":
             return ["{word}"]
         case "openai-80" | "openai-7":
-            import open_clip  # slow: only who asks for the ensemble pays
-
-            full = name == "openai-80"
-            functions = (
-                open_clip.OPENAI_IMAGENET_TEMPLATES if full else open_clip.SIMPLE_IMAGENET_TEMPLATES
-            )
-            return [str(function("{word}")) for function in functions]
+            return _templates((_SETS / f"{name}.txt").read_text(encoding="utf-8"))
         case _:
             return []

@@ -4,14 +4,11 @@ A proposal is only that; a person writes it into a vocabulary and re-scores with
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
-
-from catalog.db.tables import Decision, PhotoTag, Tag
+from catalog.db.tables import Decision
 from worker.vocabulary import file
 from worker.vocabulary.keywords import Vocabulary
 
@@ -30,23 +27,16 @@ class Proposal:
         return asdict(self)
 
 
-def propose(session: Session, *, min_rejections: int = 3) -> list[Proposal]:
+def propose(
+    decisions: Mapping[str, Mapping[Decision | None, int]], *, min_rejections: int = 3
+) -> list[Proposal]:
     """Return the words rejected so often, and oftener than confirmed; the highest bar first.
 
-    Only what a machine proposed counts. The bar is the log of rejections to confirmations, with
-    one of each added: ten to none is 2.4, three to two 0.3.
+    `decisions` are those of `catalog.tags.decisions.count_by_word`. The bar is the log of
+    rejections to confirmations, with one of each added: ten to none is 2.4, three to two 0.3.
     """
-    query = (
-        select(Tag.name, PhotoTag.decision, func.count())
-        .join(Tag, Tag.id == PhotoTag.tag_id)
-        .where(PhotoTag.decision.is_not(None), PhotoTag.score.is_not(None))
-        .group_by(Tag.name, PhotoTag.decision)
-    )
-    counts: dict[str, dict[Decision | None, int]] = {}
-    for word, decision, count in session.execute(query):
-        counts.setdefault(word, {})[decision] = count
     found = []
-    for word, decided in counts.items():
+    for word, decided in decisions.items():
         rejected = decided.get(Decision.REJECTED, 0)
         confirmed = decided.get(Decision.CONFIRMED, 0)
         if rejected >= min_rejections and rejected > confirmed:

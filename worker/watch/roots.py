@@ -13,7 +13,7 @@ import psutil
 from catalog import paths
 from catalog.db.database import Database
 from catalog.db.tables import Root
-from catalog.photos import files
+from catalog.photos import roots
 from worker.watch import scan
 
 #: File systems that tell of changes only on the host that made them.
@@ -49,7 +49,7 @@ def register(database: Database, given: Sequence[str], *, poll: bool = False) ->
     with database.write() as session:
         return [
             Folder(
-                files.register_root(session, path, polled=poll or is_on_network(path)),
+                roots.register_root(session, path, polled=poll or is_on_network(path)),
                 path,
             )
             for path in outermost

@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy import select
 
 from catalog import paths
 from catalog.db import sql
 from catalog.db.database import Database
-from catalog.db.tables import PhotoFile, Root
+from catalog.db.tables import Root
+from catalog.paths import FileStat
 from catalog.photos import files
-from catalog.photos.files import FileStat
 from worker import extensions
 from worker.errors import RootError
 
@@ -201,13 +200,9 @@ def find_gone(
     database: Database, root: Root, folder: str, seen: Collection[str] = ()
 ) -> Iterator[list[str]]:
     """Give known files below a relative folder that are there no more, some at a time."""
-    query = select(PhotoFile.path).where(
-        PhotoFile.root_id == root.id, PhotoFile.missing_since.is_(None)
-    )
-    if folder != ".":
-        query = query.where(sql.is_below(PhotoFile.path, folder))
     with database.read() as session:
-        unseen = [path for path in session.scalars(query) if path not in seen]
+        known = files.find_present_paths(session, root.id, folder)
+    unseen = [path for path in known if path not in seen]
     top = paths.from_text(root.path)
     for chunk in sql.chunks(unseen, _FILES_AT_ONCE):
         yield [path for path in chunk if is_gone(top / paths.from_text(path))]

@@ -1,0 +1,64 @@
+"""The folders that photos are below: a root is known by its name and its absolute path."""
+
+from pathlib import Path
+
+from sqlalchemy import literal, select, update
+from sqlalchemy.orm import Session
+
+from catalog import paths
+from catalog.db.tables import PhotoFile, Root
+from catalog.errors import NotFoundError
+
+
+def register_root(session: Session, path: Path, *, polled: bool = False) -> Root:
+    """Return the root that an absolute path belongs to, made known if there is none.
+
+    A folder below a known root is that root's. A new root takes in the known ones below it: their
+    files become its files, so that no file is in the catalogue twice.
+    """
+    text = paths.to_text(path)
+    roots = list(session.scalars(select(Root)))
+    found = next((root for root in roots if _is_at_or_below(text, root.path)), None)
+    if found is None:
+        found = Root(name=_free_name(session, paths.to_text(path.name) or "root"), path=text)
+        session.add(found)
+        session.flush()
+        for inner in roots:
+            if _is_at_or_below(inner.path, text):
+                _take_in(session, found, inner)
+    found.polled = polled or bool(found.polled)
+    session.flush()
+    return found
+
+
+def get_root(session: Session, name_or_path: str) -> Root:
+    """Return a root by its name or path; `NotFoundError` names those there are."""
+    found = session.scalar(
+        select(Root).where((Root.name == name_or_path) | (Root.path == name_or_path))
+    )
+    if found is None:
+        names = ", ".join(session.scalars(select(Root.name).order_by(Root.name))) or "none"
+        message = f"no root {name_or_path!r} in the catalogue; there are: {names}"
+        raise NotFoundError(message)
+    return found
+
+
+def _is_at_or_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _take_in(session: Session, outer: Root, inner: Root) -> None:
+    prefix = inner.path.removeprefix(outer.path).strip("/") + "/"
+    session.execute(
+        update(PhotoFile)
+        .where(PhotoFile.root_id == inner.id)
+        .values(root_id=outer.id, path=literal(prefix) + PhotoFile.path)
+        .execution_options(synchronize_session=False)
+    )
+    session.delete(inner)
+
+
+def _free_name(session: Session, wanted: str) -> str:
+    taken = set(session.scalars(select(Root.name)))
+    candidates = (wanted if n == 1 else f"{wanted}-{n}" for n in range(1, len(taken) + 2))
+    return next(name for name in candidates if name not in taken)

@@ -1,1 +1,0 @@
-"""The commands of `kadr` that make the catalogue move; `worker.cli` puts them together."""

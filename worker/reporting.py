@@ -1,0 +1,8 @@
+"""How a long step tells what it does to whoever started it."""
+
+from collections.abc import Callable
+
+#: Says one line to the person who waits.
+Say = Callable[[str], None]
+#: Called as `progress(done, total)` while a step goes on.
+Progress = Callable[[int, int], None]
