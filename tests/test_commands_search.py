@@ -208,9 +208,9 @@ def test_no_catalogue_yet_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_search_imports_neither_torch_nor_what_it_does_not_use(tmp_path: Path) -> None:
     program = (
         "import sys, typer\n"
-        "from catalog import commands\n"
+        "from catalog.cli import search\n"
         "app = typer.Typer()\n"
-        "commands.register(app)\n"
+        "search.register(app)\n"
         "import catalog.cli.listing, catalog.query\n"
         "heavy = {'torch', 'celery', 'PIL', 'alembic', 'watchdog', 'scipy', 'igraph'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
