@@ -3,12 +3,15 @@
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from tests.kadr import Kadr
+from worker import cli
 
 
 @pytest.fixture
@@ -20,6 +23,12 @@ def photos(tmp_path: Path) -> Path:
         Image.new("RGB", (60, 40), colour).save(folder / name)
     shutil.copy(folder / "red.jpg", folder / "again.jpg")
     return folder
+
+
+def test_version_needs_no_command():
+    done = CliRunner().invoke(cli.build(), ["--version"])
+
+    assert (done.exit_code, done.output) == (0, f"kadr {version('kadr')}\n")
 
 
 def test_tag_tags_what_is_there_and_then_only_what_is_new(kadr: Kadr, photos: Path):
