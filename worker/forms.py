@@ -2,11 +2,22 @@
 
 import functools
 import re
+from typing import TYPE_CHECKING
 
 from worker import priors
 
+if TYPE_CHECKING:
+    import inflect
+
 _ES = re.compile(r"(s|x|z|ch|sh)$")
 _IES = re.compile(r"[^aeiou]y$")
+_WORD = re.compile(r"[A-Za-z'-]{2,}")
+#: Irregular plurals that inflect does not know.
+_UNKNOWN = {"thief": "thieves", "hoof": "hooves"}
+#: Zipf 1 is once in a hundred million words: a plural that is rarer is nobody's word.
+_MIN_ZIPF = 1.0
+#: How much rarer than its singular a plural may be, in powers of ten: "runnings" and "golds" are.
+_MAX_RARER = 2.0
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -25,15 +36,16 @@ def lemma(name: str, language: str = "en") -> str:
 
 
 def plural(name: str) -> str | None:
-    """Return the regular plural of a word or phrase where English uses it, else None."""
+    """Return the plural of an English word or phrase, else None where people hardly use one.
+
+    Irregular plurals are those of `inflect` ("mice", "leaves"). It has some that nobody writes
+    ("geckoes"), so the regular one goes first where it is the more frequent.
+    """
     *before, last = name.split()
-    if _ES.search(last):
-        many = f"{last}es"
-    elif _IES.search(last):
-        many = f"{last[:-1]}ies"
-    else:
-        many = f"{last}s"
-    if priors.zipf(many) < 1.0 or lemma(many) != last:  # Zipf 1: once in a hundred million words
+    many = _plural(last)
+    if many is None or priors.zipf(many) < _MIN_ZIPF:
+        return None
+    if not before and priors.zipf(last) - priors.zipf(many) > _MAX_RARER:
         return None
     return " ".join([*before, many])
 
@@ -43,3 +55,30 @@ def is_plural(name: str, word: str) -> bool:
     many, one = name.rsplit(maxsplit=1)[-1], word.rsplit(maxsplit=1)[-1]
     is_other = many != one and len(many) >= len(one) and not many.endswith(("ed", "ing"))
     return is_other and lemma(name) == word
+
+
+def _plural(word: str) -> str | None:
+    """Return the plural of one word; None for a plural ("shorts") and for what has none."""
+    if not _WORD.fullmatch(word) or (word.endswith("s") and lemma(word) != word):
+        return None
+    known = _grammar().plural_noun(word)
+    if known == word:
+        return None
+    written = (each for each in (known, _regular(word)) if not each.endswith("ss"))
+    return max(written, key=priors.zipf, default=None)
+
+
+def _regular(word: str) -> str:
+    if _ES.search(word):
+        return f"{word}es"
+    return f"{word[:-1]}ies" if _IES.search(word) else f"{word}s"
+
+
+@functools.cache
+def _grammar() -> "inflect.engine":
+    import inflect  # takes two seconds, and only builders of packs need it
+
+    engine = inflect.engine()
+    for word, many in _UNKNOWN.items():
+        engine.defnoun(word, many)
+    return engine

@@ -14,9 +14,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from worker import clip, prompts, text_vectors, vocabulary_file
+from worker import clip, forms, prompts, text_vectors, vocabulary_file
 from worker.keywords import Alias, Keyword
-from worker.starter import plurals
 from worker.starter.distil import CONTEXT_LENGTH
 from worker.starter.student import MEAN, STD, Student
 
@@ -99,7 +98,7 @@ def write_words(words: Sequence[str], path: Path, *, comment: str) -> None:
     taken = set(words)
     lines = [f"# {comment}"]
     for word in words:
-        plural = plurals.get_plural(word)
+        plural = forms.plural(word)
         fresh = plural is not None and plural not in taken
         aliases = (Alias(plural),) if fresh and plural else ()
         lines.append(vocabulary_file.format_keyword(Keyword(word, aliases)))
