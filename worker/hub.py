@@ -21,7 +21,11 @@ WEIGHTS_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safeten
 PROBE_TIMEOUT_S = 3.0
 #: How a download may fail. A connection that breaks ends in an error of the HTTP client that
 #: huggingface_hub is built on (requests, httpx or httpx2), whose root HfHubHTTPError inherits from.
-_FAILURES: tuple[type[BaseException], ...] = (OSError, *HfHubHTTPError.__bases__)
+_FAILURES: tuple[type[BaseException], ...] = (
+    EntryNotFoundError,
+    OSError,
+    *HfHubHTTPError.__bases__,
+)
 
 
 def is_offline() -> bool:
@@ -128,7 +132,7 @@ def _download(repository: str, filename: str) -> Path | None:
     """Return the downloaded file, or None where the repository has no such file."""
     try:
         return Path(huggingface_hub.hf_hub_download(repository, filename))
-    except (EntryNotFoundError, *_FAILURES) as error:
+    except _FAILURES as error:
         is_absent = isinstance(error, EntryNotFoundError)
         if is_absent and not isinstance(error, LocalEntryNotFoundError):  # "local": no answer
             return None
