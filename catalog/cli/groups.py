@@ -106,7 +106,7 @@ def _definitions(
     refresh: bool,
 ) -> Any:  # noqa: ANN401
     """Give the groups of the whole catalogue, kept; those of a search are made for the moment."""
-    from catalog.errors import CatalogError
+    from catalog.errors import OptionError
     from catalog.groups import keyword_groups, store
 
     if within:
@@ -117,12 +117,10 @@ def _definitions(
             f"the groups were made with --detail {made.detail:g}; "
             f"`kadr groups --refresh --detail {detail:g}` makes them anew"
         )
-        raise CatalogError(message)
+        raise OptionError(message)
     if is_new:
-        catalogue = console.open_catalogue()
-        with catalogue.write() as writing:
+        with console.writing() as writing:
             store.save(writing, made)
-        catalogue.close()
     return made
 
 

@@ -103,10 +103,12 @@ def add_events(
     *,
     now: datetime,
     details: Mapping[int, dict[str, Any]] | None = None,
+    change_id: str | None = None,
 ) -> None:
-    """Write one line into each photo's history."""
+    """Write one line into each photo's history; `change_id` is the decision that it belongs to."""
     rows = [
         {"photo_id": photo_id, "at": now, "kind": kind, "detail": (details or {}).get(photo_id)}
+        | {"change_id": change_id}
         for photo_id in photo_ids
     ]
     if rows:
