@@ -174,7 +174,7 @@ def _photo_ids(session: "Session", photos: list[str], where: str | None) -> list
     if where is not None:
         return query.find_ids(session, where)
     given = console.read_arguments(photos)
-    return [photo.find_photo_id(session, photo.argument(each)) for each in given]
+    return [photo.find_photo_id(session, each) for each in given]
 
 
 def _tell(change: "Change", *, as_json: bool) -> None:

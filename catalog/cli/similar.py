@@ -53,7 +53,7 @@ def similar(
     from catalog.similar import directions, nearest, vector_file
 
     with console.reading() as session:
-        photo_id = photo_lookup.find_photo_id(session, photo_lookup.argument(photo))
+        photo_id = photo_lookup.find_photo_id(session, photo)
         index = nearest.open_index(session, exact=exact)
         direction = directions.like_photo(
             index.sample, vector_file.vector_of(session, photo_id, index.model)
