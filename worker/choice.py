@@ -18,6 +18,12 @@ from worker.settings import Settings
 ON_CPU, ON_GPU = "ViT-B/32", "ViT-L/14"
 DEFAULT_PRESET = "default"
 
+#: Which model tags where none is named and none can be downloaded, and the way up from it.
+STARTER_SENTENCE = (
+    "The starter model that comes with Kadr tags: about 1,500 keywords, EfficientNet-Lite2. "
+    f"`kadr retag --model {ON_CPU}` moves up to CLIP, which knows any word."
+)
+
 #: Says one line to the person who waits.
 Say = Callable[[str], None]
 
@@ -33,8 +39,12 @@ def choose(database: Database, settings: Settings, say: Say) -> Preferences:
         recorded = preferences.find(session)
     if recorded is not None:
         _require_same(recorded, _with_whole_paths(settings))
+        if recorded.model == model_names.STARTER:
+            say(STARTER_SENTENCE)
         return recorded
     first = complete(settings, say)
+    if settings.model == model_names.STARTER:
+        say(STARTER_SENTENCE)
     with database.write() as session:
         return preferences.choose(session, first)
 
@@ -87,11 +97,7 @@ def _best_model(settings: Settings, say: Say) -> str:
     wanted = ON_CPU if device.choose_device(settings.device).type == "cpu" else ON_GPU
     if clip.is_available(wanted):
         return wanted
-    say(
-        f"{wanted} cannot be downloaded now, so the starter model that comes with Kadr is used: "
-        "about 1,300 concepts, smaller and less sure than CLIP. With a network, move up later "
-        f"with `kadr retag --model {wanted}`."
-    )
+    say(f"{wanted} cannot be downloaded now. {STARTER_SENTENCE}")
     return model_names.STARTER
 
 

@@ -1,4 +1,4 @@
-"""Owns the plurals of the concepts: aliases in the vocabulary, and texts the text tower learns."""
+"""Plurals of the concepts: aliases in the vocabulary, and texts that the text tower learns."""
 
 import re
 
@@ -37,9 +37,9 @@ _PLURAL = re.compile(r"[^su]s$")
 
 
 def get_plural(word: str) -> str | None:
-    """Return the plural that people use, or ``None`` where they hardly do.
+    """Return the plural that people use, or `None` where they hardly do.
 
-    Frequencies are Zipf's, a logarithm to base ten, from ``wordfreq``.
+    Frequencies are Zipf's, a logarithm to base ten, from `wordfreq`.
     """
     *before, last = word.split(" ")
     if _PLURAL.search(last) or (last.endswith("ing") and last not in {"building", "ring"}):
