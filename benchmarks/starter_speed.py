@@ -1,6 +1,6 @@
 """How many photos a second the starter model encodes, beside ViT-B-32, on this machine.
 
-Both in float32 through open_clip with random pixels; ViT-B-32's weights are random too, which
+Both in float32 with random pixels; ViT-B-32's weights are random too, which
 costs the same. Rounds alternate, so that a busy moment hits both. Run:
 
     python benchmarks/starter_speed.py --rounds 9
@@ -15,7 +15,7 @@ import open_clip
 import torch
 from torch import nn
 
-from worker.models import names
+from worker.models import clip, files
 
 BATCH = 32
 
@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     models = {
-        "starter": open_clip.create_model(f"local-dir:{names.STARTER_FOLDER}"),
+        "starter": files.build(files.find(clip.resolve("starter"))),
         "ViT-B-32": open_clip.create_model("ViT-B-32"),
     }
     seconds: dict[str, list[float]] = {name: [] for name in models}

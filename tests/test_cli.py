@@ -242,7 +242,8 @@ def test_without_a_network_the_starter_model_says_so(kadr: Kadr, photos: Path):
     done = kadr.run("tag", str(photos))
 
     assert done.returncode == 0
-    assert "the starter model that comes with Kadr is used" in done.stderr
+    assert "cannot be downloaded now. The starter model that comes with Kadr tags" in done.stderr
+    assert "kadr retag --model ViT-B/32" in done.stderr
     assert kadr.json("status")["tagger"]["model"] == "starter"
 
 

@@ -86,11 +86,15 @@ def test_page_needs_no_other_file_and_escapes_what_it_shows(
     assert not re.search(r"(src|href)=.(?!data:)", text)
 
 
-def test_page_is_written_without_a_classifier_that_cannot_be_had(photos: Path) -> None:
+def test_backbone_of_the_starter_stands_in_for_a_classifier_that_cannot_be_had(
+    photos: Path,
+) -> None:
     found = json.loads(run(photos, "--json"))
 
-    assert [each["title"] for each in found["columns"]] == ["Kadr", "Paper"]
-    assert any("use --classifier FOLDER" in note for note in found["notes"])
+    assert [each["title"] for each in found["columns"]] == ["Kadr", "Paper", "Classifier"]
+    assert "efficientnet-lite2" in found["columns"][2]["note"]
+    assert all(len(photo["keywords"]["Classifier"]) == 5 for photo in found["photos"])
+    assert any("EfficientNet-Lite2 names the thousand classes" in n for n in found["notes"])
 
 
 def test_classifier_that_was_asked_for_must_be_had(photos: Path) -> None:

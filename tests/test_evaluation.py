@@ -164,14 +164,16 @@ def test_command_measures_presets_side_by_side_and_leaves_unreadable_photos_out(
 ) -> None:
     found = json.loads(run(labelled, "--json"))
 
-    assert [each["preset"] for each in found] == ["default", "paper"]
-    for each in found:
+    assert [each["preset"] for each in found] == ["default", "paper", "classes"]
+    for each in found[:2]:
         assert each["photos"] == 2
         assert each["coverage"] == 1.0
         assert each["recall"]["10"] == 1.0
+    assert found[2]["model"] == "efficientnet-lite2"
+    assert found[2]["photos"] == 2
     plot = labelled / "plot.html"
     assert "mAP" in run(labelled, "--plot", str(plot))
-    assert plot.read_text().count('class="track"') == 2 * 8
+    assert plot.read_text().count('class="track"') == 3 * 8
 
 
 def test_vocabulary_that_cannot_be_used_is_told_before_photos_are_encoded(tmp_path: Path) -> None:

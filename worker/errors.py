@@ -30,3 +30,7 @@ class RootError(WorkerError):
 
 class EvaluationError(WorkerError):
     """Labels or photos to evaluate or compare with cannot be read, or do not fit together."""
+
+
+class TrainingError(WorkerError):
+    """Training data or a folder to measure cannot be read, or do not fit together."""

@@ -92,21 +92,32 @@ def _tagger(settings: Settings) -> Finding:
 
 
 def _model(settings: Settings) -> Finding:
-    from worker.models import clip, device
+    from worker.models import backbone, clip, device, names
     from worker.tagging import choice
 
     try:
         kind = device.choose_device(settings.device).type
         wanted = settings.model or (choice.ON_CPU if kind == "cpu" else choice.ON_GPU)
+        if wanted == names.STARTER:
+            backbone.find()
+            return Finding(
+                "model",
+                "ok",
+                "the starter model, EfficientNet-Lite2 with about 1,500 keywords",
+                f"`kadr retag --model {choice.ON_CPU}` moves up to CLIP",
+            )
         if clip.is_available(wanted):
             return Finding("model", "ok", f"{wanted} is here or can be downloaded")
+        backbone.find()
     except WorkerError as error:
         return Finding("model", "bad", str(error))
     return Finding(
         "model",
         "note",
-        f"{wanted} can be neither found nor downloaded; the starter model is here",
-        "connect to the network, or put a model's folder here and use --model local-dir:PATH",
+        f"{wanted} can be neither found nor downloaded; the starter model is here, "
+        "EfficientNet-Lite2 with about 1,500 keywords",
+        f"with a network, `kadr retag --model {wanted}` moves up to CLIP; "
+        "or put a model's folder here and use --model local-dir:PATH",
     )
 
 

@@ -18,7 +18,8 @@ Classifier = Annotated[
     str | None,
     typer.Option(
         help="Classifier to compare with: any timm model, or a folder with config.json and "
-        "model.safetensors; without it the paper's EfficientNet-B3."
+        "model.safetensors; without it the paper's EfficientNet-B3, or EfficientNet-Lite2 where "
+        "that cannot be downloaded."
     ),
 ]
 

@@ -51,7 +51,8 @@ def evaluate(
 ) -> None:
     """Measure precision, recall, mAP and coverage; models, vocabularies, presets side by side.
 
-    Words are compared after aliases and dictionary forms; a beagle counts as a dog. Nothing is
+    Words are compared after aliases and dictionary forms; a beagle counts as a dog. The last line
+    is the paper's other side: a classifier with the thousand classes of ImageNet. Nothing is
     recorded in the catalogue.
     """
     from worker import scoring
@@ -75,6 +76,8 @@ def evaluate(
             labelled, wanted, settings, vectors=stored, say=lambda line: say(f"[dim]{line}[/]")
         )
     )
+    if stored is None:  # a classifier needs the photos themselves
+        results.append(contest.assess_classifier(labelled, say=say))
     if as_json:
         console.print_json([each.as_json() for each in results])
     else:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker import extensions, images, scoring, vocabulary
-from worker.errors import EvaluationError, ModelError, PhotoError
+from worker.errors import EvaluationError, PhotoError
 from worker.evaluation import classifier
 from worker.images.geometry import Preprocess
 from worker.models import clip, names
@@ -22,6 +22,8 @@ from worker.vocabulary import prompts
 #: The model and vocabulary of the paper.
 PAPER_MODEL = "ViT-L/14"
 WORDS = 10
+#: Table 1 of the paper sets five of the classifier's answers beside ten keywords.
+CLASSES = 5
 _THUMBNAIL_SIDE = 640
 _PAGES = Path(__file__).parent / "pages"
 
@@ -131,8 +133,8 @@ def compare(
 ) -> Comparison:
     """Tag photos in three ways: Kadr's default, the paper's preset, a classifier.
 
-    `other` is the classifier, None the paper's; if that cannot be had, its column is left out
-    and a note says why. Raises ModelError, VocabularyError, EvaluationError.
+    `other` is the classifier, None the paper's; if that cannot be had, the starter model's backbone
+    stands in and a note says so. Raises ModelError, VocabularyError, EvaluationError.
     """
     notes: list[str] = []
     readable = _readable(photos, notes)
@@ -143,12 +145,12 @@ def compare(
     loaded = loaded if paper == model else _load(paper, settings)
     name = vocabulary.ENGLISH
     columns.append(_keyword_column("Paper", loaded, name, "paper", readable, settings, say))
-    try:
-        columns.append(_classifier_column(other or classifier.PAPER, readable))
-    except ModelError as error:
-        if other is not None:
-            raise
-        notes.append(f"No column of the classifier: {error}")
+    if other is not None:
+        named = classifier.load(other)
+    else:
+        named, note = classifier.load_default()
+        notes += [note] if note else []
+    columns.append(_classifier_column(named, readable))
     return Comparison(readable, columns, notes)
 
 
@@ -219,10 +221,9 @@ def _keyword_column(
     )
 
 
-def _classifier_column(spec: str, photos: Sequence[Path]) -> Column:
-    loaded = classifier.load(spec)
+def _classifier_column(loaded: classifier.Classifier, photos: Sequence[Path]) -> Column:
     pixels = [_pixels(photo, loaded.preprocess) for photo in photos]
-    found = loaded.classify(np.stack(pixels), WORDS)
+    found = loaded.classify(np.stack(pixels), CLASSES)
     note = f"{loaded.name}, {len(loaded.labels):,} labels at {loaded.size} x {loaded.size}; share"
     return Column(
         "Classifier", note, [[Keyword(word, share) for word, share in labels] for labels in found]

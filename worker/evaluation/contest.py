@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jinja2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from worker import images, scoring, vocabulary
 from worker.errors import EvaluationError, PhotoError
+from worker.evaluation import classifier
 from worker.evaluation.labels import LabelledPhoto
 from worker.evaluation.quality import Matcher, Quality, evaluate
 from worker.models import clip
@@ -25,13 +26,19 @@ DEPTH = 200
 _PAGES = Path(__file__).parent / "pages"
 
 
+#: What stands in the column of presets for a classifier, which ranks its labels by itself.
+CLASSES = "classes"
+_CLASS_NAMES = "imagenet-1k"
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """One way of tagging, by the names that a person gave."""
 
     model: str
     vocabulary: str
-    preset: scoring.Preset
+    #: A preset, or `CLASSES` for a classifier.
+    preset: str
 
     def __str__(self) -> str:
         return f"{self.model}, {self.vocabulary}, {self.preset}"
@@ -127,16 +134,40 @@ def _encoded(
             )
         return list(labelled), vectors
     say(f"Encoding {len(labelled)} photos with {model.name}")
+    photos, pixels = _decoded(labelled, model.preprocess, say)
+    return photos, model.encode_images(pixels)
+
+
+def _decoded(
+    labelled: Sequence[LabelledPhoto], preprocess: images.Preprocess, say: Say
+) -> tuple[list[LabelledPhoto], NDArray[np.uint8]]:
     photos, pixels = [], []
     for photo in labelled:
         try:
-            pixels.append(images.decode(photo.path, model.preprocess).pixels)
+            pixels.append(images.decode(photo.path, preprocess).pixels)
             photos.append(photo)
         except PhotoError as error:
             say(f"Left out: {error}")
     if not photos:
         raise EvaluationError("none of the labelled photos can be read; check the paths")
-    return photos, model.encode_images(np.stack(pixels))
+    return photos, np.stack(pixels)
+
+
+def assess_classifier(labelled: Sequence[LabelledPhoto], *, say: Say) -> Result:
+    """Return how good the paper's classifier is, or the one that stands in for it.
+
+    Its labels are ranked by their shares; what its synonyms and broader words are, the pack
+    `imagenet-1k` says. Raises ModelError, EvaluationError.
+    """
+    loaded, note = classifier.load_default()
+    if note:
+        say(note)
+    say(f"Classifying {len(labelled)} photos with {loaded.name}")
+    photos, pixels = _decoded(labelled, loaded.preprocess, say)
+    ranked = [[word for word, _ in found] for found in loaded.classify(pixels, DEPTH)]
+    matcher = Matcher(vocabulary.load(_CLASS_NAMES))
+    quality = evaluate(ranked, [photo.words for photo in photos], matcher)
+    return Result(Contender(loaded.name, _CLASS_NAMES, CLASSES), quality)
 
 
 def _measure(
@@ -153,7 +184,7 @@ def _measure(
         model,
         words,
         asked,
-        settings=scoring.ScoringSettings(contender.preset, top_k=DEPTH),
+        settings=scoring.ScoringSettings(cast("scoring.Preset", contender.preset), top_k=DEPTH),
         cache_dir=settings.cache_dir,
     )
     ranked = [[tag.word for tag in tags] for tags in scorer.score(vectors)]

@@ -8,14 +8,18 @@ from typing import Any, Literal, cast
 
 import open_clip
 import safetensors
+import safetensors.torch
 import torch
 
 from worker import digests
 from worker.errors import ModelError
 from worker.images import Preprocess
-from worker.models import hub
+from worker.models import backbone, hub
 from worker.models.names import ModelName
 
+#: In a folder's configuration: sha256 of the backbone that its own tensors sit on.
+BACKBONE_KEY = "backbone_sha256"
+_TRUNK, _TOKENS, _TOKEN_IDS = "visual.trunk.", "text.token_embedding.weight", "text.token_ids"
 #: What a model of open_clip's table says about pixels, beside its architecture.
 _PIXEL_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
@@ -51,7 +55,10 @@ def with_trained_activation(name: ModelName) -> ModelName:
 def are_available(name: ModelName) -> bool:
     """Tell within about three seconds whether the files are here or can be fetched."""
     if name.kind == "folder":
-        return _weights_in(Path(name.source)) is not None
+        folder = Path(name.source)
+        return _weights_in(folder) is not None and (
+            not has_backbone(folder) or backbone.is_installed()
+        )
     repository, filenames = _repository(name)
     cached = hub.find_cached_weights(repository, filenames)
     return cached is not None or hub.is_reachable(repository)
@@ -89,12 +96,69 @@ def build(files: ModelFiles) -> torch.nn.Module:
                 force_preprocess_cfg=_pixels(name),
                 require_pretrained=True,
             )
+        elif has_backbone(files.folder):
+            module = _build_on_backbone(files, files.folder)
         else:
             module = open_clip.create_model(f"local-dir:{files.folder}", require_pretrained=True)
-    except (RuntimeError, ValueError, OSError, ImportError, safetensors.SafetensorError) as error:
+    except (
+        RuntimeError,
+        ValueError,
+        KeyError,
+        OSError,
+        ImportError,
+        safetensors.SafetensorError,
+    ) as error:
         raise ModelError(_cannot_load(name, error)) from error
     module = cast("torch.nn.Module", module)
     return module.eval().requires_grad_(requires_grad=False)
+
+
+def has_backbone(folder: Path) -> bool:
+    """Tell whether the folder holds a head and a text tower for the backbone of a package."""
+    return (folder / hub.CONFIG_FILE).is_file() and BACKBONE_KEY in _read_config(folder)
+
+
+def build_on_backbone(config: dict[str, Any]) -> open_clip.CustomTextCLIP:
+    """Build the module that `config` describes on the backbone; head and text tower are random.
+
+    Raises ModelError where the backbone cannot be had, or `config` was made for another.
+    """
+    if config[BACKBONE_KEY] != backbone.SHA256:
+        raise ModelError("made for another backbone than this Kadr has")
+    model_config = {key: each for key, each in config["model_cfg"].items() if key != "custom_text"}
+    module = open_clip.CustomTextCLIP(**model_config)
+    trunk = backbone.build()
+    trunk.reset_classifier(0, "avg")  # type: ignore[operator]
+    module.visual.trunk = trunk
+    open_clip.model.set_model_preprocess_cfg(
+        module,
+        {"size": config["model_cfg"]["vision_cfg"]["image_size"], **config["preprocess_cfg"]},
+    )
+    return module
+
+
+def own_state(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return what of a module on the backbone is kept beside its configuration: all but the trunk.
+
+    Token embeddings are most of a small text tower, and nearly all of them were never trained:
+    only rows that are not zero are kept, with their numbers.
+    """
+    state = {key: each for key, each in module.state_dict().items() if not key.startswith(_TRUNK)}
+    table = state.pop(_TOKENS)
+    used = table.ne(0).any(dim=1).nonzero().squeeze(1)
+    return state | {_TOKENS: table[used], _TOKEN_IDS: used.to(torch.int32)}
+
+
+def _build_on_backbone(files: ModelFiles, folder: Path) -> torch.nn.Module:
+    """Build a model of two files: the package's backbone, and the folder's own tensors."""
+    module = build_on_backbone(_read_config(folder))
+    own = dict(safetensors.torch.load_file(files.weights))
+    used = own.pop(_TOKEN_IDS).long()
+    table = torch.zeros_like(module.state_dict()[_TOKENS])
+    own[_TOKENS] = table.index_copy_(0, used, own[_TOKENS].float())
+    trunk = {key: each for key, each in module.state_dict().items() if key.startswith(_TRUNK)}
+    module.load_state_dict(trunk | {key: each.float() for key, each in own.items()})
+    return cast("torch.nn.Module", module)
 
 
 def tokenizer(files: ModelFiles) -> Callable[[list[str]], torch.Tensor]:

@@ -18,6 +18,12 @@ from worker.settings import Settings
 ON_CPU, ON_GPU = "ViT-B/32", "ViT-L/14"
 DEFAULT_PRESET = "default"
 
+#: Which model tags where none is named and none can be downloaded, and the way up from it.
+STARTER_SENTENCE = (
+    "The starter model that comes with Kadr tags: about 1,500 keywords, EfficientNet-Lite2. "
+    f"`kadr retag --model {ON_CPU}` moves up to CLIP, which knows any word."
+)
+
 
 def choose(database: Database, settings: Settings, say: Say) -> TaggerChoice:
     """Return what tags the catalogue; the first call for a catalogue decides, and writes it down.
@@ -30,8 +36,12 @@ def choose(database: Database, settings: Settings, say: Say) -> TaggerChoice:
         recorded = taggers.find(session)
     if recorded is not None:
         _require_same(recorded, _with_whole_paths(settings))
+        if recorded.model == names.STARTER:
+            say(STARTER_SENTENCE)
         return recorded
     first = complete(settings, say)
+    if settings.model == names.STARTER:
+        say(STARTER_SENTENCE)
     with database.write() as session:
         return taggers.choose(session, first)
 
@@ -84,11 +94,7 @@ def _best_model(settings: Settings, say: Say) -> str:
     wanted = ON_CPU if device.choose_device(settings.device).type == "cpu" else ON_GPU
     if clip.is_available(wanted):
         return wanted
-    say(
-        f"{wanted} cannot be downloaded now, so the starter model that comes with Kadr is used: "
-        "about 1,300 concepts, smaller and less sure than CLIP. With a network, move up later "
-        f"with `kadr retag --model {wanted}`."
-    )
+    say(f"{wanted} cannot be downloaded now. {STARTER_SENTENCE}")
     return names.STARTER
 
 

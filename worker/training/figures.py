@@ -1,6 +1,6 @@
-"""Owns the figures: recall, precision, first keyword right, calibration error.
+"""Figures of keywords: recall, precision, first keyword right, calibration, finding by caption.
 
-All take scores (n_photos, n_concepts) and labels of the same shape, in float32.
+Scores and labels are (n_photos, n_concepts) float32.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def get_ranking_figures(scores: Floats, labels: Floats) -> dict[str, float]:
 def get_confidence_figures(confidence: Floats, labels: Floats) -> dict[str, float]:
     """Return precision and number of the keywords with a confidence of 0.5 or more, and the ECE.
 
-    ``coverage`` is the share of photos that get such a keyword. The expected calibration error is
+    `coverage` is the share of photos that get such a keyword. The expected calibration error is
     over the ten best keywords of each photo, in ten bins (Guo et al. 2017, arXiv 1706.04599).
     """
     labelled = labels.sum(1) > 0
@@ -46,6 +46,23 @@ def get_confidence_figures(confidence: Floats, labels: Floats) -> dict[str, floa
             np.take_along_axis(labels, best, 1).ravel(),
         ),
     }
+
+
+def get_retrieval_figures(
+    texts: Floats, photos: Floats, wanted: NDArray[np.int64]
+) -> dict[str, float]:
+    """Return R@1, R@5 and R@10 of finding a photo by a text.
+
+    Args:
+        texts: (n_texts, dim) unit vectors.
+        photos: (n_photos, dim) unit vectors.
+        wanted: (n_texts,) the row of the photo that each text was written for.
+    """
+    cosine = texts @ photos.T
+    own = cosine[np.arange(len(texts)), wanted]
+    rank = (cosine > own[:, None]).sum(1)
+    found = {f"r_at_{n}": float((rank < n).mean()) for n in (1, 5, 10)}
+    return {"texts": float(len(texts)), "photos": float(len(photos)), **found}
 
 
 def _get_calibration_error(confidence: Floats, right: Floats) -> float:
