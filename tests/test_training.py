@@ -153,19 +153,19 @@ def test_an_unknown_kind_of_coverage_is_refused(tmp_path: Path) -> None:
 
 def test_absence_counts_only_where_a_source_labels_such_things(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text(
-        "path,labels,source,split\na.png,dog;chair,boxes,train\nb.png,tench,objects,train\n"
+        "path,labels,source,split\na.png,dog;chair,boxes,train\nb.png,tench,tags,train\n"
     )
     (tmp_path / "coverage.csv").write_text(
-        "source,kind,exhaustive_concepts\nboxes,exhaustive,dog;chair\nobjects,single-label,\n"
+        "source,kind,exhaustive_concepts\nboxes,exhaustive,dog;chair\ntags,partial,chair\n"
     )
     index = data.read_index(tmp_path)
     column = {word: number for number, word in enumerate(index.concepts)}
 
     weights, source = index.get_absence_weights()
 
-    boxes, objects = weights[source[0]], weights[source[1]]
-    assert boxes[column["chair"]] == 1.0
-    assert boxes[column["tench"]] == objects[column["dog"]] == data.ABSENCE["single-label"]
+    boxes, tags = weights[source[0]], weights[source[1]]
+    assert boxes[column["chair"]] == tags[column["chair"]] == 1.0
+    assert tags[column["dog"]] == pytest.approx(data.ABSENCE["partial"])
     assert index.are_complete().tolist() == [True, False]
 
 

@@ -12,7 +12,7 @@ DIM = 512
 #: Dimensions that begin as the classifier's own: its principal directions.
 CLASS_DIM = 320
 #: Share of the other hidden units that is switched off at each step.
-DROPOUT = 0.5
+DROPOUT = 0.6
 _START_SCALE = 3.2
 
 

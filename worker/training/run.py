@@ -16,7 +16,7 @@ from worker.training.head import Head
 logger = logging.getLogger(__name__)
 
 #: Passes of the head over the photos.
-EPOCHS = 8
+EPOCHS = 6
 _ROWS_AT_ONCE = 4096
 
 

@@ -18,19 +18,16 @@ from worker.training.head import Head
 logger = logging.getLogger(__name__)
 
 BATCH = 512
-PEAK_RATE = 1e-3
+PEAK_RATE = 2e-3
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.15
 #: Share of photos that are seen in a random part (`features.View`) rather than whole.
 VARIED_SHARE = 0.5
 #: Made-up features in each batch, and their weight beside real ones; see `_make_up`.
-N_MADE_UP, MADE_UP_WEIGHT = 192, 1.5
+N_MADE_UP, MADE_UP_WEIGHT = 192, 1.0
 #: Photos whose labels name what is in view count more: they are most like a person's own. The
 #: classes are not asked about them: a class that nobody mentioned is no keyword of theirs.
-COMPLETE_WEIGHT = 3.0
-#: Where the backbone sees none of a concept's classes, and there are at least so many of them, it
-#: is not there: this much at least its absence counts. Else "animal" is the guess for everything.
-BROAD_CLASSES, BROAD_ABSENCE = 20, 0.5
+COMPLETE_WEIGHT = 2.5
 _AVERAGED = 0.995
 
 
@@ -141,11 +138,8 @@ def _get_targets(material: Material, rows: Tensor, seen: Tensor) -> tuple[Tensor
     """
     labels, complete = material.labels[rows], material.complete[rows, None]
     targets = torch.maximum(labels, seen.masked_fill(complete, 0.0))
-    broad = (material.class_map.sum(0) >= BROAD_CLASSES) & ~complete
-    absence = torch.where(broad, BROAD_ABSENCE * (1.0 - seen).square(), 0.0)
-    weights = torch.maximum(material.absence[material.source[rows]], absence)
-    weights = torch.maximum(weights, targets) * torch.where(complete, COMPLETE_WEIGHT, 1.0)
-    return targets, weights
+    weights = torch.maximum(material.absence[material.source[rows]], targets)
+    return targets, weights * torch.where(complete, COMPLETE_WEIGHT, 1.0)
 
 
 def _make_up(features: Tensor, classifier: Classifier, limit: Tensor) -> Tensor:
