@@ -5,11 +5,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from catalog import query
-from catalog.cli import keyword
+from catalog.cli import lazy
+from catalog.cli.commands import COMMANDS
+from catalog.cli.options import Loaders
 from catalog.db.database import Database, open_database
 from catalog.errors import NotFoundError
 from catalog.tags.store import TagSpec
@@ -32,8 +33,7 @@ def look_up(_chosen: object, keys: Collection[str]) -> dict[str, TagSpec]:
 
 
 def run(*arguments: str, typed: str | None = None) -> str:
-    app = typer.Typer()
-    keyword.register(app, look_up)
+    app = lazy.build(COMMANDS, Loaders(lexicon=look_up))
     asked = ["keyword", *arguments]
     result = CliRunner().invoke(app, asked, input=typed, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -95,9 +95,7 @@ def test_machine_keywords_are_dropped_only_after_a_yes(catalogue: Database) -> N
 
 
 def test_photo_without_a_keyword_is_not_enough(catalogue: Database) -> None:
-    app = typer.Typer()
-    keyword.register(app)
-    result = CliRunner().invoke(app, ["keyword", "add", "a.jpg"])
+    result = CliRunner().invoke(lazy.build(COMMANDS), ["keyword", "add", "a.jpg"])
 
     assert result.exit_code == 2
     assert "at least one keyword" in result.output
