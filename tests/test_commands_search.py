@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from catalog.cli import lazy
 from catalog.cli.commands import COMMANDS
 from catalog.db.database import Database
 from catalog.errors import NotFoundError, OptionError, QueryError, SettingsError
+from catalog.language import parser
+from catalog.query import terms
 from catalog.tags.store import TagSpec
 from tests import catalogue
 
@@ -51,6 +54,42 @@ def test_search_says_which_word_nobody_knows(photos: list[int]) -> None:
     result = run("search", "dgo OR cat")
     assert "1 photo found" in result.output
     assert "dgo" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "dog",
+        "dog -n 0",
+        "dog -f csv",
+        "dog -f csv -n 1",
+        "dog --json",
+        "dog --json -n 0",
+        "dog -f paths",
+        "dog --count",
+        "dog --facets",
+        "dog --facets --json",
+        "dgo",
+        "dgo --facets",
+    ],
+)
+def test_search_reads_and_looks_up_its_query_once(
+    photos: list[int], monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    calls: list[str] = []
+    for module, name in ((parser, "parse"), (terms, "resolve")):
+        monkeypatch.setattr(module, name, noted(getattr(module, name), calls))
+
+    assert run("search", *arguments.split()).exit_code == 0
+    assert calls == ["parse", "resolve"]
+
+
+def noted(function: Callable[..., object], calls: list[str]) -> Callable[..., object]:
+    def call(*arguments: object, **named: object) -> object:
+        calls.append(function.__name__)
+        return function(*arguments, **named)
+
+    return call
 
 
 def test_groups_of_another_detail_are_made_only_when_asked_for(photos: list[int]) -> None:

@@ -10,7 +10,6 @@ from catalog import settings
 from catalog.db import database
 from catalog.db.database import Database
 from catalog.errors import NotFoundError, QueryError
-from catalog.tags import threshold
 
 
 def open_catalogue() -> Database:
@@ -37,35 +36,35 @@ def open_catalogue() -> Database:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """Yield a session that only reads the catalogue, with the threshold of the settings.
-
-    A query that is wrong is shown with a mark under the place.
+    """Yield a session that only reads the catalogue; a wrong query is shown with a mark.
 
     Raises:
         CatalogError: the catalogue cannot be opened.
     """
-    try:
-        with open_catalogue() as opened, opened.read() as session:
-            threshold.use(session, settings.load().min_confidence)
-            yield session
-    except QueryError as error:
-        _point_at(error)
-        raise
+    with _pointing_at_errors(), open_catalogue() as opened, opened.read() as session:
+        yield session
 
 
 @contextmanager
 def writing() -> Iterator[Session]:
     """Yield a session whose changes to the catalogue are kept, unless an exception ends it.
 
+    A wrong query is shown with a mark.
+
     Raises:
         CatalogError: the catalogue cannot be opened.
     """
-    with open_catalogue() as opened, opened.write() as session:
+    with _pointing_at_errors(), open_catalogue() as opened, opened.write() as session:
         yield session
 
 
-def _point_at(error: QueryError) -> None:
-    """Print a query with a mark under the place that is wrong."""
-    if error.position is not None and error.query:
-        line = "".join(char if char.isprintable() else " " for char in error.query)
-        sys.stderr.write(f"  {line}\n  {' ' * error.position}^\n")
+@contextmanager
+def _pointing_at_errors() -> Iterator[None]:
+    """Print a query that is wrong with a mark under the place."""
+    try:
+        yield
+    except QueryError as error:
+        if error.position is not None and error.query:
+            line = "".join(char if char.isprintable() else " " for char in error.query)
+            sys.stderr.write(f"  {line}\n  {' ' * error.position}^\n")
+        raise

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from catalog import paths, settings
+from catalog import paths, query, settings
 from catalog.cli import catalogue, console, listing, options
 from catalog.errors import NotFoundError, OptionError
 from catalog.groups import alike, keyword_groups, occasions, store
@@ -53,7 +53,7 @@ def groups(
         smallest = keyword_groups.MIN_SIZE if min_size is None else min_size
         found = keyword_groups.find_groups(session, made, within=within, min_size=smallest)
         if not as_json:
-            listing.print_unknown(session, within)
+            listing.print_unknown(query.prepare(session, within))
     shown = found.groups[: limit or None]
     if as_json:
         console.print_json(_as_data(found, shown))

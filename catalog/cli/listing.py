@@ -77,20 +77,15 @@ def print_csv(found: Iterable[query.Hit]) -> None:
         writer.writerow(row[name] for name in _CSV_ALL)
 
 
-def print_unknown(session: Session, text: str) -> bool:
+def print_unknown(found: query.Prepared) -> bool:
     """Print which words of a query are not keywords; return whether there are any."""
-    unknown = query.unknown_words(query.prepare(session, text))
-    print_unknown_words(session, unknown)
-    return bool(unknown)
-
-
-def print_unknown_words(session: Session, words: Iterable[str]) -> None:
-    """Print that words are not keywords, each with what may be meant."""
-    for word in words:
-        meant = " or ".join(completion.suggest(session, word))
+    unknown = found.unknown_words()
+    for word in unknown:
+        meant = " or ".join(completion.suggest(found.session, word))
         more = f"; did you mean {meant}?" if meant else ""
         more = f"; to combine words write {_OPERATORS[word]}" if word in _OPERATORS else more
         console.out().print(f"there is no keyword {word!r}{more}", markup=False)
+    return bool(unknown)
 
 
 def hit_table(found: Sequence[query.Hit], load_thumbnails: ThumbnailLoader | None = None) -> Table:

@@ -14,7 +14,6 @@ from catalog import query as queries
 from catalog import settings
 from catalog.cli import catalogue, console, listing, options
 from catalog.errors import CatalogError, OptionError
-from catalog.query import facets
 from catalog.tags import completion
 
 #: Counted up to here under a table; `--count` counts all.
@@ -97,16 +96,16 @@ def search(
         page_only = {name: given_options[name] for name in ("--after", "--fold")}
         _refuse(page_only, f"--format {chosen} lists every match")
     with catalogue.reading() as session:
+        found = queries.prepare(session, text)
         if like is not None:
             from catalog.cli import similar
 
             is_whole = chosen in ("csv", *listing.PATH_ENDS) if limit is None else limit == 0
             size = similar.ALL if is_whole else limit or options.PAGE
             similar.search_like(
-                session,
+                found,
                 given,
                 like,
-                text,
                 limit=size,
                 form=chosen,
                 cut=cut,
@@ -114,15 +113,15 @@ def search(
                 thumbnails=pictures,
             )
         elif show_facets:
-            _print_facets(session, text, as_json=chosen == "json")
+            _print_facets(found, as_json=chosen == "json")
         elif only_count:
-            _print_count(session, text, as_json=chosen == "json")
+            _print_count(found, as_json=chosen == "json")
         elif chosen in listing.PATH_ENDS:
-            _print_paths(session, text, sort, limit, end=listing.PATH_ENDS[chosen])
+            _print_paths(found, sort, limit, end=listing.PATH_ENDS[chosen])
         else:
             size = {"csv": 0}.get(chosen, options.PAGE) if limit is None else limit
             asked = PageOptions(sort, size, after, chosen, fold, pictures)
-            print_page(session, text, asked)
+            print_page(found, asked)
 
 
 def _refuse(given: dict[str, bool], reason: str) -> None:
@@ -131,18 +130,16 @@ def _refuse(given: dict[str, bool], reason: str) -> None:
         raise OptionError(f"{reason}; drop {' and '.join(wrong)}")
 
 
-def _print_count(session: Session, text: str, *, as_json: bool) -> None:
-    number = queries.count(session, text)
+def _print_count(found: queries.Prepared, *, as_json: bool) -> None:
+    number = found.count()
     if as_json:
-        console.print_json({"query": text, "count": number})
+        console.print_json({"query": found.text, "count": number})
     else:
         typer.echo(str(number))
 
 
-def _print_paths(session: Session, text: str, sort: str, limit: int | None, *, end: str) -> None:
-    listing.write_paths(
-        session, queries.find_ids(session, text, sort=sort, limit=limit or None), end
-    )
+def _print_paths(found: queries.Prepared, sort: str, limit: int | None, *, end: str) -> None:
+    listing.write_paths(found.session, found.ids(sort=sort, limit=limit or None), end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,20 +157,20 @@ class PageOptions:
     thumbnails: options.ThumbnailLoader | None = None
 
 
-def print_page(session: Session, text: str, asked: PageOptions) -> None:
+def print_page(found: queries.Prepared, asked: PageOptions) -> None:
     """Print a page of results."""
-    size = asked.limit or queries.count(session, text) + 1
-    page = queries.search(session, text, sort=asked.sort, limit=size, after=asked.after)
-    folded = _fold(session, page) if asked.is_folded else {}
+    size = asked.limit or found.count() + 1
+    page = found.page(sort=asked.sort, limit=size, after=asked.after)
+    folded = _fold(found.session, page) if asked.is_folded else {}
     shown = [hit for hit in page.hits if not asked.is_folded or hit.photo_id in folded]
     if asked.form == "json":
         photos = [listing.hit_data(hit) | _alike(folded, hit) for hit in shown]
-        data = {"query": text, "sort": asked.sort, "photos": photos}
+        data = {"query": found.text, "sort": asked.sort, "photos": photos}
         console.print_json(data | {"next": page.next_cursor, "unknown": list(page.unknown)})
     elif asked.form == "csv":
         listing.print_csv(shown)
     else:
-        _print_table(session, text, replace(page, hits=tuple(shown)), asked.thumbnails)
+        _print_table(found, replace(page, hits=tuple(shown)), asked.thumbnails)
 
 
 def _fold(session: Session, page: queries.Page) -> dict[int, list[int]]:
@@ -189,12 +186,12 @@ def _alike(folded: dict[int, list[int]], hit: queries.Hit) -> dict[str, Any]:
 
 
 def _print_table(
-    session: Session, text: str, page: queries.Page, thumbnails: options.ThumbnailLoader | None
+    found: queries.Prepared, page: queries.Page, thumbnails: options.ThumbnailLoader | None
 ) -> None:
     out = console.out()
     if page.hits:
         out.print(listing.hit_table(page.hits, thumbnails))
-    number = queries.count(session, text, cap=COUNT_CAP + 1)
+    number = found.count(cap=COUNT_CAP + 1)
     total = (
         f"over {COUNT_CAP:,} photos" if number > COUNT_CAP else console.count_of(number, "photo")
     )
@@ -202,21 +199,21 @@ def _print_table(
     out.print(f"{shown} found" if number else "no photo found")
     if page.next_cursor:
         out.print(f"next page: --after {page.next_cursor}", soft_wrap=True)
-    listing.print_unknown_words(session, page.unknown)
+    listing.print_unknown(found)
 
 
-def _print_facets(session: Session, text: str, *, as_json: bool) -> None:
-    found = facets.count_facets(session, text)
+def _print_facets(found: queries.Prepared, *, as_json: bool) -> None:
+    facets = found.facets()
     if as_json:
-        console.print_json({"query": text} | asdict(found))
+        console.print_json({"query": found.text} | asdict(facets))
         return
     for name in ("keywords", "years", "cameras", "formats"):
-        values = getattr(found, name)
+        values = getattr(facets, name)
         shown = ", ".join(f"{escape(each.value)} [dim]{each.photos:,}[/]" for each in values)
         if shown:
             console.out().print(f"[bold]{name}[/]  {shown}")
-    if not queries.count(session, text, cap=1):
+    if not found.count(cap=1):
         console.out().print("no photo found")
-    listing.print_unknown(session, text)
-    if not found.is_exact:
+    listing.print_unknown(found)
+    if not facets.is_exact:
         console.out().print("estimated from a sample")

@@ -26,8 +26,8 @@ def show(
     as_json: options.AsJson = False,
 ) -> None:
     """Show all that is known of a photo: keywords and where they came from, places, history."""
+    least = 0.0 if show_all else threshold.choose()
     with catalogue.reading() as session:
-        least = 0.0 if show_all else threshold.of(session)
         found = [query.get_photo(session, each) for each in console.read_arguments(photos)]
     if as_json:
         console.print_json([_as_data(each) for each in found])

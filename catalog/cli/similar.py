@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
+from catalog import query
 from catalog.cli import catalogue, console, listing, options
 from catalog.cli.options import Loaders, ThumbnailLoader
 from catalog.errors import NotFoundError, OptionError
-from catalog.query import hits
+from catalog.query import Prepared, hits
 from catalog.query import photo as photos
 from catalog.query.pages import Position
 from catalog.similar import directions, nearest, vector_file
@@ -44,18 +44,18 @@ def similar(
         direction = directions.like_photo(
             index.sample, vector_file.vector_of(session, photo_id, index.model)
         )
-        found = nearest.find(session, index, direction, within, limit + 1, cut=cut)
+        among = query.prepare(session, within)
+        found = nearest.find(among, index, direction, limit + 1, cut=cut)
         others = [match for match in found if match.photo_id != photo_id][:limit]
         chosen = listing.choose_format(form, nul=nul, as_json=as_json)
         pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
-        _print(session, others, chosen, pictures, within=within)
+        _print(among, others, chosen, pictures)
 
 
 def search_like(
-    session: Session,
+    within: Prepared,
     given: Loaders,
     like: str,
-    within: str,
     *,
     limit: int,
     form: str,
@@ -71,33 +71,33 @@ def search_like(
     """
     if not like.strip():
         raise OptionError("say what photos should look like: --like 'a rainy street at night'")
-    index = nearest.open_index(session, exact=exact)
+    index = nearest.open_index(within.session, exact=exact)
     if given.encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
     direction = directions.encode_query(given.encoder(index.model.name), like, index.model)
-    found = nearest.find(session, index, direction, within, limit, cut=cut)
-    _print(session, found, form, thumbnails, within=within)
+    found = nearest.find(within, index, direction, limit, cut=cut)
+    _print(within, found, form, thumbnails)
 
 
 def _print(
-    session: Session,
+    within: Prepared,
     found: Sequence[Match],
     form: str,
     thumbnails: ThumbnailLoader | None = None,
-    *,
-    within: str = "",
 ) -> None:
     """Print photos of a query, most alike first, in the format of a search."""
     places = [Position(match.similarity, match.photo_id) for match in found]
     if form in listing.PATH_ENDS:
-        listing.write_paths(session, [match.photo_id for match in found], listing.PATH_ENDS[form])
+        listing.write_paths(
+            within.session, [match.photo_id for match in found], listing.PATH_ENDS[form]
+        )
         return
-    shown = hits.load(session, places)
+    shown = hits.load(within.session, places, least=within.least)
     if form == "json":
         console.print_json({"photos": [listing.hit_data(hit) for hit in shown]})
     elif form == "csv":
         listing.print_csv(shown)
     elif shown:
         console.out().print(listing.hit_table(shown, thumbnails))
-    elif not listing.print_unknown(session, within):
+    elif not listing.print_unknown(within):
         console.out().print("no photo looks like it; --all shows the nearest")

@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from catalog import query as queries
 from catalog.cli import console, search
 from catalog.db.database import open_database
 from catalog.photos import history
@@ -153,7 +154,8 @@ def _search(news: list[News], url: str) -> None:
     query = f'"{word}"' if " " in word else word
     out.print(f"\n[bold]$ kadr search {query}[/]")
     with open_database(url, upgrade=False) as database, database.read() as session:
-        search.print_page(session, query, search.PageOptions("relevance", 5, None, "table"))
+        found = queries.prepare(session, query)
+        search.print_page(found, search.PageOptions("relevance", 5, None, "table"))
     kadr = "kadr" if shutil.which("kadr") else sys.argv[0]  # `make demo` leaves PATH alone
     first = Path(url.removeprefix("sqlite:///")).parent / "photos" / news[0].name
     out.print(
