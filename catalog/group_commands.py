@@ -122,10 +122,8 @@ def _definitions(
         )
         raise CatalogError(message)
     if is_new:
-        catalogue = console.open_catalogue()
-        with catalogue.write() as writing:
+        with console.writing() as writing:
             group_store.save(writing, made)
-        catalogue.close()
     return made
 
 

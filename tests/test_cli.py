@@ -1,5 +1,6 @@
 """`kadr` as a person uses it: what it does, and what it says when something is wrong."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -259,6 +260,17 @@ def test_doctor_tells_of_everything_and_ends_well(kadr: Kadr):
 
     assert set(names) >= {"python", "device", "database", "model", "broker", "watching"}
     assert "bad" not in names.values()
+
+
+def test_doctor_tells_of_a_database_that_cannot_be_reached(kadr: Kadr):
+    kadr.extra["KADR_DATABASE_URL"] = "postgresql://kadr@127.0.0.1:9/kadr"
+
+    done = kadr.run("doctor", "--json")
+
+    states = {finding["name"]: finding for finding in json.loads(done.stdout)}
+    assert states["database"]["state"] == "bad"
+    assert "cannot be reached" in states["database"]["fact"]
+    assert done.returncode == 1
 
 
 def test_a_worker_of_its_own_needs_a_broker(kadr: Kadr):

@@ -59,7 +59,7 @@ def retry(photos: options.Paths | None = None) -> None:
     from catalog import lookup
     from catalog import status as states
 
-    with console.open_catalogue().write() as session:
+    with console.writing() as session:
         wanted = console.read_arguments(photos or [])
         ids = [lookup.find_photo_id(session, each) for each in wanted] if photos else None
         retried = states.retry(session, ids, now=datetime.now(UTC))
@@ -79,18 +79,18 @@ def prune(
     from catalog import status as states
 
     before = datetime.now(UTC) - timedelta(days=days)
-    database = console.open_catalogue()
-    with database.read() as session:
-        planned = states.count_prunable(session, before)
-    if not planned.files and not planned.photos:
-        console.err().print("No photo is missing.")
-        return
-    question = f"Forget {planned.photos:,} photos and {planned.files:,} places for ever?"
-    if not yes and not typer.confirm(question, err=True):
-        raise typer.Exit(1)
-    with database.write() as session:
-        done = states.prune(session, before)
-    console.err().print(f"Forgot {done.photos:,} photos and {done.files:,} places.")
+    with console.open_catalogue() as database:
+        with database.read() as session:
+            planned = states.count_prunable(session, before)
+        if not planned.files and not planned.photos:
+            console.err().print("No photo is missing.")
+            return
+        question = f"Forget {planned.photos:,} photos and {planned.files:,} places for ever?"
+        if not yes and not typer.confirm(question, err=True):
+            raise typer.Exit(1)
+        with database.write() as session:
+            done = states.prune(session, before)
+        console.err().print(f"Forgot {done.photos:,} photos and {done.files:,} places.")
 
 
 def _gather() -> dict[str, Any]:
