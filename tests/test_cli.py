@@ -65,9 +65,10 @@ def test_a_failure_is_listed_and_retried_after_it_was_mended(kadr: Kadr, photos:
     [failure] = kadr.json("failures")
 
     Image.new("RGB", (60, 40), "white").save(photos / "bad.jpg")
-    kadr.run("retry", str(failure["photo_id"]))
+    retried = kadr.run("retry", str(failure["photo_id"]))
     kadr.run("tag", str(photos))
 
+    assert retried.stderr.startswith("1 photos are pending again"), retried.stderr
     assert failure["path"] == str(photos / "bad.jpg")
     assert kadr.json("failures") == []
     assert kadr.json("status")["tagged"] == 3

@@ -41,6 +41,7 @@ def engines(
         (("search", "dog AND ("), 1),
         (("keyword", "undo"), 1),
         (("retry",), 0),
+        (("retry", "/nowhere.jpg"), 1),
         (("prune",), 0),
         (("groups", "--refresh"), 0),
         (("db", "upgrade"), 0),

@@ -35,7 +35,8 @@ Poll = Annotated[
     bool, typer.Option(help="Poll the folders: for network file systems, which send no events.")
 ]
 Paths = Annotated[
-    list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
+    list[str] | None,
+    typer.Argument(metavar="[PHOTO]...", help="Paths or ids; - reads them from stdin."),
 ]
 
 

@@ -54,7 +54,7 @@ def failures(
     console.err().print("When a cause is gone: `kadr retry` tries them again.")
 
 
-def retry(photos: options.Paths | None = None) -> None:
+def retry(photos: options.Paths = None) -> None:
     """Try photos again that were put aside: those named, or all of them."""
     from catalog import lookup
     from catalog import status as states
