@@ -110,7 +110,7 @@ def _definitions(
     """Give the groups of the whole catalogue, kept; those of a search are made for the moment."""
     from catalog import group_store
     from catalog import groups as grouping
-    from catalog.errors import CatalogError
+    from catalog.errors import OptionError
 
     if within:
         return grouping.make(session, within=within, detail=detail)
@@ -120,7 +120,7 @@ def _definitions(
             f"the groups were made with --detail {made.detail:g}; "
             f"`kadr groups --refresh --detail {detail:g}` makes them anew"
         )
-        raise CatalogError(message)
+        raise OptionError(message)
     if is_new:
         with console.writing() as writing:
             group_store.save(writing, made)

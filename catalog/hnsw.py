@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session, aliased
 from catalog import incidence, similar
 from catalog.compiler import member
 from catalog.database import Database
-from catalog.errors import CatalogError
+from catalog.errors import UnsupportedError
 from catalog.models import Embedding, Model
 from catalog.plan import Plan
 from catalog.vectors import HALFVEC_FLAG
@@ -78,10 +78,10 @@ def build(database: Database, model: Model, *, memory: str = "1GB") -> None:
     times as long.
 
     Raises:
-        CatalogError: the catalogue is not on PostgreSQL with pgvector.
+        UnsupportedError: the catalogue is not on PostgreSQL with pgvector.
     """
     if not getattr(database.engine.dialect, HALFVEC_FLAG, False):
-        raise CatalogError(
+        raise UnsupportedError(
             "HNSW needs PostgreSQL with pgvector; this catalogue compares every vector, exactly"
         )
     name, dim = name_of(model), model.dim

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from catalog import commands, hnsw, query, similar, vector_index
 from catalog.database import Database, open_database
-from catalog.errors import CatalogError
+from catalog.errors import UnsupportedError
 from catalog.loaders import Loaders
 from catalog.models import Model
 from tests import catalogue
@@ -165,6 +165,6 @@ def test_commands_build_it_use_it_and_go_around_it(
 
 def test_sqlite_says_that_it_needs_none(sqlite_url: str) -> None:
     database = open_database(sqlite_url, upgrade=True)
-    with pytest.raises(CatalogError, match="PostgreSQL with pgvector"):
+    with pytest.raises(UnsupportedError, match="PostgreSQL with pgvector"):
         hnsw.build(database, Model(id=1, name="m", digest="0" * 64, dim=4))
     database.close()
