@@ -153,12 +153,11 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a photo: keywords and where they came from, places, history."""
-    from catalog import card, lookup, query, threshold
+    from catalog import card, query, threshold
 
     with console.reading() as session:
         least = 0.0 if show_all else threshold.of(session)
-        wanted = [lookup.argument(each) for each in console.read_arguments(photos)]
-        found = [query.get_photo(session, each) for each in wanted]
+        found = [query.get_photo(session, each) for each in console.read_arguments(photos)]
     if as_json:
         console.print_json([card.as_data(each) for each in found])
         return

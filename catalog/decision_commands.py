@@ -171,7 +171,7 @@ def _photo_ids(session: "Session", photos: list[str], where: str | None) -> list
     if where is not None:
         return query.find_ids(session, where)
     given = console.read_arguments(photos)
-    return [lookup.find_photo_id(session, lookup.argument(each)) for each in given]
+    return [lookup.find_photo_id(session, each) for each in given]
 
 
 def _tell(change: "Change", *, as_json: bool) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import ColumnElement, literal, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths, presence, sql
-from catalog.errors import NotFoundError
 from catalog.models import Photo, PhotoEvent, PhotoFile, PhotoState, Root
 
 #: A registered photo is rung for at once; if that ring is lost, the sweep rings after this.
@@ -68,18 +67,6 @@ def register_root(session: Session, path: Path, *, polled: bool = False) -> Root
                 _take_in(session, found, inner)
     found.polled = polled or bool(found.polled)
     session.flush()
-    return found
-
-
-def get_root(session: Session, name_or_path: str) -> Root:
-    """Return a root by its name or path; `NotFoundError` names those there are."""
-    found = session.scalar(
-        select(Root).where((Root.name == name_or_path) | (Root.path == name_or_path))
-    )
-    if found is None:
-        names = ", ".join(session.scalars(select(Root.name).order_by(Root.name))) or "none"
-        message = f"no root {name_or_path!r} in the catalogue; there are: {names}"
-        raise NotFoundError(message)
     return found
 
 

@@ -57,7 +57,7 @@ def similar(
     from catalog import similar as finder
 
     with console.reading() as session:
-        photo_id = lookup.find_photo_id(session, lookup.argument(photo))
+        photo_id = lookup.find_photo_id(session, photo)
         index = _open_index(session, exact=exact)
         direction = finder.like_photo(
             index.sample, vector_index.vector_of(session, photo_id, index.model)

@@ -11,7 +11,6 @@ from sqlalchemy import delete, func, select
 
 from catalog import ledger
 from catalog.database import Database
-from catalog.errors import NotFoundError
 from catalog.models import Photo, PhotoEvent, PhotoFile, PhotoTag
 from tests.catalogue import NOW, add_photos, seen, tag_photo
 
@@ -194,11 +193,3 @@ def test_roots_of_one_folder_name_get_names_of_their_own(database: Database):
         names = [ledger.register_root(session, Path(p)).name for p in ("/a/x", "/b/x", "/a/x")]
 
         assert names == ["x", "x-2", "x"]
-
-
-def test_an_unknown_root_is_named_with_those_there_are(database: Database):
-    with database.write() as session:
-        ledger.register_root(session, Path("/a/holiday"))
-
-        with pytest.raises(NotFoundError, match="there are: holiday"):
-            ledger.get_root(session, "holidays")
