@@ -88,6 +88,7 @@ def search(
 ) -> None:
     """Find photos by keyword."""
     from catalog import output
+    from catalog import query as queries
 
     text = " ".join(query or [])
     chosen = output.choose_format(form, nul=nul, as_json=as_json)
@@ -109,14 +110,14 @@ def search(
         page_only = {name: given_options[name] for name in ("--after", "--fold")}
         _refuse(page_only, "a list of paths is no page, but of all photos found")
     with console.reading() as session:
+        found = queries.prepare(session, text)
         if like is not None:
             is_whole = chosen in ("csv", *output.PATH_ENDS) if limit is None else limit == 0
             size = similar_commands.ALL if is_whole else limit or PAGE
             similar_commands.search_like(
-                session,
+                found,
                 given,
                 like,
-                text,
                 limit=size,
                 form=chosen,
                 cut=cut,
@@ -124,15 +125,15 @@ def search(
                 thumbnails=pictures,
             )
         elif show_facets:
-            output.print_facets(session, text, as_json=chosen == "json")
+            output.print_facets(found, as_json=chosen == "json")
         elif only_count:
-            output.print_count(session, text, as_json=chosen == "json")
+            output.print_count(found, as_json=chosen == "json")
         elif chosen in output.PATH_ENDS:
-            output.print_paths(session, text, sort, limit, end=output.PATH_ENDS[chosen])
+            output.print_paths(found, sort, limit, end=output.PATH_ENDS[chosen])
         else:
             size = {"csv": 0}.get(chosen, PAGE) if limit is None else limit
             asked = output.PageOptions(sort, size, after, chosen, fold, pictures)
-            output.print_page(session, text, asked)
+            output.print_page(found, asked)
 
 
 def _refuse(given: dict[str, bool], reason: str) -> None:
@@ -155,8 +156,8 @@ def show(
     """Show all that is known of a photo: keywords and where they came from, places, history."""
     from catalog import card, query, threshold
 
+    least = 0.0 if show_all else threshold.choose()
     with console.reading() as session:
-        least = 0.0 if show_all else threshold.of(session)
         found = [query.get_photo(session, each) for each in console.read_arguments(photos)]
     if as_json:
         console.print_json([card.as_data(each) for each in found])

@@ -47,26 +47,31 @@ def open_catalogue() -> "Database":
 
 @contextmanager
 def reading() -> Iterator["Session"]:
-    """Give a session that only reads the catalogue, with the settings' threshold.
+    """Give a session that only reads the catalogue.
 
     A query that is wrong meanwhile is shown, with a mark under the place.
     """
-    from catalog import settings, threshold
-
-    try:
-        with open_catalogue() as catalogue, catalogue.read() as session:
-            threshold.use(session, settings.load().min_confidence)
-            yield session
-    except QueryError as error:
-        point_at(error)
-        raise
+    with _pointing_at_errors(), open_catalogue() as catalogue, catalogue.read() as session:
+        yield session
 
 
 @contextmanager
 def writing() -> Iterator["Session"]:
-    """Give a session whose changes to the catalogue are kept, unless an exception ends it."""
-    with open_catalogue() as catalogue, catalogue.write() as session:
+    """Give a session whose changes to the catalogue are kept, unless an exception ends it.
+
+    A query that is wrong meanwhile is shown, with a mark under the place.
+    """
+    with _pointing_at_errors(), open_catalogue() as catalogue, catalogue.write() as session:
         yield session
+
+
+@contextmanager
+def _pointing_at_errors() -> Iterator[None]:
+    try:
+        yield
+    except QueryError as error:
+        point_at(error)
+        raise
 
 
 def out() -> "Console":

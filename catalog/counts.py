@@ -19,7 +19,7 @@ def refresh(session: Session) -> int:
     counted = dict(
         session.execute(
             select(PhotoTag.tag_id, func.count())
-            .where(threshold.counts(PhotoTag, threshold.of(session)))
+            .where(threshold.counts(PhotoTag, threshold.choose()))
             .group_by(PhotoTag.tag_id)
         ).all()
     )

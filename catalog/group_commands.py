@@ -46,14 +46,14 @@ def groups(
         _print_other(by, within, min_size or (2 if by == "alike" else 3), limit, as_json=as_json)
         return
     from catalog import groups as grouping
-    from catalog import output
+    from catalog import output, query
 
     with console.reading() as session:
         made = _definitions(session, within, detail, refresh=refresh)
         least = grouping.MIN_SIZE if min_size is None else min_size
         found = grouping.find_groups(session, made, within=within, min_size=least)
         if not as_json:
-            output.print_unknown(session, within)
+            output.print_unknown(query.prepare(session, within))
     shown = found.groups[: limit or None]
     if as_json:
         console.print_json(_as_data(found, shown))

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from catalog import completion, console, facets, hits, paths, query
+from catalog import completion, console, hits, paths, query
 from catalog.cursor import Place
 from catalog.loaders import ThumbnailLoader
 
@@ -42,18 +42,18 @@ def choose_format(form: str, *, nul: bool, as_json: bool) -> str:
     return "json" if as_json else form
 
 
-def print_count(session: Session, text: str, *, as_json: bool) -> None:
+def print_count(found: query.Prepared, *, as_json: bool) -> None:
     """Print how many photos a query finds."""
-    number = query.count(session, text)
+    number = found.count()
     if as_json:
-        console.print_json({"query": text, "count": number})
+        console.print_json({"query": found.text, "count": number})
     else:
         typer.echo(str(number))
 
 
-def print_paths(session: Session, text: str, sort: str, limit: int | None, *, end: str) -> None:
+def print_paths(found: query.Prepared, sort: str, limit: int | None, *, end: str) -> None:
     """Print where the photos lie, byte for byte, for another program to read."""
-    write_paths(session, query.find_ids(session, text, sort=sort, limit=limit or None), end)
+    write_paths(found.session, found.ids(sort=sort, limit=limit or None), end)
 
 
 def write_paths(session: Session, ids: Sequence[int], end: str) -> None:
@@ -81,20 +81,20 @@ class PageOptions:
     thumbnails: ThumbnailLoader | None = None
 
 
-def print_page(session: Session, text: str, options: PageOptions) -> None:
+def print_page(found: query.Prepared, options: PageOptions) -> None:
     """Print a page of results."""
-    size = options.limit or query.count(session, text) + 1
-    page = query.search(session, text, sort=options.sort, limit=size, after=options.after)
-    folded = _fold(session, page) if options.is_folded else {}
+    size = options.limit or found.count() + 1
+    page = found.page(sort=options.sort, limit=size, after=options.after)
+    folded = _fold(found.session, page) if options.is_folded else {}
     shown = [hit for hit in page.hits if not options.is_folded or hit.photo_id in folded]
     if options.form == "json":
         photos = [hit_data(hit) | _others(folded, hit) for hit in shown]
-        data = {"query": text, "sort": options.sort, "photos": photos}
+        data = {"query": found.text, "sort": options.sort, "photos": photos}
         console.print_json(data | {"next": page.next_cursor, "unknown": list(page.unknown)})
     elif options.form == "csv":
         _print_csv(shown)
     else:
-        _print_table(session, text, replace(page, hits=tuple(shown)), options.thumbnails)
+        _print_table(found, replace(page, hits=tuple(shown)), options.thumbnails)
 
 
 def _fold(session: Session, page: query.Page) -> dict[int, list[int]]:
@@ -109,26 +109,25 @@ def _others(folded: dict[int, list[int]], hit: query.Hit) -> dict[str, Any]:
 
 
 def print_matches(
-    session: Session,
+    within: query.Prepared,
     found: "Sequence[Match]",
     form: str,
     thumbnails: ThumbnailLoader | None = None,
-    *,
-    within: str = "",
 ) -> None:
     """Print photos of a query that look alike, as a search prints its page."""
+    session = within.session
     places = [Place(match.similarity, match.photo_id) for match in found]
     if form in PATH_ENDS:
         write_paths(session, [match.photo_id for match in found], PATH_ENDS[form])
         return
-    shown = hits.load(session, places)
+    shown = hits.load(session, places, least=within.least)
     if form == "json":
         console.print_json({"photos": [hit_data(hit) for hit in shown]})
     elif form == "csv":
         _print_csv(shown)
     elif shown:
         console.out().print(hit_table(shown, thumbnails))
-    elif not print_unknown(session, within):
+    elif not print_unknown(within):
         console.out().print("no photo looks like it; --all shows the nearest")
 
 
@@ -162,12 +161,12 @@ def _print_csv(found: Iterable[query.Hit]) -> None:
 
 
 def _print_table(
-    session: Session, text: str, page: query.Page, thumbnails: ThumbnailLoader | None
+    found: query.Prepared, page: query.Page, thumbnails: ThumbnailLoader | None
 ) -> None:
     out = console.out()
     if page.hits:
         out.print(hit_table(page.hits, thumbnails))
-    number = query.count(session, text, cap=COUNT_CAP + 1)
+    number = found.count(cap=COUNT_CAP + 1)
     total = (
         f"over {COUNT_CAP:,} photos" if number > COUNT_CAP else console.count_of(number, "photo")
     )
@@ -175,13 +174,13 @@ def _print_table(
     out.print(f"{shown} found" if number else "no photo found")
     if page.next_cursor:
         out.print(f"next page: --after {page.next_cursor}", soft_wrap=True)
-    _print_unknown(session, page.unknown)
+    print_unknown(found)
 
 
-def print_unknown(session: Session, text: str) -> bool:
+def print_unknown(found: query.Prepared) -> bool:
     """Say which words of a query are no keywords, and what may be meant; False without one."""
-    unknown = query.unknown_words(query.prepare(session, text))
-    _print_unknown(session, unknown)
+    unknown = found.unknown_words()
+    _print_unknown(found.session, unknown)
     return bool(unknown)
 
 
@@ -193,21 +192,21 @@ def _print_unknown(session: Session, words: Iterable[str]) -> None:
         console.out().print(f"there is no keyword {word!r}{more}", markup=False)
 
 
-def print_facets(session: Session, text: str, *, as_json: bool) -> None:
+def print_facets(found: query.Prepared, *, as_json: bool) -> None:
     """Print what the photos of a query have in common."""
-    found = facets.count_facets(session, text)
+    facets = found.facets()
     if as_json:
-        console.print_json({"query": text} | asdict(found))
+        console.print_json({"query": found.text} | asdict(facets))
         return
     for name in ("keywords", "years", "cameras", "formats"):
-        values = getattr(found, name)
+        values = getattr(facets, name)
         shown = ", ".join(f"{escape(each.value)} [dim]{each.photos:,}[/]" for each in values)
         if shown:
             console.out().print(f"[bold]{name}[/]  {shown}")
-    if not query.count(session, text, cap=1):
+    if not found.count(cap=1):
         console.out().print("no photo found")
-    print_unknown(session, text)
-    if not found.is_exact:
+    print_unknown(found)
+    if not facets.is_exact:
         console.out().print("estimated from a sample")
 
 

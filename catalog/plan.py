@@ -6,12 +6,13 @@ page does not cost a look at every photo that matches.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, aliased
 
-from catalog import filters, presence, threshold
+from catalog import filters, presence
 from catalog.compiler import Compiler, member, rules_of
 from catalog.fields import Interval
 from catalog.models import Photo, PhotoTag
@@ -35,23 +36,25 @@ class Driver:
     rules: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A query that is ready to run in one session."""
 
     session: Session
     node: Node
     terms: Terms
+    #: How sure a keyword must be to count: see `catalog.threshold`.
+    least: float
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self.session.get_bind().dialect.name
 
-    @property
-    def least(self) -> float:
-        """How sure a keyword must be to count."""
-        return threshold.of(self.session)
+    @cached_property
+    def are_few_gone(self) -> bool:
+        """Whether few photos lie nowhere: see `catalog.presence`."""
+        return presence.are_few_gone(self.session)
 
     def about(
         self,
@@ -76,8 +79,9 @@ class Plan:
         that all matches are wanted rather than a few of them.
         """
         asked = self.node if driver is None else without(self.node, driver.covers)
-        few_gone = presence.are_few_gone(self.session)
-        subject = filters.Subject(photo_id, self.dialect, photo, is_whole, self.least, few_gone)
+        subject = filters.Subject(
+            photo_id, self.dialect, photo, is_whole, self.least, self.are_few_gone
+        )
         found = Compiler(self.terms, subject).condition(asked)
         if filters.mentions_missing(self.node):
             return found

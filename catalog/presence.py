@@ -14,7 +14,6 @@ from catalog.models import Photo, PhotoFile
 
 #: Up to so many photos that are gone a statement reads their list once; else it asks of each photo.
 FEW_GONE = 1_000
-_KEY = "kadr_few_gone"
 
 
 def lock(session: Session, photo_ids: Iterable[int]) -> None:
@@ -62,10 +61,7 @@ def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
 
 
 def are_few_gone(session: Session) -> bool:
-    """Say whether few photos lie nowhere: asked once a session, for plans, never for an answer."""
-    known = session.info.get(_KEY)
-    if known is None:
-        some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
-        gone = session.scalar(select(func.count()).select_from(some.subquery())) or 0
-        known = session.info[_KEY] = gone <= FEW_GONE
-    return bool(known)
+    """Say whether few photos lie nowhere: for plans, never for an answer."""
+    some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
+    gone = session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return gone <= FEW_GONE

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from catalog.hnsw import HnswIndex
     from catalog.loaders import Loaders, ThumbnailLoader
+    from catalog.query import Prepared
     from catalog.similar import Match
     from catalog.vector_index import VectorIndex
 
@@ -53,7 +54,7 @@ def similar(
     thumbnails: loaders.Thumbnails = False,
 ) -> None:
     """List photos that look like a photo, most alike first."""
-    from catalog import lookup, output, vector_index
+    from catalog import lookup, output, query, vector_index
     from catalog import similar as finder
 
     with console.reading() as session:
@@ -62,18 +63,18 @@ def similar(
         direction = finder.like_photo(
             index.sample, vector_index.vector_of(session, photo_id, index.model)
         )
-        found = _find(session, index, direction, within, limit + 1, cut=cut)
+        among = query.prepare(session, within)
+        found = _find(among, index, direction, limit + 1, cut=cut)
         others = [match for match in found if match.photo_id != photo_id][:limit]
         chosen = output.choose_format(form, nul=nul, as_json=as_json)
         pictures = loaders.of(ctx).thumbnails_if(wanted=thumbnails)
-        output.print_matches(session, others, chosen, pictures, within=within)
+        output.print_matches(among, others, chosen, pictures)
 
 
 def search_like(
-    session: "Session",
+    within: "Prepared",
     given: "Loaders",
     like: str,
-    within: str,
     *,
     limit: int,
     form: str,
@@ -91,12 +92,12 @@ def search_like(
 
     if not like.strip():
         raise OptionError("say what photos should look like: --like 'a rainy street at night'")
-    index = _open_index(session, exact=exact)
+    index = _open_index(within.session, exact=exact)
     if given.encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
     direction = similar.encode_query(given.encoder(index.model.name), like, index.model)
-    found = _find(session, index, direction, within, limit, cut=cut)
-    output.print_matches(session, found, form, thumbnails, within=within)
+    found = _find(within, index, direction, limit, cut=cut)
+    output.print_matches(within, found, form, thumbnails)
 
 
 def _open_index(session: "Session", *, exact: bool) -> "VectorIndex | HnswIndex":
@@ -109,19 +110,17 @@ def _open_index(session: "Session", *, exact: bool) -> "VectorIndex | HnswIndex"
 
 
 def _find(
-    session: "Session",
+    within: "Prepared",
     index: "VectorIndex | HnswIndex",
     direction: "NDArray[np.float32]",
-    within: str,
     limit: int,
     *,
     cut: bool,
 ) -> "list[Match]":
     """Find matches among the photos of a query; without one, among those that are there."""
-    from catalog import hnsw, incidence, query, similar
+    from catalog import hnsw, incidence, similar
 
-    ready = query.prepare(session, within)
     if isinstance(index, hnsw.HnswIndex):
-        return hnsw.find_nearest(index, direction, ready, limit=limit, cut=cut)
-    among = incidence.find_ids(session, ready)
+        return hnsw.find_nearest(index, direction, within, limit=limit, cut=cut)
+    among = incidence.find_ids(within.session, within)
     return similar.find_nearest(index, direction, limit=limit, among=among, cut=cut)

@@ -5,6 +5,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from catalog import commands, paths
+from catalog import commands, language, paths, terms
 from catalog.database import Database
 from catalog.errors import NotFoundError, OptionError, QueryError, SettingsError
 from tests import catalogue
@@ -51,6 +52,42 @@ def test_search_says_which_word_nobody_knows(photos: list[int]) -> None:
     result = run("search", "dgo OR cat")
     assert "1 photo found" in result.output
     assert "dgo" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "dog",
+        "dog -n 0",
+        "dog -f csv",
+        "dog -f csv -n 1",
+        "dog --json",
+        "dog --json -n 0",
+        "dog -f paths",
+        "dog --count",
+        "dog --facets",
+        "dog --facets --json",
+        "dgo",
+        "dgo --facets",
+    ],
+)
+def test_search_reads_and_looks_up_its_query_once(
+    photos: list[int], monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    calls: list[str] = []
+    for module, name in ((language, "parse"), (terms, "resolve")):
+        monkeypatch.setattr(module, name, noted(getattr(module, name), calls))
+
+    assert run("search", *arguments.split()).exit_code == 0
+    assert calls == ["parse", "resolve"]
+
+
+def noted(function: Callable[..., object], calls: list[str]) -> Callable[..., object]:
+    def call(*arguments: object, **named: object) -> object:
+        calls.append(function.__name__)
+        return function(*arguments, **named)
+
+    return call
 
 
 def test_groups_of_another_detail_are_made_only_when_asked_for(photos: list[int]) -> None:

@@ -8,9 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from catalog import decision_commands, query
+from catalog import console, decision_commands, query
 from catalog.database import Database, open_database
-from catalog.errors import NotFoundError
+from catalog.errors import NotFoundError, QueryError
 from catalog.tags import TagSpec
 from tests.catalogue import add_photos, tag_photo
 
@@ -66,6 +66,24 @@ def test_search_decides_about_all_that_it_finds(catalogue: Database) -> None:
     assert (done["changed"], done["photos"]) == (3, 3)
     assert find(catalogue, "dog") == 0
     assert "nothing to change" in run("reject", "--where", "beach", "dog")
+
+
+def test_search_decides_only_about_what_the_threshold_lets_it_find(
+    catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KADR_MIN_CONFIDENCE", "0.6")
+
+    assert "3 keywords" in run("add", "--where", "dog", "pet")
+    assert "nothing to change" in run("add", "--where", "beach", "trip")
+
+
+def test_wrong_search_is_shown_with_a_mark(
+    catalogue: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(QueryError), console.writing() as session:
+        query.find_ids(session, "dog widht:>3")
+
+    assert "  dog widht:>3\n      ^\n" in capsys.readouterr().err
 
 
 def test_photos_may_come_from_standard_input(catalogue: Database) -> None:

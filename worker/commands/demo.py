@@ -158,6 +158,7 @@ def _keywords(news: "News") -> str:
 def _search(news: list["News"], url: str) -> None:
     """Search for the surest keyword of the first photo, and say what to type next."""
     from catalog import output
+    from catalog import query as queries
     from catalog.database import open_database
 
     out = console.err()
@@ -168,7 +169,8 @@ def _search(news: list["News"], url: str) -> None:
     query = f'"{word}"' if " " in word else word
     out.print(f"\n[bold]$ kadr search {query}[/]")
     with open_database(url, upgrade=False) as database, database.read() as session:
-        output.print_page(session, query, output.PageOptions("relevance", 5, None, "table"))
+        found = queries.prepare(session, query)
+        output.print_page(found, output.PageOptions("relevance", 5, None, "table"))
     kadr = "kadr" if shutil.which("kadr") else sys.argv[0]  # `make demo` leaves PATH alone
     first = Path(url.removeprefix("sqlite:///")).parent / "photos" / news[0].name
     out.print(
