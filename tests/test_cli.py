@@ -11,8 +11,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from catalog.cli import commands, lazy
 from tests.kadr import Kadr
 from worker import cli
+from worker.cli.main import COMMANDS
 
 
 @pytest.fixture
@@ -30,6 +32,35 @@ def test_version_needs_no_command():
     done = CliRunner().invoke(cli.build(), ["--version"])
 
     assert (done.exit_code, done.output) == (0, f"kadr {version('kadr')}\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_list_of_commands_says_what_their_help_says(name: str):
+    command = lazy.load(COMMANDS[name])
+
+    assert command.help.split("\n\n")[0].replace("\n", " ") == COMMANDS[name].help
+
+
+def test_list_of_commands_imports_none_of_them():
+    program = (
+        "import sys\n"
+        "from worker import cli\n"
+        "sys.argv = ['kadr', '--help']\n"
+        "try:\n    cli.main()\n"
+        "except SystemExit:\n    pass\n"
+        "print(sorted({'numpy', 'sqlalchemy', 'pydantic', 'celery'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert all(f" {name} " in done.stdout for name in COMMANDS)
+
+
+def test_word_after_tag_that_is_an_action_is_no_folder():
+    assert commands.read_tag_as_keyword(["tag", "add", "1", "dog"])[:2] == ["keyword", "add"]
+    assert commands.read_tag_as_keyword(["tag", "./add"]) == ["tag", "./add"]
 
 
 def test_tag_tags_what_is_there_and_then_only_what_is_new(kadr: Kadr, photos: Path):
@@ -68,7 +99,7 @@ def test_a_failure_is_listed_and_retried_after_it_was_mended(kadr: Kadr, photos:
     retried = kadr.run("retry", str(failure["photo_id"]))
     kadr.run("tag", str(photos))
 
-    assert retried.stderr.startswith("1 photos are pending again"), retried.stderr
+    assert retried.stderr.startswith("1 photo is pending again"), retried.stderr
     assert failure["path"] == str(photos / "bad.jpg")
     assert kadr.json("failures") == []
     assert kadr.json("status")["tagged"] == 3
@@ -152,7 +183,7 @@ def test_model_and_words_of_a_relative_path_are_found_from_elsewhere(kadr: Kadr,
 
     for done in (first, again, tagged):
         assert done.returncode == 0, done.stderr
-    assert "1 photos tagged" in tagged.stderr
+    assert "1 photo tagged" in tagged.stderr
 
 
 def test_other_words_are_found_by_all_their_names(kadr: Kadr, photos: Path):

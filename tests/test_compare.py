@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import timm
-import typer
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -50,11 +49,11 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(photos: Path, *arguments: str) -> str:
-    app = typer.Typer()
-    command.register(app)
     options = ["--model", str(photos.parent / "model")]
     options += ["--vocabulary", str(photos.parent / "mine.txt")]
-    result = CliRunner().invoke(app, [str(photos), *options, *arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        command.app, [str(photos), *options, *arguments], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     return result.stdout
 

@@ -5,13 +5,15 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from catalog import query
-from catalog.cli import keyword
+from catalog.cli import catalogue as opening
+from catalog.cli import lazy
+from catalog.cli.commands import COMMANDS
+from catalog.cli.options import Loaders
 from catalog.db.database import Database, open_database
-from catalog.errors import NotFoundError
+from catalog.errors import NotFoundError, QueryError
 from catalog.tags.store import TagSpec
 from tests.catalogue import add_photos, tag_photo
 
@@ -32,8 +34,7 @@ def look_up(_chosen: object, keys: Collection[str]) -> dict[str, TagSpec]:
 
 
 def run(*arguments: str, typed: str | None = None) -> str:
-    app = typer.Typer()
-    keyword.register(app, look_up)
+    app = lazy.build(COMMANDS, Loaders(lexicon=look_up))
     asked = ["keyword", *arguments]
     result = CliRunner().invoke(app, asked, input=typed, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -69,6 +70,24 @@ def test_search_decides_about_all_that_it_finds(catalogue: Database) -> None:
     assert "nothing to change" in run("reject", "--where", "beach", "dog")
 
 
+def test_search_decides_only_about_what_the_threshold_lets_it_find(
+    catalogue: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KADR_MIN_CONFIDENCE", "0.6")
+
+    assert "3 keywords" in run("add", "--where", "dog", "pet")
+    assert "nothing to change" in run("add", "--where", "beach", "trip")
+
+
+def test_wrong_search_is_shown_with_a_mark(
+    catalogue: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(QueryError), opening.writing() as session:
+        query.find_ids(session, "dog widht:>3")
+
+    assert "  dog widht:>3\n      ^\n" in capsys.readouterr().err
+
+
 def test_photos_may_come_from_standard_input(catalogue: Database) -> None:
     run("add", "-", "trip", typed="a.jpg\nb.jpg\n")
 
@@ -95,9 +114,7 @@ def test_machine_keywords_are_dropped_only_after_a_yes(catalogue: Database) -> N
 
 
 def test_photo_without_a_keyword_is_not_enough(catalogue: Database) -> None:
-    app = typer.Typer()
-    keyword.register(app)
-    result = CliRunner().invoke(app, ["keyword", "add", "a.jpg"])
+    result = CliRunner().invoke(lazy.build(COMMANDS), ["keyword", "add", "a.jpg"])
 
     assert result.exit_code == 2
     assert "at least one keyword" in result.output

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from sqlalchemy import delete, update
 from typer.testing import CliRunner
 
-from catalog.cli import search
+from catalog.cli import lazy
+from catalog.cli.commands import COMMANDS
 from catalog.db.database import Database
 from catalog.db.tables import Embedding, Model, Photo
 from catalog.groups import alike
@@ -85,8 +85,7 @@ def test_search_folds_near_duplicates_and_bursts_on_demand(
 ) -> None:
     monkeypatch.setenv("KADR_DATABASE_URL", database_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path))
-    app = typer.Typer()
-    search.register(app)
+    app = lazy.build(COMMANDS)
 
     def run(*arguments: str) -> dict[str, list[dict[str, object]]]:
         result = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)

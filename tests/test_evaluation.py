@@ -149,12 +149,9 @@ def labelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> str:
-    import typer
 
-    app = typer.Typer()
-    command.register(app)
     named = ["--model", str(folder / "model"), "--vocabulary", str(folder / "mine.txt")]
-    result = CliRunner().invoke(app, [str(folder / "labels.csv"), *named, *arguments])
+    result = CliRunner().invoke(command.app, [str(folder / "labels.csv"), *named, *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -186,13 +183,10 @@ def test_vocabulary_that_cannot_be_used_is_told_before_photos_are_encoded(tmp_pa
 
 
 def test_plot_that_cannot_be_written_loses_no_figures(labelled: Path) -> None:
-    import typer
 
-    app = typer.Typer()
-    command.register(app)
     named = ["--model", str(labelled / "model"), "--vocabulary", str(labelled / "mine.txt")]
     named += ["--plot", str(labelled / "none" / "plot.html")]
-    result = CliRunner().invoke(app, [str(labelled / "labels.csv"), *named])
+    result = CliRunner().invoke(command.app, [str(labelled / "labels.csv"), *named])
 
     assert isinstance(result.exception, OutputError)
     assert "mAP" in result.stdout

@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import select, update
 
+from catalog import query
 from catalog.db.database import Database
 from catalog.db.tables import Photo, Tag
 from catalog.query import counting, facets
@@ -35,7 +36,7 @@ def _pairs(values: tuple[facets.FacetValue, ...]) -> list[tuple[str, int]]:
 
 def test_facets_count_what_the_result_has(database: Database, photos: list[int]) -> None:
     with database.read() as session:
-        found = facets.count_facets(session, "sea")
+        found = query.prepare(session, "sea").facets()
     assert sorted(_pairs(found.keywords)) == [("dog", 1), ("dolphin", 1), ("sea", 2)]
     assert _pairs(found.years) == [("2023", 1), ("2022", 1)]
     assert _pairs(found.cameras) == [("X100", 1)]
@@ -48,7 +49,7 @@ def test_facets_of_a_large_result_are_estimated(
 ) -> None:
     monkeypatch.setattr(facets, "SAMPLE", 2)
     with database.read() as session:
-        found = facets.count_facets(session, "dog OR sea")
+        found = query.prepare(session, "dog OR sea").facets()
     assert not found.is_exact
     assert sum(each.photos for each in found.formats) == 2
 
@@ -59,14 +60,14 @@ def test_facets_of_rare_matches_of_common_words_are_exact(
     monkeypatch.setattr(counting, "MANY", 1)
     monkeypatch.setattr(counting, "LOOK_UP", 100)
     with database.read() as session:
-        found = facets.count_facets(session, "dog sea")
+        found = query.prepare(session, "dog sea").facets()
     assert sorted(_pairs(found.keywords)) == [("dog", 1), ("sea", 1)]
     assert found.is_exact
 
 
 def test_facets_of_an_unknown_word_are_empty(database: Database, photos: list[int]) -> None:
     with database.read() as session:
-        assert facets.count_facets(session, "zebra").keywords == ()
+        assert query.prepare(session, "zebra").facets().keywords == ()
 
 
 def test_half_typed_word_is_completed_most_frequent_first(

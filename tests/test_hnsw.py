@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from catalog import query
-from catalog.cli import search
+from catalog.cli import lazy
+from catalog.cli.commands import COMMANDS
 from catalog.cli.options import Loaders
 from catalog.db.database import Database, open_database
 from catalog.db.tables import Model
@@ -152,8 +152,7 @@ def test_commands_build_it_use_it_and_go_around_it(
 
     monkeypatch.setenv("KADR_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))
-    app = typer.Typer()
-    search.register(app, Loaders(lambda _: Encoder()))
+    app = lazy.build(COMMANDS, Loaders(lambda _: Encoder()))
 
     def ids(*arguments: str) -> list[int]:
         output = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).output

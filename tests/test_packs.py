@@ -7,7 +7,6 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from catalog.db.database import Database
@@ -293,9 +292,7 @@ def test_proposals_raise_bars_and_lower_none() -> None:
 
 
 def run(*arguments: str) -> str:
-    app = typer.Typer()
-    command.register(app)
-    result = CliRunner().invoke(app, ["vocabulary", *arguments], catch_exceptions=False)
+    result = CliRunner().invoke(command.app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
 

@@ -12,6 +12,7 @@ from catalog.db.database import Database
 from catalog.errors import NotFoundError, QueryError
 from catalog.photos import files, roots
 from catalog.query import all_matches, photo
+from catalog.tags import counts
 from tests import catalogue, generated
 
 
@@ -118,6 +119,29 @@ def test_odd_values_find_nothing_or_are_refused_but_never_reach_as_sql(
     with contextlib.suppress(QueryError):
         _found(database, text)
     assert len(_found(database, "dog")) == 1
+
+
+def test_threshold_of_the_settings_holds_for_the_library(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, sure = _fill(database, {"dog": 0.5}, {"dog": 0.75, "sea": 0.5})
+    monkeypatch.setenv("KADR_MIN_CONFIDENCE", "0.6")
+    with database.read() as session:
+        (hit,) = query.search(session, "dog").hits
+        assert (hit.photo_id, [each.name for each in hit.keywords]) == (sure, ["dog"])
+        assert query.find_ids(session, "NOT dog") != []
+        assert query.count(session, "sea") == 0
+        assert [(tag.name, tag.photos) for tag in counts.list_tags(session)] == [("dog", 1)]
+
+
+def test_threshold_of_one_query_holds_for_all_that_is_asked_of_it(database: Database) -> None:
+    _, sure = _fill(database, {"dog": 0.5}, {"dog": 0.75, "sea": 0.5})
+    with database.read() as session:
+        strict = query.prepare(session, "dog", least=0.6)
+        loose = query.prepare(session, "dog")
+        assert (strict.ids(), strict.count(), loose.count()) == ([sure], 1, 2)
+        assert [each.name for each in strict.page().hits[0].keywords] == ["dog"]
+        assert [each.value for each in strict.facets().keywords] == ["dog"]
 
 
 def test_name_of_a_file_that_is_there_means_that_file(

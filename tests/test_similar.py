@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import typer
 from numpy.typing import NDArray
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
-from catalog.cli import search
+from catalog.cli import lazy
+from catalog.cli.commands import COMMANDS
 from catalog.cli.options import Loaders
 from catalog.db.database import Database
 from catalog.db.tables import Embedding, Model, PhotoTag, Source, Tag
@@ -159,8 +159,7 @@ def test_commands_combine_looks_and_keywords(
 ) -> None:
     monkeypatch.setenv("KADR_DATABASE_URL", database_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path))
-    app = typer.Typer()
-    search.register(app, Loaders(lambda _: Encoder()))
+    app = lazy.build(COMMANDS, Loaders(lambda _: Encoder()))
 
     def ids(*arguments: str) -> list[int]:
         output = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False).output

@@ -1,85 +1,29 @@
-"""What commands share: where the catalogue is, how data is printed, how arguments are read."""
+"""How commands read their arguments and print: text, JSON, files, counts of things."""
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import NotFoundError, OutputError, QueryError
+from catalog.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from sqlalchemy.orm import Session
-
-    from catalog.db.database import Database
 
 #: Columns of a table that nobody reads on a terminal.
 PIPE_COLUMNS = 160
 
 
-def open_catalogue() -> "Database":
-    """Open the catalogue that KADR_DATABASE_URL names; a command that reads never makes one.
-
-    A SQLite catalogue of an older version is upgraded; a server's is upgraded by its keeper.
-
-    Raises:
-        NotFoundError: nothing was ever tagged here.
-        CatalogError: it cannot be opened, or is of another version.
-    """
-    from sqlalchemy.engine import make_url
-
-    from catalog import settings
-    from catalog.db import database
-
-    url = settings.load().database_url
-    is_file = url.startswith("sqlite:")
-    if is_file:
-        file = Path(make_url(url).database or "").expanduser()
-        if not file.exists():
-            message = (
-                f"there is no catalogue at {file} yet; make one with `kadr tag DIR`, "
-                "or set KADR_DATABASE_URL"
-            )
-            raise NotFoundError(message)
-    return database.open_database(url, upgrade=is_file)
-
-
-@contextmanager
-def reading() -> Iterator["Session"]:
-    """Give a session that only reads the catalogue, with the settings' threshold.
-
-    A query that is wrong meanwhile is shown, with a mark under the place.
-    """
-    from catalog import settings
-    from catalog.tags import threshold
-
-    try:
-        with open_catalogue() as catalogue, catalogue.read() as session:
-            threshold.use(session, settings.load().min_confidence)
-            yield session
-    except QueryError as error:
-        point_at(error)
-        raise
-
-
-@contextmanager
-def writing() -> Iterator["Session"]:
-    """Give a session whose changes to the catalogue are kept, unless an exception ends it."""
-    with open_catalogue() as catalogue, catalogue.write() as session:
-        yield session
-
-
 def out() -> "Console":
-    """Give rich's console on standard output."""
+    """Return rich's console on standard output."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
 
 
 def err() -> "Console":
-    """Give rich's console on standard error."""
+    """Return rich's console on standard error."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
@@ -94,7 +38,7 @@ def print_json(data: Any) -> None:  # noqa: ANN401
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write what a command was asked to write to a file.
+    """Write the output of a command to a file.
 
     Raises:
         OutputError: it cannot be written.
@@ -108,7 +52,7 @@ def write_file(path: Path, text: str) -> None:
 
 
 def read_arguments(given: Iterable[str]) -> list[str]:
-    """Give the arguments of a command, with `-` replaced by the lines of standard input."""
+    """Return the arguments of a command, with `-` replaced by the lines of standard input."""
     found: list[str] = []
     for each in given:
         lines = [line.rstrip("\r\n") for line in sys.stdin] if each == "-" else [each]
@@ -116,13 +60,6 @@ def read_arguments(given: Iterable[str]) -> list[str]:
     return found
 
 
-def point_at(error: QueryError) -> None:
-    """Print a query with a mark under the place that is wrong."""
-    if error.position is not None and error.query:
-        line = "".join(char if char.isprintable() else " " for char in error.query)
-        sys.stderr.write(f"  {line}\n  {' ' * error.position}^\n")
-
-
 def count_of(number: int, noun: str) -> str:
-    """Give `1 photo`, `1,234 photos`."""
+    """Return a number with its noun: `1 photo`, `1,234 photos`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

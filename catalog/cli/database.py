@@ -1,34 +1,28 @@
-"""`kadr db`: the catalogue's tables."""
+"""`kadr db`: creates and upgrades the catalogue's tables, and builds the index of vectors."""
 
 import time
 from typing import Annotated
 
 import typer
 
+from catalog import settings
 from catalog.cli import console
+from catalog.db import database
+from catalog.db.tables import HEAD_REVISION
+from catalog.similar import hnsw, vector_file
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="The catalogue's tables.")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    group = typer.Typer(name="db", help="The catalogue's tables.", no_args_is_help=True)
-    group.callback()(_group)
-    group.command("upgrade")(upgrade)
-    group.command("index-vectors")(index_vectors)
-    app.add_typer(group)
-
-
+@app.command()
 def upgrade() -> None:
     """Build the catalogue's tables, or bring them to this program's version."""
-    from catalog import settings
-    from catalog.db import database
-    from catalog.db.tables import HEAD_REVISION
-
     url = settings.load().database_url
-    with database.open_database(url, upgrade=True) as opened:
-        shown = opened.engine.url.render_as_string(hide_password=True)
-    console.err().print(f"{shown} is at version {HEAD_REVISION}.", markup=False)
+    database.open_database(url, upgrade=True).close()
+    console.err().print(f"{database.shown_url(url)} is at version {HEAD_REVISION}.", markup=False)
 
 
+@app.command()
 def index_vectors(
     *,
     model: Annotated[
@@ -43,10 +37,6 @@ def index_vectors(
     Searches by meaning use it from then on; photos can be tagged meanwhile. Without it every
     machine that searches keeps a file of all vectors, and compares every one.
     """
-    from catalog import settings
-    from catalog.db import database
-    from catalog.similar import hnsw, vector_file
-
     with database.open_database(settings.load().database_url, upgrade=False) as opened:
         started = time.monotonic()
         with opened.read() as session:
@@ -59,7 +49,3 @@ def index_vectors(
         f"{chosen.name}: indexed in {time.monotonic() - started:,.0f} s; "
         f"of the {hnsw.RECALL_NEAREST} nearest photos it finds {recall:.1%}"
     )
-
-
-def _group() -> None:
-    """The catalogue's tables."""

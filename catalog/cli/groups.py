@@ -1,14 +1,23 @@
-"""`kadr groups` and `kadr group N`: photos that share keywords."""
+"""`kadr groups`: photos that share keywords, belong to one occasion or look alike, by groups."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import typer
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.orm import Session
 
-from catalog.cli import console, options
+from catalog import paths, query, settings
+from catalog.cli import catalogue, console, listing, options
+from catalog.errors import NotFoundError, OptionError
+from catalog.groups import alike, keyword_groups, occasions, store
+from catalog.groups.keyword_groups import Group, Grouping
+from catalog.groups.store import Definitions
+from catalog.query import hits
+from catalog.similar import vector_file
 
-Within = Annotated[
-    str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos that a query finds.")
-]
 Detail = Annotated[
     float | None,
     typer.Option(min=0.0, max=1.0, help="More, smaller groups the higher it is; 0.25 if not said."),
@@ -19,17 +28,14 @@ By = Annotated[
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="Lines at most; 0: all.")]
 
-
-def register(app: typer.Typer) -> None:
-    """Add these commands to an app."""
-    app.command("groups")(groups)
-    app.command("group")(group)
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def groups(
     *,
     by: By = "tags",
-    within: Within = "",
+    within: options.Within = "",
     min_size: Annotated[
         int | None, typer.Option(min=1, help="Photos that make a group: 3, of those alike 2.")
     ] = None,
@@ -42,15 +48,12 @@ def groups(
     if by != "tags":
         _print_other(by, within, min_size or (2 if by == "alike" else 3), limit, as_json=as_json)
         return
-    from catalog.cli import listing
-    from catalog.groups import keyword_groups
-
-    with console.reading() as session:
-        made = _definitions(session, within, detail, refresh=refresh)
-        least = keyword_groups.MIN_SIZE if min_size is None else min_size
-        found = keyword_groups.find_groups(session, made, within=within, min_size=least)
+    with catalogue.reading() as session:
+        made = definitions(session, within, detail, refresh=refresh)
+        smallest = keyword_groups.MIN_SIZE if min_size is None else min_size
+        found = keyword_groups.find_groups(session, made, within=within, min_size=smallest)
         if not as_json:
-            listing.print_unknown(session, within)
+            listing.print_unknown(query.prepare(session, within))
     shown = found.groups[: limit or None]
     if as_json:
         console.print_json(_as_data(found, shown))
@@ -62,53 +65,14 @@ def groups(
     )
 
 
-def group(
-    ctx: typer.Context,
-    number: Annotated[int, typer.Argument(help="A group's number, as `kadr groups` lists it.")],
-    *,
-    by: By = "tags",
-    within: Within = "",
-    detail: Detail = None,
-    limit: Limit = options.PAGE,
-    as_json: options.AsJson = False,
-    thumbnails: options.Thumbnails = False,
-) -> None:
-    """List the photos of a group, those that it fits best first."""
-    from catalog.cli import listing
-    from catalog.groups import keyword_groups
-    from catalog.query import hits
-    from catalog.query.pages import Position
+def definitions(
+    session: Session, within: str, detail: float | None, *, refresh: bool
+) -> Definitions:
+    """Return the stored groups of the catalogue, made if there are none, or those of a query.
 
-    with console.reading() as session:
-        if by == "tags":
-            made = _definitions(session, within, detail, refresh=False)
-            name = keyword_groups.name_of(made, number)
-            pairs = keyword_groups.find_photos(session, made, number, within=within)
-        else:
-            name, photo_ids = _other(session, by, within, number)
-            pairs = [(photo_id, 1.0) for photo_id in photo_ids]
-        places = [Position(share, photo_id) for photo_id, share in pairs[: limit or None]]
-        found = hits.load(session, places)
-    if as_json:
-        photos = [listing.hit_data(hit) for hit in found]
-        console.print_json({"number": number, "name": name, "size": len(pairs), "photos": photos})
-        return
-    console.out().print(f"[bold]{number}[/] {name}: {console.count_of(len(pairs), 'photo')}")
-    pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
-    console.out().print(listing.hit_table(found, pictures))
-
-
-def _definitions(
-    session: Any,  # noqa: ANN401 - the type lives in what is imported late
-    within: str,
-    detail: float | None,
-    *,
-    refresh: bool,
-) -> Any:  # noqa: ANN401
-    """Give the groups of the whole catalogue, kept; those of a search are made for the moment."""
-    from catalog.errors import OptionError
-    from catalog.groups import keyword_groups, store
-
+    Raises:
+        OptionError: the stored groups were made with another `detail`.
+    """
     if within:
         return keyword_groups.make(session, within=within, detail=detail)
     made, is_new = keyword_groups.load_or_make(session, detail=detail, refresh=refresh)
@@ -119,24 +83,29 @@ def _definitions(
         )
         raise OptionError(message)
     if is_new:
-        with console.writing() as writing:
+        with catalogue.writing() as writing:
             store.save(writing, made)
     return made
 
 
-def _others(session: Any, by: str, within: str) -> list[tuple[str, tuple[int, ...]]]:  # noqa: ANN401
-    """Give groups of another kind, each with a name and its photos."""
-    if by == "events":
-        from catalog.groups import occasions
+def find_other(session: Session, by: str, within: str, number: int) -> tuple[str, tuple[int, ...]]:
+    """Return the name and the photos of a group of occasions or of photos that look alike.
 
+    Raises:
+        NotFoundError: there is no group of this number.
+    """
+    found = _others(session, by, within)
+    if not 0 < number <= len(found):
+        raise NotFoundError(f"there is no group {number}; `kadr groups --by {by}` lists them")
+    return found[number - 1]
+
+
+def _others(session: Session, by: str, within: str) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the groups of another kind, each with a name and its photos."""
+    if by == "events":
         return [
             (each.name, each.photo_ids) for each in occasions.find_events(session, within=within)
         ]
-    from catalog import paths, settings
-    from catalog.groups import alike
-    from catalog.query import hits
-    from catalog.similar import vector_file
-
     index = vector_file.open_index(session, settings.load().cache_dir)
     found = alike.find_alike(session, index, within=within)
     places = hits.find_paths(session, [each.photo_ids[0] for each in found])
@@ -146,17 +115,8 @@ def _others(session: Any, by: str, within: str) -> list[tuple[str, tuple[int, ..
     ]
 
 
-def _other(session: Any, by: str, within: str, number: int) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401
-    from catalog.errors import NotFoundError
-
-    found = _others(session, by, within)
-    if not 0 < number <= len(found):
-        raise NotFoundError(f"there is no group {number}; `kadr groups --by {by}` lists them")
-    return found[number - 1]
-
-
 def _print_other(by: str, within: str, min_size: int, limit: int, *, as_json: bool) -> None:
-    with console.reading() as session:
+    with catalogue.reading() as session:
         found = _others(session, by, within)
     large = [(n, *each) for n, each in enumerate(found, 1) if len(each[1]) >= min_size]
     shown = large[: limit or None]
@@ -164,31 +124,24 @@ def _print_other(by: str, within: str, min_size: int, limit: int, *, as_json: bo
         groups = [{"number": n, "name": name, "photos": list(ids)} for n, name, ids in shown]
         console.print_json({"by": by, "total": len(large), "groups": groups})
         return
-    from rich.markup import escape
-
     for number, name, ids in shown:
         console.out().print(f"{number:>5}  {len(ids):>6,}  {escape(name)}", soft_wrap=True)
     console.out().print(console.count_of(len(large), "group"))
 
 
-def _table(groups: Any) -> Any:  # noqa: ANN401
-    from rich.markup import escape
-    from rich.table import Table
-
+def _table(found: Sequence[Group]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("group", justify="right")
     table.add_column("photos", justify="right")
     table.add_column("name")
     table.add_column("share")
-    for each in groups:
+    for each in found:
         shares = ", ".join(f"{escape(tag.name)} [dim]{tag.share:.0%}[/]" for tag in each.tags)
         table.add_row(str(each.number), f"{each.photos:,}", escape(each.name), shares)
     return table
 
 
-def _as_data(found: Any, shown: Any) -> dict[str, Any]:  # noqa: ANN401
-    from dataclasses import asdict
-
+def _as_data(found: Grouping, shown: Sequence[Group]) -> dict[str, Any]:
     return {
         "photos": found.photos,
         "ungrouped": found.ungrouped,

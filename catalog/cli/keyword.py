@@ -1,30 +1,24 @@
-"""The commands with which a person has a word: `kadr keyword add|remove|confirm|reject|undo|...`.
+"""Commands for a person's decisions about keywords: add, remove, confirm, reject, undo and so on.
 
-`worker.cli` adds them, and sends `kadr tag add PHOTO WORD...` here as well.
+`kadr tag add PHOTO WORD...` comes here as well, see `catalog.cli.commands`.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from sqlalchemy.orm import Session
 
-from catalog.cli import console, options
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from catalog.tags.decisions import Change
-    from catalog.tags.store import Lexicon, LookUp
-    from catalog.tags.taggers import TaggerChoice
-
-#: Gives what the vocabulary of a catalogue, or another one, knows of folded words.
-LexiconLoader = Callable[["TaggerChoice | None", Collection[str]], "Lexicon"]
-
-#: What `kadr tag` hands over to these commands.
-ACTIONS = ("add", "remove", "confirm", "reject")
+from catalog import query
+from catalog.cli import catalogue, console, options
+from catalog.cli.options import LexiconLoader
+from catalog.query import photo
+from catalog.tags import decision_files, decisions, taggers
+from catalog.tags.decisions import Change
+from catalog.tags.store import LookUp
 
 Items = Annotated[
     list[str],
@@ -38,86 +32,70 @@ Where = Annotated[
     str | None, typer.Option("--where", "-w", help="All photos that this search finds.")
 ]
 
-
-def register(app: typer.Typer, load_lexicon: LexiconLoader | None = None) -> None:
-    """Add these commands to an app; `load_lexicon` gives what is known of new words."""
-    keyword = typer.Typer(no_args_is_help=True, help="Say which keywords a photo has, or has not.")
-    keyword.command("add")(add)
-    keyword.command("remove")(remove)
-    keyword.command("confirm")(confirm)
-    keyword.command("reject")(reject)
-    keyword.command("undo")(undo)
-    keyword.command("drop-machine")(drop_machine)
-    keyword.command("export")(export)
-    keyword.command("import")(import_)
-    app.add_typer(keyword, name="keyword", context_settings={"obj": load_lexicon})
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Say which keywords a photo has, or has not.",
+)
 
 
+@app.command()
 def add(
     ctx: typer.Context, items: Items, *, where: Where = None, as_json: options.AsJson = False
 ) -> None:
     """Give photos keywords; no later run takes them away."""
-    from catalog.tags import decisions
-
-    _decide(decisions.add, items, where, as_json=as_json, load_lexicon=ctx.obj)
+    _decide(decisions.add, items, where, as_json=as_json, load=options.of(ctx).lexicon)
 
 
+@app.command()
 def remove(items: Items, *, where: Where = None, as_json: options.AsJson = False) -> None:
     """Take keywords off photos; what a model gave is rejected, or it would come back."""
-    from catalog.tags import decisions
-
     _decide(decisions.remove, items, where, as_json=as_json)
 
 
+@app.command()
 def confirm(items: Items, *, where: Where = None, as_json: options.AsJson = False) -> None:
     """Say that keywords which photos have are right."""
-    from catalog.tags import decisions
-
     _decide(decisions.confirm, items, where, as_json=as_json)
 
 
+@app.command()
 def reject(
     ctx: typer.Context, items: Items, *, where: Where = None, as_json: options.AsJson = False
 ) -> None:
     """Keep keywords away from photos for ever, whatever runs."""
-    from catalog.tags import decisions
-
-    _decide(decisions.reject, items, where, as_json=as_json, load_lexicon=ctx.obj)
+    _decide(decisions.reject, items, where, as_json=as_json, load=options.of(ctx).lexicon)
 
 
+@app.command()
 def undo(*, as_json: options.AsJson = False) -> None:
     """Take the last decision back; again for the one before."""
-    from catalog.tags import decisions
-
-    with console.writing() as session:
+    with catalogue.writing() as session:
         change = decisions.undo(session, now=datetime.now(UTC))
     _tell(change, as_json=as_json)
 
 
+@app.command()
 def drop_machine(
     *,
     where: Where = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete the keywords that models gave; those of people and of files stay."""
-    from catalog import query
-    from catalog.tags import decisions
-
     if not yes:
         typer.confirm("Delete what models gave? `kadr retag` brings it again", abort=True)
-    with console.writing() as session:
+    with catalogue.writing() as session:
         photo_ids = None if where is None else query.find_ids(session, where)
         dropped = decisions.drop_machine_tags(session, photo_ids)
     console.out().print(f"{console.count_of(dropped, 'keyword')} deleted")
 
 
+@app.command()
 def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
 ) -> None:
     """Write all decisions, one JSON object a line; photos are named by their content."""
-    from catalog.tags import decision_files
-
-    with console.reading() as session:
+    with catalogue.reading() as session:
         lines = list(decision_files.export(session))
     text = "".join(f"{line}\n" for line in lines)
     if output is None:
@@ -127,15 +105,14 @@ def export(
         console.out().print(f"{console.count_of(len(lines), 'decision')} written to {output}")
 
 
+@app.command("import")
 def import_(
     ctx: typer.Context,
     file: Annotated[typer.FileText, typer.Argument(help="What `export` wrote; - reads it.")],
 ) -> None:
     """Take over decisions about the photos that this catalogue has too."""
-    from catalog.tags import decision_files
-
-    with console.writing() as session:
-        look_up = _look_up(session, ctx.obj)
+    with catalogue.writing() as session:
+        look_up = _look_up(session, options.of(ctx).lexicon)
         done = decision_files.read(session, file, now=datetime.now(UTC), **look_up)
     console.out().print(
         f"{console.count_of(done.changed, 'keyword')} changed; "
@@ -144,40 +121,35 @@ def import_(
 
 
 def _decide(
-    decide: Callable[..., "Change"],
+    decide: Callable[..., Change],
     items: list[str],
     where: str | None,
     *,
     as_json: bool,
-    load_lexicon: LexiconLoader | None = None,
+    load: LexiconLoader | None = None,
 ) -> None:
     photos, words = ([], items) if where is not None else (items[:1], items[1:])
     if not words:
         raise typer.BadParameter("name at least one keyword", param_hint="WORD...")
-    with console.writing() as session:
+    with catalogue.writing() as session:
         photo_ids = _photo_ids(session, photos, where)
-        look_up = _look_up(session, load_lexicon)
+        look_up = _look_up(session, load)
         change = decide(session, photo_ids, words, now=datetime.now(UTC), **look_up)
     _tell(change, as_json=as_json)
 
 
-def _look_up(session: "Session", load: LexiconLoader | None) -> dict[str, "LookUp"]:
-    from catalog.tags import taggers
-
+def _look_up(session: Session, load: LexiconLoader | None) -> dict[str, LookUp]:
     return {} if load is None else {"look_up": partial(load, taggers.find(session))}
 
 
-def _photo_ids(session: "Session", photos: list[str], where: str | None) -> list[int]:
-    from catalog import query
-    from catalog.query import photo
-
+def _photo_ids(session: Session, photos: list[str], where: str | None) -> list[int]:
     if where is not None:
         return query.find_ids(session, where)
     given = console.read_arguments(photos)
     return [photo.find_photo_id(session, each) for each in given]
 
 
-def _tell(change: "Change", *, as_json: bool) -> None:
+def _tell(change: Change, *, as_json: bool) -> None:
     if as_json:
         names = ("change_id", "action", "changed", "photos", "meant")
         console.print_json({name: getattr(change, name) for name in names})

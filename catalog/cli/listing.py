@@ -1,13 +1,11 @@
-"""How lists of photos and keywords are printed: tables, JSON, CSV, paths."""
+"""How photos are printed in lists: the parts that `search`, `similar`, `group` and `demo` share."""
 
 import csv
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import typer
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
@@ -15,15 +13,9 @@ from sqlalchemy.orm import Session
 from catalog import paths, query
 from catalog.cli import console
 from catalog.cli.options import ThumbnailLoader
-from catalog.query import facets, hits
-from catalog.query.pages import Position
-from catalog.tags import completion, counts
+from catalog.query import hits
+from catalog.tags import completion
 
-if TYPE_CHECKING:
-    from catalog.similar.exact import Match
-
-#: Counted up to here under a table; `--count` counts all.
-COUNT_CAP = 10_000
 #: What ends a path in the formats that list nothing else.
 PATH_ENDS = {"paths": "\n", "paths0": "\0"}
 #: What people type for the operators, which are capitals so that no keyword is mistaken for one.
@@ -39,28 +31,14 @@ _CSV_ALL = (*_CSV, "width", "height", "keywords")
 
 
 def choose_format(form: str, *, nul: bool, as_json: bool) -> str:
-    """Give the format that options name together."""
+    """Return the format that the options name together."""
     if nul:
         return "paths0"
     return "json" if as_json else form
 
 
-def print_count(session: Session, text: str, *, as_json: bool) -> None:
-    """Print how many photos a query finds."""
-    number = query.count(session, text)
-    if as_json:
-        console.print_json({"query": text, "count": number})
-    else:
-        typer.echo(str(number))
-
-
-def print_paths(session: Session, text: str, sort: str, limit: int | None, *, end: str) -> None:
-    """Print where the photos lie, byte for byte, for another program to read."""
-    write_paths(session, query.find_ids(session, text, sort=sort, limit=limit or None), end)
-
-
 def write_paths(session: Session, ids: Sequence[int], end: str) -> None:
-    """Write where photos lie, byte for byte, in their order."""
+    """Write the paths of photos byte for byte, in their order."""
     found = hits.find_paths(session, ids)
     sys.stdout.flush()
     for photo_id in ids:
@@ -69,76 +47,8 @@ def write_paths(session: Session, ids: Sequence[int], end: str) -> None:
     sys.stdout.buffer.flush()
 
 
-@dataclass(frozen=True, slots=True)
-class PageOptions:
-    """How a page is asked for and printed."""
-
-    sort: str
-    #: Photos at most; 0 for all.
-    limit: int
-    after: str | None
-    form: str
-    #: Show one of several near duplicates.
-    is_folded: bool = False
-    #: Gives the small pictures of a table; None for a table without.
-    thumbnails: ThumbnailLoader | None = None
-
-
-def print_page(session: Session, text: str, options: PageOptions) -> None:
-    """Print a page of results."""
-    size = options.limit or query.count(session, text) + 1
-    page = query.search(session, text, sort=options.sort, limit=size, after=options.after)
-    folded = _fold(session, page) if options.is_folded else {}
-    shown = [hit for hit in page.hits if not options.is_folded or hit.photo_id in folded]
-    if options.form == "json":
-        photos = [hit_data(hit) | _others(folded, hit) for hit in shown]
-        data = {"query": text, "sort": options.sort, "photos": photos}
-        console.print_json(data | {"next": page.next_cursor, "unknown": list(page.unknown)})
-    elif options.form == "csv":
-        _print_csv(shown)
-    else:
-        _print_table(session, text, replace(page, hits=tuple(shown)), options.thumbnails)
-
-
-def _fold(session: Session, page: query.Page) -> dict[int, list[int]]:
-    from catalog import settings
-    from catalog.groups import alike
-    from catalog.similar import vector_file
-
-    index = vector_file.open_index(session, settings.load().cache_dir)
-    return alike.fold(session, index, [hit.photo_id for hit in page.hits])
-
-
-def _others(folded: dict[int, list[int]], hit: query.Hit) -> dict[str, Any]:
-    return {"alike": folded[hit.photo_id]} if hit.photo_id in folded else {}
-
-
-def print_matches(
-    session: Session,
-    found: "Sequence[Match]",
-    form: str,
-    thumbnails: ThumbnailLoader | None = None,
-    *,
-    within: str = "",
-) -> None:
-    """Print photos of a query that look alike, as a search prints its page."""
-    places = [Position(match.similarity, match.photo_id) for match in found]
-    if form in PATH_ENDS:
-        write_paths(session, [match.photo_id for match in found], PATH_ENDS[form])
-        return
-    shown = hits.load(session, places)
-    if form == "json":
-        console.print_json({"photos": [hit_data(hit) for hit in shown]})
-    elif form == "csv":
-        _print_csv(shown)
-    elif shown:
-        console.out().print(hit_table(shown, thumbnails))
-    elif not print_unknown(session, within):
-        console.out().print("no photo looks like it; --all shows the nearest")
-
-
 def hit_data(hit: query.Hit) -> dict[str, Any]:
-    """Give a photo of a list as JSON."""
+    """Return a photo of a list as JSON data."""
     return {
         "id": hit.photo_id,
         "path": None if hit.path is None else str(hit.path),
@@ -157,7 +67,8 @@ def hit_data(hit: query.Hit) -> dict[str, Any]:
     }
 
 
-def _print_csv(found: Iterable[query.Hit]) -> None:
+def print_csv(found: Iterable[query.Hit]) -> None:
+    """Print photos as CSV; a path that is not UTF-8 keeps its bytes."""
     sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
     writer = csv.writer(sys.stdout)
     writer.writerow(_CSV_ALL)
@@ -166,58 +77,19 @@ def _print_csv(found: Iterable[query.Hit]) -> None:
         writer.writerow(row[name] for name in _CSV_ALL)
 
 
-def _print_table(
-    session: Session, text: str, page: query.Page, thumbnails: ThumbnailLoader | None
-) -> None:
-    out = console.out()
-    if page.hits:
-        out.print(hit_table(page.hits, thumbnails))
-    number = query.count(session, text, cap=COUNT_CAP + 1)
-    total = (
-        f"over {COUNT_CAP:,} photos" if number > COUNT_CAP else console.count_of(number, "photo")
-    )
-    shown = f"{len(page.hits):,} of {total}" if page.next_cursor else total
-    out.print(f"{shown} found" if number else "no photo found")
-    if page.next_cursor:
-        out.print(f"next page: --after {page.next_cursor}", soft_wrap=True)
-    _print_unknown(session, page.unknown)
-
-
-def print_unknown(session: Session, text: str) -> bool:
-    """Say which words of a query are no keywords, and what may be meant; False without one."""
-    unknown = query.unknown_words(query.prepare(session, text))
-    _print_unknown(session, unknown)
-    return bool(unknown)
-
-
-def _print_unknown(session: Session, words: Iterable[str]) -> None:
-    for word in words:
-        meant = " or ".join(completion.suggest(session, word))
+def print_unknown(found: query.Prepared) -> bool:
+    """Print which words of a query are not keywords; return whether there are any."""
+    unknown = found.unknown_words()
+    for word in unknown:
+        meant = " or ".join(completion.suggest(found.session, word))
         more = f"; did you mean {meant}?" if meant else ""
         more = f"; to combine words write {_OPERATORS[word]}" if word in _OPERATORS else more
         console.out().print(f"there is no keyword {word!r}{more}", markup=False)
-
-
-def print_facets(session: Session, text: str, *, as_json: bool) -> None:
-    """Print what the photos of a query have in common."""
-    found = facets.count_facets(session, text)
-    if as_json:
-        console.print_json({"query": text} | asdict(found))
-        return
-    for name in ("keywords", "years", "cameras", "formats"):
-        values = getattr(found, name)
-        shown = ", ".join(f"{escape(each.value)} [dim]{each.photos:,}[/]" for each in values)
-        if shown:
-            console.out().print(f"[bold]{name}[/]  {shown}")
-    if not query.count(session, text, cap=1):
-        console.out().print("no photo found")
-    print_unknown(session, text)
-    if not found.is_exact:
-        console.out().print("estimated from a sample")
+    return bool(unknown)
 
 
 def hit_table(found: Sequence[query.Hit], load_thumbnails: ThumbnailLoader | None = None) -> Table:
-    """Give a table of photos, with a small picture of each where something loads them."""
+    """Return a table of photos, with a small picture of each if a loader is given."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("id", justify="right")
     pictures = None if load_thumbnails is None else load_thumbnails([hit.path for hit in found])
@@ -240,32 +112,3 @@ def _row(hit: query.Hit, *, is_rated: bool) -> list[str]:
     taken = "" if hit.taken_at is None else f"{hit.taken_at:%Y-%m-%d}"
     words = ", ".join(f"{escape(each.name)} [dim]{each.confidence:.2f}[/]" for each in hit.keywords)
     return [str(hit.photo_id), escape(path), *fit, taken, words or f"[dim]{hit.state.value}[/]"]
-
-
-def print_tags(found: Sequence[counts.TagCount], form: str) -> None:
-    """Print keywords with their counts."""
-    if form == "json":
-        console.print_json([_tag_data(tag) for tag in found])
-        return
-    if form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(("name", "photos", "parent", "aliases"))
-        writer.writerows((t.name, t.photos, t.parent or "", "; ".join(t.aliases)) for t in found)
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("photos", justify="right")
-    for name in ("keyword", "is a", "also"):
-        table.add_column(name)
-    for tag in found:
-        cells = (tag.name, tag.parent or "", ", ".join(tag.aliases))
-        table.add_row(f"{tag.photos:,}", *(escape(cell) for cell in cells))
-    console.out().print(table if found else "no keyword begins so")
-
-
-def _tag_data(tag: counts.TagCount) -> dict[str, Any]:
-    return {
-        "name": tag.name,
-        "photos": tag.photos,
-        "parent": tag.parent,
-        "aliases": list(tag.aliases),
-    }

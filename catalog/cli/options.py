@@ -1,12 +1,12 @@
-"""Options that several commands share, and what the commands are given from outside.
+"""Options that several commands share, and the loaders that `worker.cli` gives to the commands.
 
-The catalogue itself knows no model and opens no image: `worker.cli` hands in what encodes a text
-and what shows a photo.
+The catalogue knows no model and opens no image: `worker.cli` hands in what encodes a text, what
+shows a photo and what looks up a word.
 """
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -19,20 +19,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from catalog.similar.directions import TextEncoder
-
-
-def _complete(incomplete: str) -> list[tuple[str, str]]:
-    """Complete a keyword in the shell; what goes wrong there must not be seen there."""
-    from catalog.errors import CatalogError
-    from catalog.tags import completion
-
-    head = incomplete[: len(incomplete) - len(completion.half_typed(incomplete))]
-    try:
-        with console.reading() as session:
-            found = completion.complete(session, incomplete)
-    except CatalogError:
-        return []
-    return [(head + each.word, console.count_of(each.photos, "photo")) for each in found]
+    from catalog.tags.store import Lexicon
+    from catalog.tags.taggers import TaggerChoice
 
 
 Thumbnails = Annotated[
@@ -48,15 +36,22 @@ AnyPaths = Annotated[
     list[str] | None,
     typer.Argument(metavar="[PHOTO]...", help="Paths or ids; - reads them from stdin."),
 ]
+Cut = Annotated[
+    bool, typer.Option("--cut/--all", help="Leave out what only looks alike by chance.")
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Compare every vector, also where PostgreSQL has an index.")
+]
+Within = Annotated[
+    str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos that a query finds.")
+]
 #: Loads the encoder of a model by its name, when a text has to be encoded.
 EncoderLoader = Callable[[str], "TextEncoder"]
-#: Gives a small picture for each path, to be printed by rich; None where the terminal shows none.
+#: Returns a small picture for each path, to be printed by rich; None where the terminal shows none.
 ThumbnailLoader = Callable[[Sequence[Path | None]], "Sequence[RenderableType] | None"]
+#: Returns what the vocabulary of a catalogue, or another one, knows of folded words.
+LexiconLoader = Callable[["TaggerChoice | None", Collection[str]], "Lexicon"]
 
-Query = Annotated[
-    list[str] | None,
-    typer.Argument(help="What to find; nothing: all.", autocompletion=_complete),
-]
 Limit = Annotated[int | None, typer.Option("--limit", "-n", min=0, help="Photos at most; 0: all.")]
 Form = Annotated[
     Literal["table", "json", "csv", "paths", "paths0"],
@@ -67,13 +62,14 @@ Nul = Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.
 
 @dataclass(frozen=True, slots=True)
 class Loaders:
-    """Both; what is None is not to be had where the command runs."""
+    """Callbacks supplied by `worker.cli`; None where unavailable."""
 
     encoder: EncoderLoader | None = None
     thumbnails: ThumbnailLoader | None = None
+    lexicon: LexiconLoader | None = None
 
     def thumbnails_if(self, *, wanted: bool) -> ThumbnailLoader | None:
-        """Give what loads small pictures, if wanted and if a terminal is there to show them."""
+        """Return the loader of small pictures, if wanted and if a terminal can show them."""
         if not wanted:
             return None
         if self.thumbnails is None or not _is_sized_terminal():
@@ -83,10 +79,10 @@ class Loaders:
 
 
 def of(ctx: typer.Context) -> Loaders:
-    """Give what `catalog.cli.search.register` was given."""
+    """Return the loaders that the command line was built with."""
     return ctx.obj if isinstance(ctx.obj, Loaders) else Loaders()
 
 
 def _is_sized_terminal() -> bool:
-    """Say whether the output is a terminal that knows its size; under some programs it is 0 x 0."""
+    """Return whether the output is a terminal that knows its size; some programs say 0 x 0."""
     return sys.stdout.isatty() and all(os.get_terminal_size(sys.stdout.fileno()))

@@ -1,16 +1,24 @@
-"""`kadr show`: all that is known of a photo."""
+"""`kadr show`: all that is known of a photo, as tables or as JSON."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from catalog.cli import console, options
+from catalog import paths, query
+from catalog.cli import catalogue, console, options
+from catalog.query import PhotoDetail
+from catalog.query.photo import FileDetail, KeywordDetail, TaggerDetail
+from catalog.tags import threshold
+
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def show(
-    photos: Annotated[
-        list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
-    ],
+    photos: options.Paths,
     *,
     show_all: Annotated[
         bool, typer.Option("--all", help="Also keywords below KADR_MIN_CONFIDENCE.")
@@ -18,15 +26,150 @@ def show(
     as_json: options.AsJson = False,
 ) -> None:
     """Show all that is known of a photo: keywords and where they came from, places, history."""
-    from catalog import query
-    from catalog.cli import card
-    from catalog.tags import threshold
-
-    with console.reading() as session:
-        least = 0.0 if show_all else threshold.of(session)
+    least = 0.0 if show_all else threshold.choose()
+    with catalogue.reading() as session:
         found = [query.get_photo(session, each) for each in console.read_arguments(photos)]
     if as_json:
-        console.print_json([card.as_data(each) for each in found])
+        console.print_json([_as_data(each) for each in found])
         return
     for each in found:
-        card.print_card(each, console.out(), least=least)
+        _print(each, console.out(), least=least)
+
+
+def _print(detail: PhotoDetail, out: Console, *, least: float = 0.0) -> None:
+    for part in (_facts(detail), _keywords(detail, least), _taggers(detail), _history(detail)):
+        if part.row_count:
+            out.print(part)
+            out.print()
+
+
+def _as_data(detail: PhotoDetail) -> dict[str, Any]:
+    photo = detail.photo
+    return {
+        "id": photo.id,
+        "sha256": photo.sha256.hex(),
+        "state": photo.state.value,
+        "failure": photo.failure,
+        "attempts": photo.attempts,
+        "format": photo.format,
+        "width": photo.width,
+        "height": photo.height,
+        "size_bytes": photo.size_bytes,
+        "taken_at": None if photo.taken_at is None else photo.taken_at.isoformat(),
+        "camera": photo.camera,
+        "latitude": photo.latitude,
+        "longitude": photo.longitude,
+        "added_at": photo.added_at.isoformat(),
+        "tagged_at": None if photo.tagged_at is None else photo.tagged_at.isoformat(),
+        "files": [_file_data(file) for file in detail.files],
+        "keywords": [_keyword_data(keyword) for keyword in detail.keywords],
+        "taggers": [_tagger_data(tagger) for tagger in detail.taggers],
+        "history": [
+            {"at": event.at.isoformat(), "kind": event.kind, "detail": event.detail}
+            for event in detail.history
+        ],
+    }
+
+
+def _file_data(file: FileDetail) -> dict[str, Any]:
+    missing = file.missing_since
+    return {
+        "path": str(file.path),
+        "size_bytes": file.size_bytes,
+        "missing_since": None if missing is None else missing.isoformat(),
+    }
+
+
+def _keyword_data(keyword: KeywordDetail) -> dict[str, Any]:
+    return {
+        "name": keyword.name,
+        "confidence": keyword.confidence,
+        "score": keyword.score,
+        "similarity": keyword.similarity,
+        "source": keyword.source.value,
+        "decision": None if keyword.decision is None else keyword.decision.value,
+        "tagger": keyword.tagger_id,
+    }
+
+
+def _tagger_data(tagger: TaggerDetail) -> dict[str, Any]:
+    return {
+        "id": tagger.id,
+        "model": tagger.model,
+        "model_digest": tagger.model_digest,
+        "vocabulary": tagger.vocabulary,
+        "prompts": list(tagger.prompts),
+        "scoring": tagger.scoring,
+    }
+
+
+def _facts(detail: PhotoDetail) -> Table:
+    photo, table = detail.photo, _grid()
+    table.add_row("photo", f"{photo.id}")
+    for file in detail.files:
+        gone = "" if file.missing_since is None else f" (gone since {file.missing_since:%Y-%m-%d})"
+        table.add_row("file", escape(paths.printable(paths.to_text(file.path))) + gone)
+    size = f"{photo.size_bytes / 1e6:.2f} MB"
+    pixels = f"{photo.width} x {photo.height}, " if photo.width else ""
+    table.add_row("image", f"{photo.format + ', ' if photo.format else ''}{pixels}{size}")
+    if photo.taken_at is not None:
+        table.add_row("taken", f"{photo.taken_at:%Y-%m-%d %H:%M:%S}")
+    if photo.camera:
+        table.add_row("camera", escape(photo.camera))
+    if photo.latitude is not None and photo.longitude is not None:
+        table.add_row("position", f"{photo.latitude:.5f}, {photo.longitude:.5f}")
+    table.add_row("state", photo.state.value)
+    if photo.failure:
+        table.add_row("reason", escape(photo.failure))
+    return table
+
+
+def _keywords(detail: PhotoDetail, least: float) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("keyword")
+    for name in ("confidence", "score", "similarity"):
+        table.add_column(name, justify="right")
+    for name in ("from", "decision", "tagger"):
+        table.add_column(name)
+    for keyword in detail.keywords:
+        if keyword.confidence < least and keyword.decision is None:
+            continue
+        table.add_row(
+            escape(keyword.name),
+            f"{keyword.confidence:.3f}",
+            _number(keyword.score),
+            _number(keyword.similarity),
+            keyword.source.value,
+            keyword.decision.value if keyword.decision else "",
+            "" if keyword.tagger_id is None else str(keyword.tagger_id),
+        )
+    return table
+
+
+def _taggers(detail: PhotoDetail) -> Table:
+    table = _grid()
+    for tagger in detail.taggers:
+        table.add_row(f"tagger {tagger.id}", f"{escape(tagger.model)} ({tagger.model_digest[:12]})")
+        table.add_row("vocabulary", escape(tagger.vocabulary))
+        table.add_row("prompts", escape("; ".join(tagger.prompts)))
+        settings = ", ".join(f"{name}={value}" for name, value in sorted(tagger.scoring.items()))
+        table.add_row("scoring", escape(settings or "defaults"))
+    return table
+
+
+def _history(detail: PhotoDetail) -> Table:
+    table = _grid()
+    for event in detail.history:
+        more = ", ".join(f"{name}: {value}" for name, value in (event.detail or {}).items())
+        table.add_row(f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}", event.kind, escape(more))
+    return table
+
+
+def _grid() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

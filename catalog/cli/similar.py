@@ -1,96 +1,103 @@
-"""`kadr search --like TEXT` and `kadr similar PHOTO`: photos by how they look."""
+"""`kadr similar PHOTO`, and `kadr search --like TEXT`: photos by how they look."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from catalog.cli import console, options
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from catalog.cli.options import Loaders, ThumbnailLoader
-
-Cut = Annotated[
-    bool, typer.Option("--cut/--all", help="Leave out what only looks alike by chance.")
-]
-Exact = Annotated[
-    bool, typer.Option("--exact", help="Compare every vector, also where PostgreSQL has an index.")
-]
+from catalog import query
+from catalog.cli import catalogue, console, listing, options
+from catalog.cli.options import Loaders, ThumbnailLoader
+from catalog.errors import NotFoundError, OptionError
+from catalog.query import Prepared, hits
+from catalog.query import photo as photos
+from catalog.query.pages import Position
+from catalog.similar import directions, nearest, vector_file
+from catalog.similar.exact import Match
 
 #: As many as no catalogue holds; PostgreSQL takes it for a limit.
 ALL = 2**31 - 1
 
-
-def register(app: typer.Typer) -> None:
-    """Add `similar`."""
-    app.command("similar")(similar)
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def similar(
     ctx: typer.Context,
     photo: Annotated[str, typer.Argument(metavar="PHOTO", help="A path or an id.")],
     *,
-    within: Annotated[
-        str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos of a query.")
-    ] = "",
+    within: options.Within = "",
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, help="Photos at most.")
     ] = options.PAGE,
-    cut: Cut = True,
-    exact: Exact = False,
-    form: Annotated[
-        Literal["table", "json", "csv", "paths", "paths0"],
-        typer.Option("--format", "-f", help="How to print."),
-    ] = "table",
-    nul: Annotated[bool, typer.Option("-0", help="Paths ended by NUL, for xargs -0.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    cut: options.Cut = True,
+    exact: options.Exact = False,
+    form: options.Form = "table",
+    nul: options.Nul = False,
+    as_json: options.AsJson = False,
     thumbnails: options.Thumbnails = False,
 ) -> None:
     """List photos that look like a photo, most alike first."""
-    from catalog.cli import listing
-    from catalog.query import photo as photo_lookup
-    from catalog.similar import directions, nearest, vector_file
-
-    with console.reading() as session:
-        photo_id = photo_lookup.find_photo_id(session, photo)
+    with catalogue.reading() as session:
+        photo_id = photos.find_photo_id(session, photo)
         index = nearest.open_index(session, exact=exact)
         direction = directions.like_photo(
             index.sample, vector_file.vector_of(session, photo_id, index.model)
         )
-        found = nearest.find(session, index, direction, within, limit + 1, cut=cut)
+        among = query.prepare(session, within)
+        found = nearest.find(among, index, direction, limit + 1, cut=cut)
         others = [match for match in found if match.photo_id != photo_id][:limit]
         chosen = listing.choose_format(form, nul=nul, as_json=as_json)
         pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
-        listing.print_matches(session, others, chosen, pictures, within=within)
+        _print(among, others, chosen, pictures)
 
 
 def search_like(
-    session: "Session",
-    given: "Loaders",
+    within: Prepared,
+    given: Loaders,
     like: str,
-    within: str,
     *,
     limit: int,
     form: str,
     cut: bool = True,
     exact: bool = False,
-    thumbnails: "ThumbnailLoader | None" = None,
+    thumbnails: ThumbnailLoader | None = None,
 ) -> None:
     """Print the photos of a query that look like a text.
 
     Raises:
-        CatalogError: there are no vectors, or no encoder for them.
+        OptionError: the text is empty.
+        NotFoundError: there are no vectors, or no encoder for them.
     """
-    from catalog.cli import listing
-    from catalog.errors import NotFoundError, OptionError
-    from catalog.similar import directions, nearest
-
     if not like.strip():
         raise OptionError("say what photos should look like: --like 'a rainy street at night'")
-    index = nearest.open_index(session, exact=exact)
+    index = nearest.open_index(within.session, exact=exact)
     if given.encoder is None:
         raise NotFoundError("there is no text encoder here; run `kadr search --like`")
     direction = directions.encode_query(given.encoder(index.model.name), like, index.model)
-    found = nearest.find(session, index, direction, within, limit, cut=cut)
-    listing.print_matches(session, found, form, thumbnails, within=within)
+    found = nearest.find(within, index, direction, limit, cut=cut)
+    _print(within, found, form, thumbnails)
+
+
+def _print(
+    within: Prepared,
+    found: Sequence[Match],
+    form: str,
+    thumbnails: ThumbnailLoader | None = None,
+) -> None:
+    """Print photos of a query, most alike first, in the format of a search."""
+    places = [Position(match.similarity, match.photo_id) for match in found]
+    if form in listing.PATH_ENDS:
+        listing.write_paths(
+            within.session, [match.photo_id for match in found], listing.PATH_ENDS[form]
+        )
+        return
+    shown = hits.load(within.session, places, least=within.least)
+    if form == "json":
+        console.print_json({"photos": [listing.hit_data(hit) for hit in shown]})
+    elif form == "csv":
+        listing.print_csv(shown)
+    elif shown:
+        console.out().print(listing.hit_table(shown, thumbnails))
+    elif not listing.print_unknown(within):
+        console.out().print("no photo looks like it; --all shows the nearest")

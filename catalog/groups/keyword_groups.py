@@ -126,7 +126,7 @@ def find_photos(
     tag_ids, least = definitions.groups[own].tag_ids, communities.MIN_SHARED_TAGS
     photo_ids = matrix.find_ids_sharing(session, ready, tag_ids, least)
     found = matrix.load(session, ready, photo_ids)
-    photos_of, n_photos = matrix.count_photos(session, ready), query.count(session, within)
+    photos_of, n_photos = matrix.count_photos(session, ready), ready.count()
     weights = communities.tell_weights(
         np.array([photos_of.get(int(tag), 1) for tag in found.tag_ids], dtype=np.float64), n_photos
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import ColumnElement, Integer, Select, Text, cast, func, select
+from sqlalchemy import Integer, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from catalog.db.sql import member
@@ -53,7 +53,7 @@ def load(
     places: list[NDArray[np.int32]] = []
     rows: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
-    for tag_id, photos, thousandths in session.execute(_joined(session, photo_ids)):
+    for tag_id, photos, thousandths in session.execute(_joined(session, photo_ids, ready.least)):
         found = all_matches.parse_numbers(photos)
         row = np.minimum(np.searchsorted(photo_ids, found), max(0, len(photo_ids) - 1))
         kept = photo_ids[row] == found if len(photo_ids) else np.zeros(len(found), dtype=bool)
@@ -80,7 +80,10 @@ def find_ids_sharing(
     """Find the photos of a query that have at least so many of some tags: (n,) int64, rising."""
     some = (
         select(PhotoTag.photo_id)
-        .where(member(PhotoTag.tag_id, tag_ids, ready.dialect), _counts(session))
+        .where(
+            member(PhotoTag.tag_id, tag_ids, ready.dialect),
+            threshold.counts(PhotoTag, ready.least),
+        )
         .group_by(PhotoTag.photo_id)
         .having(func.count() >= least)
         .subquery("some")
@@ -93,16 +96,13 @@ def find_ids_sharing(
 def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:
     """Count the photos of a query that have each tag."""
     query = select(PhotoTag.tag_id, func.count()).where(
-        _counts(session), ready.matches(PhotoTag.photo_id, is_whole=True)
+        threshold.counts(PhotoTag, ready.least),
+        ready.matches(PhotoTag.photo_id, is_whole=True),
     )
     return dict(session.execute(query.group_by(PhotoTag.tag_id)).all())
 
 
-def _counts(session: Session) -> ColumnElement[bool]:
-    return threshold.counts(PhotoTag, threshold.of(session))
-
-
-def _joined(session: Session, photo_ids: NDArray[np.int64]) -> Select[int, str, str]:
+def _joined(session: Session, photo_ids: NDArray[np.int64], least: float) -> Select[int, str, str]:
     thousandths = cast(func.round(PhotoTag.confidence * _SCALE), Integer)
     statement = (
         select(
@@ -110,7 +110,7 @@ def _joined(session: Session, photo_ids: NDArray[np.int64]) -> Select[int, str, 
             func.aggregate_strings(cast(PhotoTag.photo_id, Text), ","),
             func.aggregate_strings(cast(thousandths, Text), ","),
         )
-        .where(_counts(session))
+        .where(threshold.counts(PhotoTag, least))
         .group_by(PhotoTag.tag_id)
         .order_by(PhotoTag.tag_id)
     )

@@ -21,7 +21,6 @@ RING_GRACE_S = 30.0
 
 #: Up to so many photos that are gone a statement reads their list once; else it asks of each photo.
 FEW_GONE = 1_000
-_KEY = "kadr_few_gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +249,10 @@ def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
 
 
 def are_few_gone(session: Session) -> bool:
-    """Say whether few photos lie nowhere: asked once a session, for plans, never for an answer."""
-    known = session.info.get(_KEY)
-    if known is None:
-        some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
-        gone = session.scalar(select(func.count()).select_from(some.subquery())) or 0
-        known = session.info[_KEY] = gone <= FEW_GONE
-    return bool(known)
+    """Return whether at most FEW_GONE photos are missing: a hint for plans, never an answer."""
+    some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
+    gone = session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return gone <= FEW_GONE
 
 
 @dataclass(frozen=True, slots=True)

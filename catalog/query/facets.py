@@ -6,7 +6,6 @@ answer then takes as long for a million photos as for a few thousand, and `is_ex
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Integer, Select, cast, extract, func, select
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalog.db.sql import member
 from catalog.db.tables import Photo, PhotoTag, Tag
-from catalog.query import counting, plan, run
+from catalog.query import counting, plan
 from catalog.tags import threshold
 
 #: Photos that are looked at.
@@ -44,20 +43,13 @@ class Facets:
     is_exact: bool
 
 
-def count_facets(
-    session: Session, text: str, *, limit: int = SHOWN, now: datetime | None = None
-) -> Facets:
-    """Count what the photos of a query have in common.
-
-    Raises:
-        QueryError: the query is wrong; it says where and why.
-    """
-    ready = run.prepare(session, text, now=now)
-    driver = ready.driver
+def count_facets(ready: plan.Plan, *, limit: int = SHOWN) -> Facets:
+    """Count what the photos of a query have in common."""
+    session, driver = ready.session, ready.driver
     if driver is not None and not driver.tag_ids:
         return Facets((), (), (), (), is_exact=True)
     ids, step = _sampled(ready, driver)
-    shown = _keywords(session, ids, limit)
+    shown = _keywords(ready, ids, limit)
     years = _columns(session, ids, cast(extract("year", Photo.taken_at), Integer), _MAX_YEARS)
     return Facets(
         keywords=_values(shown, step),
@@ -106,10 +98,10 @@ def _among(session: Session, statement: Select[Any, Any], column: Any, ids: Sequ
     return session.execute(statement.where(member(column, ids, dialect)))
 
 
-def _keywords(session: Session, ids: Sequence[int], limit: int) -> list[tuple[Any, int]]:
-    photos = func.count()
+def _keywords(ready: plan.Plan, ids: Sequence[int], limit: int) -> list[tuple[Any, int]]:
+    session, photos = ready.session, func.count()
     counted = select(PhotoTag.tag_id, photos).group_by(PhotoTag.tag_id)
-    counted = counted.where(threshold.counts(PhotoTag, threshold.of(session)))
+    counted = counted.where(threshold.counts(PhotoTag, ready.least))
     ordered = counted.order_by(photos.desc(), PhotoTag.tag_id).limit(limit)
     rows = _among(session, ordered, PhotoTag.photo_id, ids).all()
     named = select(Tag.id, Tag.name).where(Tag.id.in_([tag_id for tag_id, _ in rows]))

@@ -47,11 +47,12 @@ class Hit:
     keywords: tuple[Keyword, ...]
 
 
-def load(session: Session, places: Sequence[Position]) -> list[Hit]:
-    """Load what a list shows, in the order of `places`."""
+def load(session: Session, places: Sequence[Position], *, least: float | None = None) -> list[Hit]:
+    """Load what a list shows, in the order of `places`; keywords from a threshold on."""
     ids = [place.photo_id for place in places]
     photos = _load_photos(session, ids)
-    files, keywords = find_paths(session, ids), _load_keywords(session, ids)
+    files = find_paths(session, ids)
+    keywords = _load_keywords(session, ids, threshold.choose(least))
     return [
         _hit(place, photos[place.photo_id], files, keywords)
         for place in places
@@ -83,12 +84,14 @@ def _load_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, Photo]
     }
 
 
-def _load_keywords(session: Session, photo_ids: Sequence[int]) -> dict[int, list[Keyword]]:
+def _load_keywords(
+    session: Session, photo_ids: Sequence[int], least: float
+) -> dict[int, list[Keyword]]:
     shown: dict[int, list[tuple[int, float, Source]]] = {}
     for chunk in sql.chunks(photo_ids):
         query = (
             select(PhotoTag.photo_id, PhotoTag.tag_id, PhotoTag.confidence, PhotoTag.source)
-            .where(PhotoTag.photo_id.in_(chunk), threshold.counts(PhotoTag, threshold.of(session)))
+            .where(PhotoTag.photo_id.in_(chunk), threshold.counts(PhotoTag, least))
             .order_by(PhotoTag.confidence.desc(), PhotoTag.tag_id)
         )
         for photo_id, tag_id, confidence, source in session.execute(query):

@@ -6,6 +6,7 @@ page does not cost a look at every photo that matches.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, select
@@ -19,7 +20,6 @@ from catalog.photos import files
 from catalog.query import conditions
 from catalog.query.compiler import Compiler, rules_of
 from catalog.query.terms import Terms
-from catalog.tags import threshold
 
 #: The driver's rows, in the statements that begin with them.
 DRIVEN = aliased(PhotoTag, name="driven")
@@ -38,23 +38,25 @@ class Driver:
     rules: tuple[Rule, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A query that is ready to run in one session."""
 
     session: Session
     node: Node
     terms: Terms
+    #: How sure a keyword must be to count: see `catalog.tags.threshold`.
+    least: float
 
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self.session.get_bind().dialect.name
 
-    @property
-    def least(self) -> float:
-        """How sure a keyword must be to count."""
-        return threshold.of(self.session)
+    @cached_property
+    def are_few_gone(self) -> bool:
+        """Whether few photos lie nowhere: see `catalog.photos.files`."""
+        return files.are_few_gone(self.session)
 
     def about(
         self,
@@ -79,8 +81,9 @@ class Plan:
         that all matches are wanted rather than a few of them.
         """
         asked = self.node if driver is None else without(self.node, driver.covers)
-        few_gone = files.are_few_gone(self.session)
-        subject = conditions.Subject(photo_id, self.dialect, photo, is_whole, self.least, few_gone)
+        subject = conditions.Subject(
+            photo_id, self.dialect, photo, is_whole, self.least, self.are_few_gone
+        )
         found = Compiler(self.terms, subject).condition(asked)
         if conditions.mentions_missing(self.node):
             return found

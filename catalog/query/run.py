@@ -1,7 +1,7 @@
 """Finds photos in the keyword language: the search that the command and other programs call.
 
-`search` gives a page and the mark of the next one, `count` how many there are, `find_ids` all of
-them.
+`prepare` reads a query once and answers all that is asked of it: pages, counts, ids, facets.
+`search`, `count` and `find_ids` prepare it for one question.
 """
 
 from dataclasses import dataclass
@@ -11,21 +11,94 @@ from sqlalchemy.orm import Session
 
 from catalog.language import parser
 from catalog.language.tree import Filter, walk, words_of
-from catalog.query import all_sorted, by_date, by_relevance, counting, geo, hits, pages, plan, terms
+from catalog.query import (
+    all_sorted,
+    by_date,
+    by_relevance,
+    counting,
+    facets,
+    geo,
+    hits,
+    pages,
+    plan,
+    terms,
+)
 from catalog.query.compiler import has_words
 from catalog.query.hits import Hit
 from catalog.query.pages import Sort
+from catalog.tags import threshold
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Photos in order, and the mark to give to `search` as `after` for those that follow."""
+    """Photos in order, and the mark to give as `after` for those that follow."""
 
     hits: tuple[Hit, ...]
     #: None where the result ends with this page.
     next_cursor: str | None
     #: Words of the query that no tag of the catalogue goes by.
     unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared(plan.Plan):
+    """A query that was read and looked up once, to be asked in its session as often as you like."""
+
+    text: str
+
+    def page(
+        self, *, sort: Sort | str = Sort.RELEVANCE, limit: int = 50, after: str | None = None
+    ) -> Page:
+        """Find photos; a photo is on one page only, however many arrive between two pages.
+
+        Raises:
+            QueryError: the mark is wrong.
+        """
+        order = Sort(sort)
+        mark = None if after is None else pages.decode(after, sort=order, query=self.text)
+        places = _find_places(self, order, limit + 1, mark)
+        shown, rest = places[:limit], places[limit:]
+        more = pages.encode(shown[-1], sort=order, query=self.text) if rest and shown else None
+        found = hits.load(self.session, shown, least=self.least)
+        return Page(tuple(found), more, self.unknown_words())
+
+    def count(self, *, cap: int | None = None) -> int:
+        """Count the photos: exactly, or up to a cap."""
+        return counting.count(self, cap)
+
+    def ids(self, *, sort: Sort | str = Sort.RELEVANCE, limit: int | None = None) -> list[int]:
+        """Find the ids of all photos (or the first `limit`), in order."""
+        return [place.photo_id for place in _find_places(self, Sort(sort), limit, None)]
+
+    def facets(self, *, limit: int = facets.SHOWN) -> facets.Facets:
+        """Count what the photos have in common."""
+        return facets.count_facets(self, limit=limit)
+
+    def unknown_words(self) -> tuple[str, ...]:
+        """Return the words that no tag goes by."""
+        unknown = (word.text for word, term in self.terms.items() if not term.tag_ids)
+        return tuple(dict.fromkeys(unknown))
+
+
+def prepare(
+    session: Session, text: str, *, least: float | None = None, now: datetime | None = None
+) -> Prepared:
+    """Read a query and look its words up.
+
+    Args:
+        session: where it is asked.
+        text: the query in the keyword language; empty for all photos.
+        least: how sure a keyword must be to count; by default KADR_MIN_CONFIDENCE.
+        now: what `added:>-7d` counts from (aware); by default the machine's clock and zone.
+
+    Raises:
+        QueryError: the query is wrong; it says where and why.
+    """
+    node = parser.parse(text, now=now or datetime.now().astimezone())
+    if any(isinstance(each, Filter) and each.field == "near" for each in walk(node)):
+        geo.teach_sqlite(session)
+    found = terms.resolve(session, words_of(node))
+    return Prepared(session, node, found, threshold.choose(least), text)
 
 
 def search(
@@ -37,26 +110,15 @@ def search(
     after: str | None = None,
     now: datetime | None = None,
 ) -> Page:
-    """Find photos; a photo is on one page only, however many arrive between two pages.
-
-    `now` (aware) is what `added:>-7d` counts from; the machine's clock and zone if None.
-
-    Raises:
-        QueryError: the query or the mark is wrong; it says where and why.
-    """
-    ready, order = prepare(session, text, now=now), Sort(sort)
-    mark = None if after is None else pages.decode(after, sort=order, query=text)
-    places = _find_places(ready, order, limit + 1, mark)
-    shown, rest = places[:limit], places[limit:]
-    following = pages.encode(shown[-1], sort=order, query=text) if rest and shown else None
-    return Page(tuple(hits.load(session, shown)), following, unknown_words(ready))
+    """Find a page of photos: see `prepare` and `Prepared.page`."""
+    return prepare(session, text, now=now).page(sort=sort, limit=limit, after=after)
 
 
 def count(
     session: Session, text: str, *, cap: int | None = None, now: datetime | None = None
 ) -> int:
-    """Count the photos that a query finds: exactly, or up to a cap."""
-    return counting.count(prepare(session, text, now=now), cap)
+    """Count the photos that a query finds: see `prepare` and `Prepared.count`."""
+    return prepare(session, text, now=now).count(cap=cap)
 
 
 def find_ids(
@@ -67,22 +129,8 @@ def find_ids(
     limit: int | None = None,
     now: datetime | None = None,
 ) -> list[int]:
-    """Find the ids of all photos (or the first `limit`) that a query finds, in order."""
-    ready = prepare(session, text, now=now)
-    return [place.photo_id for place in _find_places(ready, Sort(sort), limit, None)]
-
-
-def prepare(session: Session, text: str, *, now: datetime | None = None) -> plan.Plan:
-    """Read a query and look its words up."""
-    node = parser.parse(text, now=now or datetime.now().astimezone())
-    if any(isinstance(each, Filter) and each.field == "near" for each in walk(node)):
-        geo.teach_sqlite(session)
-    return plan.Plan(session, node, terms.resolve(session, words_of(node)))
-
-
-def unknown_words(ready: plan.Plan) -> tuple[str, ...]:
-    """Give the words of a query that no tag goes by."""
-    return tuple(dict.fromkeys(word.text for word, term in ready.terms.items() if not term.tag_ids))
+    """Find the ids of all photos of a query: see `prepare` and `Prepared.ids`."""
+    return prepare(session, text, now=now).ids(sort=sort, limit=limit)
 
 
 def _find_places(

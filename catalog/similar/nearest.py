@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from catalog import query, settings
-from catalog.query import all_matches
+from catalog import settings
+from catalog.query import Prepared, all_matches
 from catalog.similar import exact as exact_search
 from catalog.similar import hnsw, vector_file
 from catalog.similar.exact import Match
@@ -21,17 +21,15 @@ def open_index(session: Session, *, exact: bool) -> VectorIndex | HnswIndex:
 
 
 def find(
-    session: Session,
+    within: Prepared,
     index: VectorIndex | HnswIndex,
     direction: NDArray[np.float32],
-    within: str,
     limit: int,
     *,
     cut: bool,
 ) -> list[Match]:
-    """Find matches among the photos of a query; without one, among those that are there."""
-    ready = query.prepare(session, within)
+    """Find matches among the photos of a query."""
     if isinstance(index, HnswIndex):
-        return hnsw.find_nearest(index, direction, ready, limit=limit, cut=cut)
-    among = all_matches.find_id_array(session, ready)
+        return hnsw.find_nearest(index, direction, within, limit=limit, cut=cut)
+    among = all_matches.find_id_array(within.session, within)
     return exact_search.find_nearest(index, direction, limit=limit, among=among, cut=cut)

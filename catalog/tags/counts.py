@@ -35,12 +35,13 @@ def list_tags(
     sort: Literal["count", "name"] = "count",
     limit: int | None = None,
     unused: bool = False,
+    least: float | None = None,
 ) -> list[TagCount]:
     """Count keywords exactly, those of which a name begins with `prefix`; unused ones on demand."""
     typed = prefix.encode(errors="replace").decode()  # a shell may give bytes that are no text
     low, high = store.prefix_bounds(fold(typed))
     photos = func.count(PhotoTag.photo_id).label("photos")
-    on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.of(session))
+    on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.choose(least))
     query = select(Tag.id, Tag.name, Tag.parent_id, photos).join(PhotoTag, on_photo, isouter=unused)
     if prefix:
         of_alias = (TagAlias.key >= literal(low)) & (TagAlias.key < literal(high))
@@ -82,7 +83,7 @@ def refresh(session: Session) -> int:
     counted = dict(
         session.execute(
             select(PhotoTag.tag_id, func.count())
-            .where(threshold.counts(PhotoTag, threshold.of(session)))
+            .where(threshold.counts(PhotoTag, threshold.choose()))
             .group_by(PhotoTag.tag_id)
         ).all()
     )

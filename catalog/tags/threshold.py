@@ -7,23 +7,17 @@ People's and files' own keywords have a confidence of 1. A query that speaks of 
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, literal_column
-from sqlalchemy.orm import Session
 
+from catalog import settings
 from catalog.db.sql import alive, as_real
 from catalog.settings import DEFAULT_MIN_CONFIDENCE
 
 DEFAULT = DEFAULT_MIN_CONFIDENCE
-_KEY = "kadr_min_confidence"
 
 
-def use(session: Session, least: float) -> None:
-    """Set the threshold of everything that this session is asked for."""
-    session.info[_KEY] = least
-
-
-def of(session: Session) -> float:
-    """Give the threshold of a session."""
-    return float(session.info.get(_KEY, DEFAULT))
+def choose(least: float | None = None) -> float:
+    """Return a threshold that is given, else the one of KADR_MIN_CONFIDENCE."""
+    return settings.load().min_confidence if least is None else least
 
 
 def counts(row: Any, least: float, *, is_ranked: bool = False) -> ColumnElement[bool]:  # noqa: ANN401

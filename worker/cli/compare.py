@@ -9,6 +9,8 @@ import typer
 from catalog.cli import console
 from catalog.cli.options import AsJson
 from worker.cli import options
+from worker.evaluation import compare as comparing
+from worker.tagging import choice
 
 Photos = Annotated[
     list[str], typer.Argument(metavar="PHOTOS...", help="Photos or folders; - reads from stdin.")
@@ -24,11 +26,10 @@ Classifier = Annotated[
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("compare")(compare)
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def compare(
     photos: Photos,
     output: Output = Path("kadr-compare.html"),
@@ -46,9 +47,6 @@ def compare(
 
     Writes one page that needs no other file; nothing is recorded in the catalogue.
     """
-    from worker.evaluation import compare as comparing
-    from worker.tagging import choice
-
     settings = options.load(model=model, vocabulary=vocabulary, device=device)
     found = comparing.find_photos([Path(each) for each in console.read_arguments(photos)])
     taken = comparing.sample(found, limit)

@@ -1,4 +1,4 @@
-"""`kadr demo`: the main job before one's eyes, in a folder of its own."""
+"""`kadr demo`: photos arrive in a folder and are tagged while a person watches."""
 
 import shlex
 import shutil
@@ -8,19 +8,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
-from catalog.cli import console
-from worker.cli import options
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from catalog.photos.history import News
-    from worker.queue.process import Process
-    from worker.settings import Settings
+from catalog import query as queries
+from catalog.cli import console, search
+from catalog.db.database import open_database
+from catalog.photos import history
+from catalog.photos.history import News
+from worker.cli import options, running, samples
+from worker.queue import tasks
+from worker.queue.process import Process
+from worker.settings import Settings
+from worker.watch import roots
+from worker.watch.watcher import Intervals, Watcher
 
 _PHOTOS = 12
 _PAUSE_S = 0.7
@@ -30,11 +36,10 @@ _KEYWORDS_SHOWN = 5
 _FAIRLY_SURE = 0.3
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(demo)
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def demo(
     photos: Annotated[
         Path | None, typer.Argument(help="A folder of your own; some of its photos are copied.")
@@ -46,8 +51,6 @@ def demo(
 
     The starter model needs no download. Sample photos come with scikit-image and scikit-learn.
     """
-    from worker.cli import samples
-
     chosen = samples.take_some(photos, _PHOTOS) if photos else samples.find_samples()
     inbox, url = _prepare(folder)
     settings = options.load(
@@ -70,11 +73,9 @@ def _prepare(folder: Path) -> tuple[Path, str]:
 
 
 def _watch(
-    settings: "Settings", inbox: Path, chosen: dict[str, Path], arrivals: dict[str, float]
-) -> list["News"]:
+    settings: Settings, inbox: Path, chosen: dict[str, Path], arrivals: dict[str, float]
+) -> list[News]:
     """Run the watcher, let the photos arrive, and show what becomes of each."""
-    from worker.cli import running
-
     with (
         running.open_process(settings) as process,
         running.working(process),
@@ -88,11 +89,7 @@ def _watch(
 
 
 @contextmanager
-def _watching(process: "Process", inbox: Path) -> Iterator[None]:
-    from worker.queue import tasks
-    from worker.watch import roots
-    from worker.watch.watcher import Intervals, Watcher
-
+def _watching(process: Process, inbox: Path) -> Iterator[None]:
     folders = roots.register(process.database, [str(inbox)])
     watcher = Watcher(
         process.database, tasks.doorbell_of(process).ring, Intervals(process.settings.settle_s)
@@ -113,12 +110,8 @@ def _deliver(chosen: dict[str, Path], inbox: Path, arrivals: dict[str, float]) -
         time.sleep(_PAUSE_S)
 
 
-def _follow(process: "Process", arrivals: dict[str, float]) -> list["News"]:
+def _follow(process: Process, arrivals: dict[str, float]) -> list[News]:
     """Keep a live table until every photo is finished."""
-    from rich.live import Live
-
-    from catalog.photos import history
-
     found: dict[str, News] = {}
     mark, patience = 0, time.monotonic() + _PATIENCE_S
     with Live(_table(arrivals, found), console=console.err(), refresh_per_second=8) as live:
@@ -131,10 +124,7 @@ def _follow(process: "Process", arrivals: dict[str, float]) -> list["News"]:
     return list(found.values())
 
 
-def _table(arrivals: dict[str, float], found: dict[str, "News"]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
+def _table(arrivals: dict[str, float], found: dict[str, News]) -> Table:
     table = Table("photo", "keywords and how sure they are", "after", box=None, pad_edge=False)
     for name, landed_at in arrivals.items():
         if name in found:
@@ -145,9 +135,7 @@ def _table(arrivals: dict[str, float], found: dict[str, "News"]) -> "Table":
     return table
 
 
-def _keywords(news: "News") -> str:
-    from rich.markup import escape
-
+def _keywords(news: News) -> str:
     if news.reason is not None:
         return f"[yellow]put aside:[/] {escape(news.reason)}"
     shown = [(word, sure) for word, sure in news.keywords if sure >= _FAIRLY_SURE]
@@ -156,11 +144,8 @@ def _keywords(news: "News") -> str:
     return "  ".join(f"{escape(word)} [dim]{sure:.2f}[/]" for word, sure in shown[:_KEYWORDS_SHOWN])
 
 
-def _search(news: list["News"], url: str) -> None:
+def _search(news: list[News], url: str) -> None:
     """Search for the surest keyword of the first photo, and say what to type next."""
-    from catalog.cli import listing
-    from catalog.db.database import open_database
-
     out = console.err()
     word = next((each.keywords[0][0] for each in news if each.keywords), None)
     if word is None:
@@ -169,7 +154,8 @@ def _search(news: list["News"], url: str) -> None:
     query = f'"{word}"' if " " in word else word
     out.print(f"\n[bold]$ kadr search {query}[/]")
     with open_database(url, upgrade=False) as database, database.read() as session:
-        listing.print_page(session, query, listing.PageOptions("relevance", 5, None, "table"))
+        found = queries.prepare(session, query)
+        search.print_page(found, search.PageOptions("relevance", 5, None, "table"))
     kadr = "kadr" if shutil.which("kadr") else sys.argv[0]  # `make demo` leaves PATH alone
     first = Path(url.removeprefix("sqlite:///")).parent / "photos" / news[0].name
     out.print(

@@ -1,16 +1,19 @@
 """`kadr evaluate`: how good keywords are on photos that a person labelled."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import typer
+from rich.table import Table
 
 from catalog.cli import console
 from catalog.cli.options import AsJson
+from worker import scoring
 from worker.cli import options
-
-if TYPE_CHECKING:
-    from worker.evaluation.contest import Result
+from worker.evaluation import contest
+from worker.evaluation import labels as labelling
+from worker.evaluation.contest import Result
+from worker.tagging import choice
 
 Labels = Annotated[
     Path,
@@ -33,11 +36,10 @@ Vectors = Annotated[
 Plot = Annotated[Path | None, typer.Option(help="Also write a page with bars.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("evaluate")(evaluate)
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def evaluate(
     labels: Labels,
     model: Models = None,
@@ -55,11 +57,6 @@ def evaluate(
     is the paper's other side: a classifier with the thousand classes of ImageNet. Nothing is
     recorded in the catalogue.
     """
-    from worker import scoring
-    from worker.evaluation import contest
-    from worker.evaluation import labels as labelling
-    from worker.tagging import choice
-
     settings = options.load(device=device)
     labelled = labelling.read(labels)
     stored = None if vectors is None else contest.read_vectors(vectors, len(labelled))
@@ -87,11 +84,7 @@ def evaluate(
         say(f"Open {plot.absolute()}", markup=False)
 
 
-def _show(results: "list[Result]") -> None:
-    from rich.table import Table
-
-    from worker.evaluation import contest
-
+def _show(results: list[Result]) -> None:
     table = Table("model", "vocabulary", "preset", box=None, pad_edge=False)
     for name in contest.measures(results[0].quality):
         table.add_column(name, justify="right")
@@ -102,4 +95,5 @@ def _show(results: "list[Result]") -> None:
             named.model, named.vocabulary, named.preset, *(f"{value:.3f}" for value in values)
         )
     console.out().print(table)
-    console.out().print(f"[dim]Means over {results[0].quality.photos} labelled photos[/]")
+    labelled = console.count_of(results[0].quality.photos, "labelled photo")
+    console.out().print(f"[dim]Means over {labelled}[/]")

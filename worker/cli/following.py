@@ -1,4 +1,4 @@
-"""What a person sees while photos are tagged, by whomever: a line per photo, until a signal."""
+"""Prints a line for each photo while photos are tagged, by this process or another."""
 
 import signal
 import threading
@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 
 @contextmanager
 def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """End gently on Ctrl-C and on SIGTERM; a second Ctrl-C ends at once."""
+    """Call `stop` on Ctrl-C and on SIGTERM; a second Ctrl-C ends the process at once."""
 
     def handle(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -37,7 +37,7 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 
 class Follower:
-    """A thread that hands on what becomes of photos, whoever tags them; a context manager."""
+    """A thread that passes on each photo that was tagged or quarantined; a context manager."""
 
     def __init__(self, database: Database, show: Callable[[News], None] | None) -> None:
         self._database = database
@@ -74,7 +74,7 @@ class Follower:
 
 
 def print_news(news: News) -> None:
-    """Print a line about a photo: its keywords, or why it was put aside."""
+    """Print a line about a photo: its keywords, or why it could not be read."""
     line = Text(news.name, style="bold")
     if news.reason is not None:
         line = Text.assemble(("put aside  ", "yellow"), news.reason)

@@ -1,29 +1,61 @@
-"""The `kadr` command. Its commands import what they need when they run, so each starts fast."""
+"""The `kadr` command: the table of its commands, and how errors end it."""
 
 import errno
 import gc
 import os
 import sys
+from importlib.metadata import version as version_of
 from typing import NoReturn
 
 import typer
 
-from catalog.cli import console, database, keyword, search, status
+from catalog.cli import commands, console, lazy
+from catalog.cli.lazy import Command
 from catalog.cli.options import Loaders
 from catalog.errors import CatalogError
-from worker.cli import (
-    compare,
-    demo,
-    doctor,
-    evaluate,
-    loaders,
-    retag,
-    tag,
-    thumbnails,
-    vocabulary,
-    watch,
-)
+from worker.cli import loaders
 from worker.errors import WorkerError
+
+#: All commands in the order of `kadr --help`; a test compares the lines with the docstrings.
+COMMANDS = {
+    "tag": Command(
+        "worker.cli.tag",
+        "Tag every photo below the folders: what is new or changed since the last run.",
+    ),
+    "watch": Command(
+        "worker.cli.watch",
+        "Tag photos below the folders as they arrive, change, move; until Ctrl-C.",
+    ),
+    "worker": Command(
+        "worker.cli.worker",
+        "Tag photos that others ring for: one Celery worker, one process per GPU.",
+    ),
+    "beat": Command(
+        "worker.cli.beat",
+        "Have workers free what dead workers held; `kadr watch` does it too while it runs.",
+    ),
+    **commands.COMMANDS,
+    "retag": Command(
+        "worker.cli.retag", "Give every photo new keywords; what a person decided stays."
+    ),
+    "vocabulary": Command("worker.cli.vocabulary", "The words that photos are tagged with."),
+    "compare": Command(
+        "worker.cli.compare",
+        "Compare keywords on photos: Kadr's, the paper's, and a classifier's with a fixed list.",
+    ),
+    "evaluate": Command(
+        "worker.cli.evaluate",
+        "Measure precision, recall, mAP and coverage; models, vocabularies, presets side by side.",
+    ),
+    "demo": Command(
+        "worker.cli.demo",
+        "Watch a folder while photos arrive in it one by one, then search them.",
+    ),
+    "doctor": Command(
+        "worker.cli.doctor",
+        "Check Python, torch, device, model, database, broker and limits; status 1 if one is bad.",
+    ),
+}
 
 #: Commands that end at once: what they import is no garbage, and looking through it again and again
 #: takes a tenth of their time.
@@ -31,22 +63,9 @@ SHORT = ("search", "show", "tags")
 
 
 def build() -> typer.Typer:
-    """Put the commands together."""
-    app = typer.Typer(
-        name="kadr",
-        help="Tags photos with keywords as they arrive; search and group them by those keywords.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-        rich_markup_mode="rich",
-    )
-    for module in (tag, watch):
-        module.register(app)
-    search.register(app, Loaders(loaders.load_encoder, thumbnails.load))
-    keyword.register(app, loaders.load_lexicon)
-    others = (status, retag, vocabulary, compare, evaluate, demo)
-    for module in (*others, doctor, database):
-        module.register(app)
+    """Build the command line; each command is imported when it is named."""
+    given = Loaders(loaders.load_encoder, loaders.load_thumbnails, loaders.load_lexicon)
+    app = lazy.build(COMMANDS, given)
     app.callback()(_options)
     return app
 
@@ -56,10 +75,8 @@ def main() -> NoReturn:
     arguments = sys.argv[1:]
     if arguments[:1] and arguments[0] in SHORT:
         gc.disable()
-    if arguments[:1] == ["tag"] and arguments[1:2] and arguments[1] in keyword.ACTIONS:
-        arguments[0] = "keyword"  # `kadr tag add PHOTO WORD` is what people type
     try:
-        build()(arguments)
+        build()(commands.read_tag_as_keyword(arguments))
     except (CatalogError, WorkerError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -77,22 +94,16 @@ def main() -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    console.err().print(f"[bold red]kadr:[/] {_escaped(message)}", soft_wrap=True)
-    sys.exit(1)
-
-
-def _escaped(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    console.err().print(f"[bold red]kadr:[/] {escape(message)}", soft_wrap=True)
+    sys.exit(1)
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001 - Typer hands the flag over by position
     """Print the version and end, before a command is looked for."""
     if is_asked:
-        from importlib.metadata import version
-
-        console.out().print(f"kadr {version('kadr')}")
+        typer.echo(f"kadr {version_of('kadr')}")
         raise typer.Exit
 
 

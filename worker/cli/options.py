@@ -1,11 +1,12 @@
 """Options that several commands share, spelled and explained once."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-if TYPE_CHECKING:
-    from worker.settings import Settings
+from worker import log
+from worker import settings as all_settings
+from worker.settings import Settings
 
 Level: TypeAlias = Literal["INFO", "WARNING", "ERROR"]
 Folders = Annotated[
@@ -35,15 +36,15 @@ Poll = Annotated[
 ]
 
 
-def load(*, level: Level = "WARNING", **overrides: object) -> "Settings":
-    """Read the settings with a command's options before them, and configure the logs.
+def load(*, level: Level = "WARNING", **overrides: object) -> Settings:
+    """Read the settings, overridden by the options of a command, and configure the logs.
 
-    A command tells a person what matters itself, so it logs from `level` on unless another one was
-    asked for.
+    A command prints what matters to a person itself, so it logs from `level` on unless
+    KADR_LOG_LEVEL says otherwise.
+
+    Raises:
+        SettingsError: a setting has a value that makes no sense.
     """
-    from worker import log  # what these import, `kadr search` has no time for
-    from worker import settings as all_settings
-
     settings = all_settings.load(**overrides)
     if "log_level" not in settings.model_fields_set:
         settings.log_level = level

@@ -6,14 +6,16 @@ import typer
 
 from catalog.cli import console
 from catalog.cli.options import AsJson
-from worker.cli import options
+from catalog.tags import taggers
+from worker.cli import options, running
+from worker.tagging import choice
+from worker.tagging import retag as retagging
+from worker.tagging import tagger as tagger_factory
+
+app = typer.Typer(add_completion=False)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("retag")(retag)
-
-
+@app.command()
 def retag(
     model: options.Model = None,
     vocabulary: options.Vocabulary = None,
@@ -28,12 +30,6 @@ def retag(
     Another vocabulary, prompt or preset scores the stored embeddings and opens no photo. Another
     model needs every photo encoded again: `kadr watch` or `kadr tag DIR` does that afterwards.
     """
-    from catalog.tags import taggers
-    from worker.cli import running
-    from worker.tagging import choice
-    from worker.tagging import retag as retagging
-    from worker.tagging import tagger as tagger_factory
-
     settings = options.load(
         model=model, vocabulary=vocabulary, prompts=prompts or None, preset=preset, device=device
     )
@@ -55,9 +51,11 @@ def retag(
         console.print_json(asdict(done) | {"tagger": asdict(wanted)})
         return
     out = console.err()
-    out.print(f"[bold]{done.scored:,}[/] photos have new keywords ({wanted.vocabulary}).")
+    scored_photos = console.count_of(done.scored, "photo")
+    verb = "has" if done.scored == 1 else "have"
+    out.print(f"[bold]{scored_photos}[/] {verb} new keywords ({wanted.vocabulary}).")
     if done.to_encode:
         out.print(
-            f"[bold]{done.to_encode:,}[/] photos are to be encoded by {wanted.model}: "
-            "`kadr tag DIR` or `kadr watch DIR` does it; until then they keep their old keywords."
+            f"{wanted.model} has to encode [bold]{console.count_of(done.to_encode, 'photo')}[/]: "
+            "`kadr tag DIR` or `kadr watch DIR` does it; until then old keywords stay."
         )

@@ -1,7 +1,4 @@
-"""What `tag`, `watch` and `demo` share: the worker in this process, or the fleet that must answer.
-
-Also how the words' encoding is shown, which the first run with a vocabulary waits for.
-"""
+"""What `tag`, `watch`, `retag` and `demo` share: the process, its worker and progress bars."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,23 +13,31 @@ from rich.progress import (
 )
 
 from catalog.cli import console
-from worker.queue import broker
+from worker.queue import broker, tasks
 from worker.queue import process as processes
+from worker.queue.embedded import EmbeddedWorker
 from worker.queue.process import Process
+from worker.queue.sweeper import Sweeper
 from worker.settings import Settings
 
 
 def open_process(settings: Settings) -> Process:
-    """Open the catalogue for a command: notices go to the person."""
+    """Open the catalogue for a command; notices are printed on standard error.
+
+    Raises:
+        CatalogError: the catalogue cannot be opened.
+    """
     return processes.open_process(settings, say=_say)
 
 
 @contextmanager
 def working(process: Process) -> Iterator[None]:
-    """Have photos tagged as long as this lasts: by a worker in this process, or by the fleet."""
-    from worker.queue import tasks
-    from worker.queue.sweeper import Sweeper
+    """Have photos tagged inside this block: by a worker in this process, or by the fleet.
 
+    Raises:
+        BrokerError: the broker of the fleet cannot be reached.
+        ModelError: the model of the worker in this process cannot be loaded.
+    """
     settings = process.settings
     bell = tasks.doorbell_of(process)
     if not settings.is_embedded:
@@ -40,8 +45,6 @@ def working(process: Process) -> Iterator[None]:
         with Sweeper(process.database, bell, settings.sweep_s):
             yield
         return
-    from worker.queue.embedded import EmbeddedWorker
-
     _load_model(process)
     with (
         EmbeddedWorker(process),
@@ -51,7 +54,7 @@ def working(process: Process) -> Iterator[None]:
 
 
 def warn_if_nobody_works(settings: Settings) -> None:
-    """Say how to start a worker where a fleet has none yet."""
+    """Print how to start a worker if none of the fleet answers."""
     if not settings.is_embedded and not broker.is_anybody_there():
         console.err().print(
             "[yellow]No worker answers yet.[/] Photos wait until one does: "
@@ -60,7 +63,7 @@ def warn_if_nobody_works(settings: Settings) -> None:
 
 
 def _load_model(process: Process) -> None:
-    """Load the model before the first photo, so that its trouble is told here and not in a log."""
+    """Load the model before the first photo, so that errors are printed here and not logged."""
     with words_progress() as progress:
         process.progress = progress
         process.get_pipeline()
@@ -68,13 +71,13 @@ def _load_model(process: Process) -> None:
 
 
 def words_progress() -> AbstractContextManager[Callable[[int, int], None]]:
-    """Show how far the words of a vocabulary are encoded; nothing where all are in the cache."""
+    """Show how many words of a vocabulary are encoded; nothing if all are in the cache."""
     return count_progress("Encoding words, once for this vocabulary")
 
 
 @contextmanager
 def count_progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Give `show(done, total)`, which draws a bar from its first call on."""
+    """Yield `show(done, total)`, which draws a bar from its first call on."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, TimeRemainingColumn(), console=console.err(), transient=True)
     shown: list[TaskID] = []

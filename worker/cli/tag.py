@@ -3,25 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import typer
+from rich import progress as bars
+from rich.progress import Progress
 
 from catalog.cli import console
 from catalog.cli.options import AsJson
-from worker.cli import options
+from worker.cli import options, running
+from worker.queue import oneshot, tasks
+from worker.queue.oneshot import Summary, View
+from worker.watch import roots
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from worker.queue.oneshot import Summary, View
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(tag)
+app = typer.Typer(add_completion=False)
 
 
+@app.command()
 def tag(
     folders: options.Folders,
     model: options.Model = None,
@@ -37,10 +34,6 @@ def tag(
 
     Originals are only read. Ends with status 1 only if there was work and none of it could be done.
     """
-    from worker.cli import running
-    from worker.queue import oneshot, tasks
-    from worker.watch import roots
-
     settings = options.load(
         level="ERROR",  # what stops it is said once, by the error that ends it
         model=model,
@@ -66,10 +59,8 @@ def tag(
 
 
 @contextmanager
-def _progress() -> Iterator["View"]:
+def _progress() -> Iterator[View]:
     """Show a bar: photos done of those found, photos a second, time left."""
-    from rich import progress as bars
-
     columns = (
         bars.SpinnerColumn(),
         bars.TextColumn("{task.description}"),
@@ -86,7 +77,7 @@ def _progress() -> Iterator["View"]:
 class _Bar:
     """A `View`: the total grows while the scan goes on."""
 
-    def __init__(self, bar: "Progress") -> None:
+    def __init__(self, bar: Progress) -> None:
         self._bar = bar
         self._task = bar.add_task("Looking for photos", total=None, rate="")
         self._found = 0
@@ -96,7 +87,7 @@ class _Bar:
         self._found = photos
 
     def left(self, photos: int) -> None:
-        """Move the bar."""
+        """Move the bar to so many photos left."""
         total = max(self._found, photos)
         self._found = total
         task = self._bar.tasks[self._task]
@@ -106,7 +97,7 @@ class _Bar:
         )
 
 
-def _show(summary: "Summary", folders: list[str]) -> None:
+def _show(summary: Summary, folders: list[str]) -> None:
     out = console.err()
     counts, where = summary.counts, ", ".join(folders)
     if not summary.photos:
@@ -114,13 +105,12 @@ def _show(summary: "Summary", folders: list[str]) -> None:
         if not known and not counts.unreadable:
             out.print(f"No photos in {where}.", markup=False)
             return
-        out.print(f"Nothing new in {where}: {counts.tagged:,} photos are tagged.", markup=False)
+        tagged = console.count_of(counts.tagged, "photo")
+        out.print(f"Nothing new in {where}; {tagged} tagged.", markup=False)
     else:
         rate = summary.tagged / summary.seconds if summary.seconds else 0.0
-        out.print(
-            f"[bold]{summary.tagged:,}[/] photos tagged in {_duration(summary.seconds)} "
-            f"({rate:.1f}/s)."
-        )
+        tagged = console.count_of(summary.tagged, "photo")
+        out.print(f"[bold]{tagged}[/] tagged in {_duration(summary.seconds)} ({rate:.1f}/s).")
     put_aside = counts.quarantined + counts.unreadable
     if put_aside:
         out.print(f"[yellow]{put_aside:,}[/] could not be read: `kadr failures` says why.")

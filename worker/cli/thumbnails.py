@@ -9,12 +9,16 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from PIL import Image
+from rich.console import RenderableType
+from rich.text import Text
 
-    from worker.images import Limits
+from catalog.cli import console
+from worker import images
+from worker.cli import options
+from worker.errors import PhotoError
+from worker.images import Limits
 
 #: Lines that a picture takes, and the columns that none exceeds.
 LINES, MAX_COLUMNS = 6, 24
@@ -27,18 +31,13 @@ _THREADS = 2
 _ENOUGH_COLOURS = ("256", "truecolor")
 
 
-def load(paths: Sequence[Path | None]) -> "Sequence[RenderableType] | None":
-    """Give a picture of each photo; of one that cannot be opened the reason in its place.
+def load(paths: Sequence[Path | None]) -> Sequence[RenderableType] | None:
+    """Return a picture of each photo, or the reason why it cannot be opened in its place.
 
-    None where the terminal shows no pictures: a line on standard error says so.
+    Returns None where the terminal shows no pictures, and prints so on standard error.
     """
-    from catalog.cli import console
-
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)  # it has a way without answers
-    from textual_image import renderable  # asks the terminal what it can show
-
-    from worker import images
-    from worker.cli import options
+    from textual_image import renderable
 
     is_blocks = renderable.Image is renderable.HalfcellImage
     if is_blocks and console.out().color_system not in _ENOUGH_COLOURS:
@@ -50,13 +49,8 @@ def load(paths: Sequence[Path | None]) -> "Sequence[RenderableType] | None":
         return list(threads.map(lambda path: _show(path, limits), paths))
 
 
-def _show(path: Path | None, limits: "Limits") -> "RenderableType":
-    from PIL import Image
-    from rich.text import Text
+def _show(path: Path | None, limits: Limits) -> RenderableType:
     from textual_image.renderable import Image as Picture
-
-    from worker import images
-    from worker.errors import PhotoError
 
     if path is None:
         return Text("no file", style="dim")

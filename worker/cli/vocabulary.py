@@ -1,38 +1,32 @@
 """`kadr vocabulary list|show|build|diff|check|tune`: the words that photos are tagged with."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from catalog.cli import console
+from catalog.cli import catalogue, console
 from catalog.cli.options import AsJson
-
-if TYPE_CHECKING:
-    from worker.vocabulary.keywords import Vocabulary
+from catalog.tags import decisions, taggers
+from worker import vocabulary
+from worker.errors import VocabularyError
+from worker.vocabulary import builder, file, tuning
+from worker.vocabulary.keywords import Vocabulary
 
 Name = Annotated[str, typer.Argument(help="A pack's name or a file.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to an app."""
-    group = typer.Typer(no_args_is_help=True, help="The words that photos are tagged with.")
-    group.command("list")(list_)
-    group.command("show")(show)
-    group.command("build")(build)
-    group.command("diff")(diff)
-    group.command("check")(check)
-    group.command("tune")(tune)
-    app.add_typer(group, name="vocabulary")
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="The words that photos are tagged with."
+)
 
 
+@app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
     """List the vocabularies that come with Kadr."""
-    from rich.table import Table
-
-    from worker import vocabulary
-
     packs = [vocabulary.load(name) for name in vocabulary.list_names()]
     if as_json:
         console.print_json(
@@ -49,6 +43,7 @@ def list_(*, as_json: AsJson = False) -> None:
     console.out().print(table)
 
 
+@app.command()
 def show(
     name: Name,
     word: Annotated[str | None, typer.Argument(help="Only the keyword of this name.")] = None,
@@ -56,12 +51,6 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a vocabulary, or what it knows of one word, as lines that can be edited."""
-    from dataclasses import asdict
-
-    from worker import vocabulary
-    from worker.errors import VocabularyError
-    from worker.vocabulary import file
-
     words = vocabulary.load(name)
     found = [words.find(word)] if word is not None else list(words)
     keywords = [keyword for keyword in found if keyword is not None]
@@ -74,6 +63,7 @@ def show(
         typer.echo("\n".join(map(file.format_keyword, keywords)))
 
 
+@app.command()
 def build(
     source: Annotated[
         str, typer.Argument(help="visual, imagenet-1k, or a file of words to fill up.")
@@ -81,9 +71,6 @@ def build(
     output: Output = None,
 ) -> None:
     """Build a pack: visual and imagenet-1k anew, or a file with plurals and synonyms added."""
-    from worker import vocabulary
-    from worker.vocabulary import builder, file
-
     match source:
         case "visual":
             built = builder.build_visual()
@@ -99,11 +86,9 @@ def build(
         console.out().print(f"{console.count_of(len(built), 'word')} written to {output}")
 
 
+@app.command()
 def diff(old: Name, new: Name, *, as_json: AsJson = False) -> None:
-    """Tell which words one vocabulary has and another has not, and which differ."""
-    from worker import vocabulary
-    from worker.vocabulary import file
-
+    """List the words that only one of two vocabularies has, and those that differ."""
     before, after = vocabulary.load(old), vocabulary.load(new)
     were = {keyword.word: keyword for keyword in before}
     are = {keyword.word: keyword for keyword in after}
@@ -120,11 +105,9 @@ def diff(old: Name, new: Name, *, as_json: AsJson = False) -> None:
         typer.echo(f"{sign} {file.format_keyword(keyword)}")
 
 
+@app.command()
 def check(name: Name) -> None:
-    """Read a vocabulary and tell what was put right in it; status 1 if it cannot be used."""
-    from worker import vocabulary
-    from worker.vocabulary import file
-
+    """Read a vocabulary and print what was corrected in it; status 1 if it cannot be used."""
     if name == vocabulary.ENGLISH:
         console.out().print(f"{name} is made of wordfreq's list; there is nothing to put right")
         return
@@ -135,13 +118,14 @@ def check(name: Name) -> None:
     unknown = _missing_parents(words)
     if unknown:
         shown = ", ".join(unknown[:5])
-        console.out().print(f"broader words that are no keywords themselves: {shown}", style="dim")
+        console.out().print(f"broader words that are not keywords themselves: {shown}", style="dim")
     console.out().print(
-        f"{console.count_of(len(words), 'word')}, {_aliases(words):,} aliases, "
+        f"{console.count_of(len(words), 'word')}, {_count_aliases(words)}, "
         f"{console.count_of(len(notes), 'note')}"
     )
 
 
+@app.command()
 def tune(
     output: Output = None,
     min_rejections: Annotated[
@@ -154,13 +138,7 @@ def tune(
 
     Nothing changes until you say so: `kadr retag --vocabulary FILE` takes what was written.
     """
-    from rich.table import Table
-
-    from catalog.tags import decisions, taggers
-    from worker import vocabulary
-    from worker.vocabulary import file, tuning
-
-    with console.reading() as session:
+    with catalogue.reading() as session:
         proposals = tuning.propose(decisions.count_by_word(session), min_rejections=min_rejections)
         chosen = taggers.find(session)
     if as_json:
@@ -172,17 +150,23 @@ def tune(
             table.add_row(each.word, f"{each.rejected:,}", f"{each.confirmed:,}", bar)
         console.out().print(table)
     else:
-        console.out().print(f"no word was rejected {min_rejections} times and mostly; well done")
+        times = console.count_of(min_rejections, "time")
+        console.out().print(f"no word was rejected at least {times} and more often than confirmed")
     if output is not None and chosen is not None:
         tuned = tuning.apply(vocabulary.load(chosen.vocabulary), proposals)
         console.write_file(output, file.format_vocabulary(tuned))
         console.err().print(f"written; use it with `kadr retag --vocabulary {output}`")
 
 
-def _aliases(words: "Vocabulary") -> int:
+def _aliases(words: Vocabulary) -> int:
     return sum(len(keyword.aliases) for keyword in words)
 
 
-def _missing_parents(words: "Vocabulary") -> list[str]:
+def _count_aliases(words: Vocabulary) -> str:
+    number = _aliases(words)
+    return f"{number:,} alias{'' if number == 1 else 'es'}"
+
+
+def _missing_parents(words: Vocabulary) -> list[str]:
     named = dict.fromkeys(parent for keyword in words for parent in keyword.parents)
     return [parent for parent in named if words.find(parent) is None]

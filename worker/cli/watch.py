@@ -1,19 +1,19 @@
-"""`kadr watch` and `kadr worker`: photos are tagged as they arrive."""
+"""`kadr watch`: photos below some folders are tagged as they arrive, change or move."""
 
 from typing import Annotated
 
 import typer
 
 from catalog.cli import console
-from worker.cli import options
+from worker.cli import following, options, running
+from worker.queue import tasks
+from worker.watch import roots
+from worker.watch.watcher import Intervals, Watcher
+
+app = typer.Typer(add_completion=False)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(watch)
-    app.command("worker", context_settings={"ignore_unknown_options": True})(worker)
-
-
+@app.command()
 def watch(
     folders: options.Folders,
     model: options.Model = None,
@@ -33,11 +33,6 @@ def watch(
     First takes what is there already. With KADR_BROKER_URL=redis://... it only watches and rings:
     the photos are tagged by `kadr worker` on any host.
     """
-    from worker.cli import following, running
-    from worker.queue import tasks
-    from worker.watch import roots
-    from worker.watch.watcher import Intervals, Watcher
-
     settings = options.load(
         model=model,
         vocabulary=vocabulary,
@@ -60,26 +55,3 @@ def watch(
             watcher.run(
                 named, lambda: console.err().print(f"Watching {shown}. Ctrl-C ends.", markup=False)
             )
-
-
-def worker(
-    concurrency_options: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[CELERY OPTION]...", help="Handed on to `celery worker`."),
-    ] = None,
-) -> None:
-    """Tag photos that others ring for: one Celery worker, one process per GPU."""
-    settings = options.load(level="INFO")
-    if settings.is_embedded:
-        from catalog.errors import SettingsError
-
-        raise SettingsError(
-            "a worker of its own needs a broker that others reach; set KADR_BROKER_URL=redis://... "
-            "or run `kadr watch`, which has a worker inside"
-        )
-    from worker.celery import app
-    from worker.queue.process import get_process
-
-    options_of_celery = ["--pool", "solo", "--loglevel", settings.log_level]
-    with get_process():  # trouble with the database is told here, in one sentence
-        app.worker_main(["worker", *options_of_celery, *(concurrency_options or [])])
