@@ -215,7 +215,7 @@ class PhotoEvent(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime]
-    #: A stable word: `added`, `tagged`, `quarantined`, `moved`, `missing`, `retried`, ...
+    #: A value of `catalog.photos.history.EventKind`.
     kind: Mapped[str] = mapped_column(String(24))
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 

@@ -15,6 +15,7 @@ from catalog.db import sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState
 from catalog.paths import FileStat
 from catalog.photos import history, lifecycle
+from catalog.photos.history import EventKind
 
 #: A registered photo is rung for at once; if that ring is lost, the sweep rings after this.
 RING_GRACE_S = 30.0
@@ -122,7 +123,7 @@ def _upsert_photos(
     sql.insert_new(session, Photo, rows)
     ids = _photo_ids(session, sizes) if new else known
     new_ids = {ids[digest] for digest in new}
-    history.add_events(session, sorted(new_ids), "added", now=now)
+    history.add_events(session, sorted(new_ids), EventKind.ADDED, now=now)
     return ids, new_ids
 
 
@@ -154,10 +155,10 @@ def _note_arrivals(
 ) -> None:
     """Write `moved`, `copied` or `returned` into the history of photos that were known before."""
     elsewhere = find_present(session, arrived)
-    lifecycle.try_again(session, sorted(arrived.keys() - elsewhere), now)
+    lifecycle.retry_returned(session, sorted(arrived.keys() - elsewhere), now=now)
     for photo_id, (path, was_here) in arrived.items():
-        came = "copied" if photo_id in elsewhere else "moved"
-        kind = "returned" if was_here else came
+        came = EventKind.COPIED if photo_id in elsewhere else EventKind.MOVED
+        kind = EventKind.RETURNED if was_here else came
         history.add_events(session, [photo_id], kind, now=now, details={photo_id: {"to": path}})
 
 
@@ -201,7 +202,7 @@ def _mark_missing(
     lock(session, photo_ids)
     lost = photo_ids - find_present(session, photo_ids)
     note_missing(session, lost, now)
-    history.add_events(session, sorted(lost), "missing", now=now)
+    history.add_events(session, sorted(lost), EventKind.MISSING, now=now)
     return len(gone)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Tag
-from catalog.photos import files
+from catalog.photos import files, lifecycle
 
 #: Over how long the rate is measured.
 RATE_WINDOW_S = 300.0
@@ -47,7 +47,7 @@ class Failure:
 def count_states(session: Session, root_ids: Collection[int] | None = None) -> Counts:
     """Count photos by state, of the whole catalogue or of some roots."""
     here = _is_here(root_ids)
-    waits = and_(Photo.state == PhotoState.PENDING, Photo.failure.is_not(None))
+    waits = lifecycle.is_waiting()
     rows = session.execute(
         select(Photo.state, waits, func.count()).where(here).group_by(Photo.state, waits)
     )
@@ -69,9 +69,8 @@ def count_states(session: Session, root_ids: Collection[int] | None = None) -> C
 
 def count_unfinished(session: Session, root_ids: Collection[int] | None = None) -> int:
     """Count photos that a worker has, or can do something about now; cheap where few are left."""
-    waits = and_(Photo.state == PhotoState.PENDING, Photo.failure.is_not(None))
     state = Photo.state.in_([PhotoState.PENDING, PhotoState.LEASED])
-    query = select(func.count(Photo.id)).where(state, ~waits, _is_here(root_ids))
+    query = select(func.count(Photo.id)).where(state, ~lifecycle.is_waiting(), _is_here(root_ids))
     return session.scalar(query) or 0
 
 

@@ -17,13 +17,10 @@ from catalog.db import sql
 from catalog.db.tables import Decision, PhotoEvent, PhotoTag, Source, Tag
 from catalog.errors import KeywordError, NotFoundError
 from catalog.photos import history
+from catalog.photos.history import EventKind
 from catalog.tags import store
 
 Action = Literal["add", "remove", "confirm", "reject"]
-
-#: Kinds of `PhotoEvent`.
-DECIDED = "decided"
-UNDONE = "undone"
 
 #: How many entries of the history are searched for something to undo.
 _UNDO_DEPTH = 100_000
@@ -123,7 +120,7 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
     _write(session, rows)
     photo_ids = [event.photo_id for event in events]
     details = {photo_id: {"change": found} for photo_id in photo_ids}
-    history.add_events(session, photo_ids, UNDONE, now=now, details=details)
+    history.add_events(session, photo_ids, EventKind.UNDONE, now=now, details=details)
     return Change(found, "undo", len(rows), len(photo_ids))
 
 
@@ -169,7 +166,7 @@ def _decide(
         if entries:
             details[photo_id] = {"change": change_id, "action": action, "keywords": entries}
     _write(session, rows)
-    history.add_events(session, sorted(details), DECIDED, now=now, details=details)
+    history.add_events(session, sorted(details), EventKind.DECIDED, now=now, details=details)
     meant = {word: tag_ids[tag_id] for word, tag_id in found.items()}
     others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
     return Change(change_id if rows else "", action, len(rows), len(details), others)
@@ -266,7 +263,7 @@ def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> Non
 def _find_change(session: Session, change_id: str | None) -> list[PhotoEvent]:
     query = (
         select(PhotoEvent)
-        .where(PhotoEvent.kind.in_([DECIDED, UNDONE]))
+        .where(PhotoEvent.kind.in_([EventKind.DECIDED, EventKind.UNDONE]))
         .order_by(PhotoEvent.id.desc())
         .limit(_UNDO_DEPTH)
     )
@@ -274,7 +271,7 @@ def _find_change(session: Session, change_id: str | None) -> list[PhotoEvent]:
     found: list[PhotoEvent] = []
     for event in session.scalars(query):
         change = str((event.detail or {}).get("change", ""))
-        if event.kind == UNDONE:
+        if event.kind == EventKind.UNDONE:
             undone.add(change)
         elif change not in undone and change_id in {None, change}:
             change_id = change

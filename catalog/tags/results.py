@@ -10,12 +10,12 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag, Source
-from catalog.photos import history, lifecycle
+from catalog.photos import lifecycle
 from catalog.tags import store, taggers
 
 
@@ -80,7 +80,8 @@ def record_tagged(
     if not kept:
         return 0
     _store_vectors(session, tagger.model_id, kept)
-    _store_facts(session, kept, tagger.tagger_id, now)
+    facts = {result.photo_id: _to_columns(result.facts) for result in kept}
+    lifecycle.mark_tagged(session, facts, tagger.tagger_id, now=now)
     store_tags(
         session,
         {result.photo_id: result.tags for result in kept},
@@ -88,7 +89,6 @@ def record_tagged(
         words=words,
         metadata={result.photo_id: result.facts.keywords for result in kept},
     )
-    history.add_events(session, sorted(owned), "tagged", now=now)
     return len(kept)
 
 
@@ -162,19 +162,9 @@ def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhot
     )
 
 
-def _store_facts(
-    session: Session, results: Sequence[TaggedPhoto], tagger_id: int, now: datetime
-) -> None:
+def _to_columns(facts: PhotoFacts) -> dict[str, object]:
     names = ("width", "height", "format", "taken_at", "camera", "latitude", "longitude")
-    session.execute(
-        update(Photo),
-        [
-            {"id": result.photo_id, "state": PhotoState.TAGGED, "tagger_id": tagger_id}
-            | {"tagged_at": now, "failure": None, "lease_token": None, "due_at": None}
-            | {name: getattr(result.facts, name) for name in names}
-            for result in results
-        ],
-    )
+    return {name: getattr(facts, name) for name in names}
 
 
 def _insert_metadata(
