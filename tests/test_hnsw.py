@@ -80,7 +80,7 @@ def test_recall_of_the_nearest_is_that_of_exact_search(
         everything = query.prepare(session, "")
         shares = []
         for direction in unit(random.standard_normal((30, DIM))):
-            truth = exact_search.find_nearest(exact, direction, cut=False)
+            truth = exact_search.find_nearest(exact.photo_ids, exact.vectors, direction, cut=False)
             found = hnsw.find_nearest(index, direction, everything, cut=False)
             shares.append(len({m.photo_id for m in truth} & {m.photo_id for m in found}) / 50)
             both = {match.photo_id: match.similarity for match in truth}
@@ -127,7 +127,9 @@ def test_filter_gives_the_photos_that_exact_search_gives(
         for asked in ("odd", "even NOT odd", "path:1*", "nobody"):
             ready = query.prepare(session, asked)
             among = np.array(query.find_ids(session, asked), dtype=np.int64)
-            truth = exact_search.find_nearest(exact, direction, limit=20, among=among, cut=False)
+            truth = exact_search.find_nearest(
+                exact.photo_ids, exact.vectors, direction, limit=20, among=among, cut=False
+            )
             found = hnsw.find_nearest(index, direction, ready, limit=20, cut=False)
             same = {m.photo_id for m in truth} & {m.photo_id for m in found}
             assert len(same) >= 0.9 * len(truth), asked

@@ -50,19 +50,14 @@ def similar(
     """List photos that look like a photo, most alike first."""
     from catalog.cli import listing
     from catalog.query import photo as photo_lookup
-    from catalog.similar import directions, nearest, vector_file
+    from catalog.similar.nearest import nearest
 
     with console.reading() as session:
         photo_id = photo_lookup.find_photo_id(session, photo_lookup.argument(photo))
-        index = nearest.open_index(session, exact=exact)
-        direction = directions.like_photo(
-            index.sample, vector_file.vector_of(session, photo_id, index.model)
-        )
-        found = nearest.find(session, index, direction, within, limit + 1, cut=cut)
-        others = [match for match in found if match.photo_id != photo_id][:limit]
+        found = nearest(session, photo_id, within=within, limit=limit, cut=cut, exact=exact)
         chosen = listing.choose_format(form, nul=nul, as_json=as_json)
         pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
-        listing.print_matches(session, others, chosen, pictures, within=within)
+        listing.print_matches(session, found, chosen, pictures, within=within)
 
 
 def search_like(
@@ -83,14 +78,18 @@ def search_like(
         CatalogError: there are no vectors, or no encoder for them.
     """
     from catalog.cli import listing
-    from catalog.errors import NotFoundError, OptionError
-    from catalog.similar import directions, nearest
+    from catalog.errors import OptionError
+    from catalog.similar.nearest import nearest
 
     if not like.strip():
         raise OptionError("say what photos should look like: --like 'a rainy street at night'")
-    index = nearest.open_index(session, exact=exact)
-    if given.encoder is None:
-        raise NotFoundError("there is no text encoder here; run `kadr search --like`")
-    direction = directions.encode_query(given.encoder(index.model.name), like, index.model)
-    found = nearest.find(session, index, direction, within, limit, cut=cut)
+    found = nearest(
+        session,
+        like,
+        within=within,
+        limit=limit,
+        cut=cut,
+        exact=exact,
+        load_encoder=given.encoder,
+    )
     listing.print_matches(session, found, form, thumbnails, within=within)

@@ -20,7 +20,7 @@ from catalog import query
 from catalog.db import sql
 from catalog.db.tables import Photo
 from catalog.query import all_matches
-from catalog.similar.vector_file import VectorIndex
+from catalog.similar.vector_file import VectorFile
 
 #: Cosine of two vectors less the catalogue's mean: other sizes and edits of one picture lie above.
 ALIKE = 0.95
@@ -44,7 +44,7 @@ class AlikePhotos:
     photo_ids: tuple[int, ...]
 
 
-def find_alike(session: Session, index: VectorIndex, *, within: str = "") -> list[AlikePhotos]:
+def find_alike(session: Session, index: VectorFile, *, within: str = "") -> list[AlikePhotos]:
     """Find sets of near duplicates and bursts among the photos of a query, the largest first."""
     wanted = all_matches.find_id_array(session, query.prepare(session, within))
     rows = np.flatnonzero(np.isin(index.photo_ids, wanted))
@@ -54,7 +54,7 @@ def find_alike(session: Session, index: VectorIndex, *, within: str = "") -> lis
     return _sets(session, ids, np.concatenate(pairs))
 
 
-def fold(session: Session, index: VectorIndex, photo_ids: Sequence[int]) -> dict[int, list[int]]:
+def fold(session: Session, index: VectorFile, photo_ids: Sequence[int]) -> dict[int, list[int]]:
     """Fold near duplicates and bursts among a page's photos.
 
     Gives each photo that stays, in order, with those that it stands for.

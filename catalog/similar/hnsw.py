@@ -51,7 +51,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class HnswIndex:
-    """The index of one model."""
+    """The index of one model in PostgreSQL: a `catalog.similar.nearest.VectorIndex`."""
 
     session: Session
     model: Model
@@ -59,6 +59,12 @@ class HnswIndex:
     photos: int
     #: (n, dim) float16: some of them, drawn evenly.
     sample: NDArray[np.float16]
+
+    def find(
+        self, direction: Floats, among: Plan, *, limit: int = 50, cut: bool = True
+    ) -> list[exact.Match]:
+        """Return the photos of a query that are most similar to a unit vector, best first."""
+        return find_nearest(self, direction, among, limit=limit, cut=cut)
 
 
 def open_index(session: Session, model: Model) -> HnswIndex | None:

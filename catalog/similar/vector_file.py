@@ -20,6 +20,9 @@ from sqlalchemy.orm import Session
 from catalog.db import sql
 from catalog.db.tables import Embedding, Model, Photo
 from catalog.errors import NotFoundError
+from catalog.query import all_matches
+from catalog.query.plan import Plan
+from catalog.similar import exact
 
 #: A lock that is older was left by a program that died.
 _LOCK_S = 600.0
@@ -28,8 +31,8 @@ _SAMPLE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class VectorIndex:
-    """Vectors of one model."""
+class VectorFile:
+    """The vectors of one model, mapped from a file: a `catalog.similar.nearest.VectorIndex`."""
 
     model: Model
     #: (n_rows,) int64, in the order of `vectors`; 0 where the photo is gone.
@@ -39,11 +42,20 @@ class VectorIndex:
 
     @property
     def sample(self) -> NDArray[np.float16]:
-        """Some of the vectors, spread evenly: (n, dim) float16."""
+        """Some of the vectors, drawn evenly: (n, dim) float16."""
         return self.vectors[:: max(1, len(self.vectors) // _SAMPLE)]
 
+    def find(
+        self, direction: NDArray[np.float32], among: Plan, *, limit: int = 50, cut: bool = True
+    ) -> list[exact.Match]:
+        """Return the photos of a query that are most similar to a unit vector, best first."""
+        ids = all_matches.find_id_array(among.session, among)
+        return exact.find_nearest(
+            self.photo_ids, self.vectors, direction, limit=limit, among=ids, cut=cut
+        )
 
-def open_index(session: Session, folder: Path, *, model: Model | None = None) -> VectorIndex:
+
+def open_index(session: Session, folder: Path, *, model: Model | None = None) -> VectorFile:
     """Bring the file of a model (by default the one with most vectors) up to date and map it.
 
     Raises:
@@ -58,7 +70,7 @@ def open_index(session: Session, folder: Path, *, model: Model | None = None) ->
         with _locked(place):
             known = _append(session, chosen, place, stored, _read_ids(place))
     vectors = np.memmap(place / "vectors.f2", dtype="<f2", mode="r", shape=(len(known), chosen.dim))
-    return VectorIndex(chosen, np.where(np.isin(known, stored), known, 0), vectors)
+    return VectorFile(chosen, np.where(np.isin(known, stored), known, 0), vectors)
 
 
 def find_model(session: Session, *, name: str | None = None) -> Model:
