@@ -1,10 +1,18 @@
-"""`kadr groups` and `kadr group N`: photos that share keywords."""
+"""`kadr groups` and `kadr group N`: groups of photos, as a table or JSON."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from catalog.cli import console, options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from catalog.groups.keyword_groups import Group, Grouping
+    from catalog.groups.kinds import OtherKind
 
 Within = Annotated[
     str, typer.Option("--within", "-w", metavar="QUERY", help="Only photos that a query finds.")
@@ -40,15 +48,15 @@ def groups(
 ) -> None:
     """List groups of photos that share keywords; new photos join the groups there are."""
     if by != "tags":
-        _print_other(by, within, min_size or (2 if by == "alike" else 3), limit, as_json=as_json)
+        _print_others(by, within, min_size, limit, as_json=as_json)
         return
     from catalog.cli import listing
-    from catalog.groups import keyword_groups
+    from catalog.groups import kinds
 
     with console.reading() as session:
-        made = _definitions(session, within, detail, refresh=refresh)
-        least = keyword_groups.MIN_SIZE if min_size is None else min_size
-        found = keyword_groups.find_groups(session, made, within=within, min_size=least)
+        found = kinds.find_keyword_groups(
+            session, within=within, min_size=min_size, detail=detail, refresh=refresh
+        )
         if not as_json:
             listing.print_unknown(session, within)
     shown = found.groups[: limit or None]
@@ -75,105 +83,48 @@ def group(
 ) -> None:
     """List the photos of a group, those that it fits best first."""
     from catalog.cli import listing
-    from catalog.groups import keyword_groups
+    from catalog.groups import kinds
     from catalog.query import hits
     from catalog.query.pages import Position
 
     with console.reading() as session:
-        if by == "tags":
-            made = _definitions(session, within, detail, refresh=False)
-            name = keyword_groups.name_of(made, number)
-            pairs = keyword_groups.find_photos(session, made, number, within=within)
-        else:
-            name, photo_ids = _other(session, by, within, number)
-            pairs = [(photo_id, 1.0) for photo_id in photo_ids]
-        places = [Position(share, photo_id) for photo_id, share in pairs[: limit or None]]
-        found = hits.load(session, places)
+        chosen = kinds.get_group(session, number, kind=by, within=within, detail=detail)
+        pairs = list(zip(chosen.shares, chosen.photo_ids, strict=True))[: limit or None]
+        found = hits.load(session, [Position(share, photo_id) for share, photo_id in pairs])
+    name, size = chosen.name, len(chosen.photo_ids)
     if as_json:
         photos = [listing.hit_data(hit) for hit in found]
-        console.print_json({"number": number, "name": name, "size": len(pairs), "photos": photos})
+        console.print_json({"number": number, "name": name, "size": size, "photos": photos})
         return
-    console.out().print(f"[bold]{number}[/] {name}: {console.count_of(len(pairs), 'photo')}")
+    console.out().print(f"[bold]{number}[/] {name}: {console.count_of(size, 'photo')}")
     pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
     console.out().print(listing.hit_table(found, pictures))
 
 
-def _definitions(
-    session: Any,  # noqa: ANN401 - the type lives in what is imported late
-    within: str,
-    detail: float | None,
-    *,
-    refresh: bool,
-) -> Any:  # noqa: ANN401
-    """Give the groups of the whole catalogue, kept; those of a search are made for the moment."""
-    from catalog.errors import CatalogError
-    from catalog.groups import keyword_groups, store
-
-    if within:
-        return keyword_groups.make(session, within=within, detail=detail)
-    made, is_new = keyword_groups.load_or_make(session, detail=detail, refresh=refresh)
-    if detail is not None and made.detail != detail:
-        message = (
-            f"the groups were made with --detail {made.detail:g}; "
-            f"`kadr groups --refresh --detail {detail:g}` makes them anew"
-        )
-        raise CatalogError(message)
-    if is_new:
-        catalogue = console.open_catalogue()
-        with catalogue.write() as writing:
-            store.save(writing, made)
-        catalogue.close()
-    return made
-
-
-def _others(session: Any, by: str, within: str) -> list[tuple[str, tuple[int, ...]]]:  # noqa: ANN401
-    """Give groups of another kind, each with a name and its photos."""
-    if by == "events":
-        from catalog.groups import occasions
-
-        return [
-            (each.name, each.photo_ids) for each in occasions.find_events(session, within=within)
-        ]
-    from catalog import paths, settings
-    from catalog.groups import alike
-    from catalog.query import hits
-    from catalog.similar import vector_file
-
-    index = vector_file.open_index(session, settings.load().cache_dir)
-    found = alike.find_alike(session, index, within=within)
-    places = hits.find_paths(session, [each.photo_ids[0] for each in found])
-    return [
-        (paths.printable(paths.to_text(places.get(each.photo_ids[0], ""))), each.photo_ids)
-        for each in found
-    ]
-
-
-def _other(session: Any, by: str, within: str, number: int) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401
-    from catalog.errors import NotFoundError
-
-    found = _others(session, by, within)
-    if not 0 < number <= len(found):
-        raise NotFoundError(f"there is no group {number}; `kadr groups --by {by}` lists them")
-    return found[number - 1]
-
-
-def _print_other(by: str, within: str, min_size: int, limit: int, *, as_json: bool) -> None:
-    with console.reading() as session:
-        found = _others(session, by, within)
-    large = [(n, *each) for n, each in enumerate(found, 1) if len(each[1]) >= min_size]
-    shown = large[: limit or None]
-    if as_json:
-        groups = [{"number": n, "name": name, "photos": list(ids)} for n, name, ids in shown]
-        console.print_json({"by": by, "total": len(large), "groups": groups})
-        return
+def _print_others(
+    kind: "OtherKind", within: str, min_size: int | None, limit: int, *, as_json: bool
+) -> None:
     from rich.markup import escape
 
-    for number, name, ids in shown:
-        console.out().print(f"{number:>5}  {len(ids):>6,}  {escape(name)}", soft_wrap=True)
-    console.out().print(console.count_of(len(large), "group"))
+    from catalog.groups import kinds
+
+    with console.reading() as session:
+        found = kinds.find_others(session, kind, within=within, min_size=min_size)
+    shown = found[: limit or None]
+    if as_json:
+        data = [
+            {"number": each.number, "name": each.name, "photos": list(each.photo_ids)}
+            for each in shown
+        ]
+        console.print_json({"by": kind, "total": len(found), "groups": data})
+        return
+    for each in shown:
+        line = f"{each.number:>5}  {len(each.photo_ids):>6,}  {escape(each.name)}"
+        console.out().print(line, soft_wrap=True)
+    console.out().print(console.count_of(len(found), "group"))
 
 
-def _table(groups: Any) -> Any:  # noqa: ANN401
+def _table(groups: "Sequence[Group]") -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
@@ -188,7 +139,7 @@ def _table(groups: Any) -> Any:  # noqa: ANN401
     return table
 
 
-def _as_data(found: Any, shown: Any) -> dict[str, Any]:  # noqa: ANN401
+def _as_data(found: "Grouping", shown: "Sequence[Group]") -> dict[str, Any]:
     from dataclasses import asdict
 
     return {

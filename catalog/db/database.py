@@ -16,10 +16,11 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from catalog import settings
 from catalog.db import migrate
 from catalog.db.tables import HEAD_REVISION
 from catalog.db.types import HALFVEC_FLAG
-from catalog.errors import DatabaseUnavailableError, SchemaVersionError
+from catalog.errors import DatabaseUnavailableError, NotFoundError, SchemaVersionError
 
 #: How long a SQLite connection waits for another one's write to end.
 BUSY_TIMEOUT_S = 30.0
@@ -50,6 +51,27 @@ class Database:
         self.engine.dispose()
 
 
+def open_catalogue(url: str | None = None) -> Database:
+    """Open a catalogue that exists, by default the one that KADR_DATABASE_URL names.
+
+    A SQLite catalogue of an older version is upgraded; a server's is upgraded by `kadr db upgrade`.
+
+    Raises:
+        NotFoundError: There is no such SQLite file.
+        DatabaseUnavailableError: The database cannot be reached, or is not one.
+        SchemaVersionError: The catalogue is of another version than this program.
+    """
+    chosen = url or settings.load().database_url
+    file = sqlite_file(chosen) if chosen.startswith("sqlite:") else None
+    if file is not None and not file.expanduser().exists():
+        message = (
+            f"there is no catalogue at {file.expanduser()} yet; make one with `kadr tag DIR`, "
+            "or set KADR_DATABASE_URL"
+        )
+        raise NotFoundError(message)
+    return open_database(chosen, upgrade=file is not None)
+
+
 def open_database(url: str, *, upgrade: bool) -> Database:
     """Open the catalogue at `url`, built or upgraded to this program's version if `upgrade`.
 
@@ -67,6 +89,21 @@ def open_database(url: str, *, upgrade: bool) -> Database:
             _note_halfvec(engine)
         on_failure.pop_all()
     return Database(engine, sessionmaker(engine, expire_on_commit=False))
+
+
+@contextmanager
+def write_beside(session: Session) -> Iterator[Session]:
+    """Yield a session that may write, for a caller whose own session may only read.
+
+    If `session` only reads, this is another one, committed at the end; else it is `session` itself,
+    which its owner commits.
+    """
+    connection = session.connection()
+    if not connection.get_execution_options().get("kadr_read_only", False):
+        yield session
+        return
+    with Session(connection.engine) as writing, writing.begin():
+        yield writing
 
 
 def create(url: str) -> Engine:
