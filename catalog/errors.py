@@ -47,5 +47,9 @@ class OptionError(CatalogError):
     """Options of a command contradict each other."""
 
 
+class UnsupportedError(CatalogError):
+    """The catalogue's database cannot do what was asked; another kind of database can."""
+
+
 class OutputError(CatalogError):
     """A file that a command was asked for cannot be written."""

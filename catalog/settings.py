@@ -29,7 +29,7 @@ class CatalogSettings(BaseSettings):
     #: KADR_MIN_CONFIDENCE: how sure a model's keyword must be to count; changing it costs nothing.
     min_confidence: float = Field(default=DEFAULT_MIN_CONFIDENCE, ge=0.0, le=1.0)
 
-    #: KADR_CACHE_DIR: what can be made again, such as the file of all vectors.
+    #: KADR_CACHE_DIR: what can be made again: the file of all vectors, digests, word vectors.
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))
 
 

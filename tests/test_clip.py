@@ -164,7 +164,7 @@ def test_cut_context_gives_the_vectors_of_the_full_one(tmp_path: Path, custom_te
     with torch.no_grad():
         full = module.encode_text(tokens, normalize=True).numpy()
 
-    assert model.causal_text
+    assert text_tower.is_causal(module)
     np.testing.assert_allclose(model.encode_texts(TEXTS), full, atol=1e-5)
     cut = tokens[:, : int(text_tower.pooled_positions(module, tokens).max()) + 1]
     assert cut.shape[1] < 20 < tokens.shape[1]
@@ -178,7 +178,7 @@ def test_text_tower_that_sees_both_ways_is_not_cut(tmp_path: Path) -> None:
     with torch.no_grad():
         full = module.encode_text(tokens, normalize=True).numpy()
 
-    assert not model.causal_text
+    assert not text_tower.is_causal(module)
     assert model.logit_bias == pytest.approx(-10.0)
     np.testing.assert_allclose(model.encode_texts(TEXTS), full, atol=1e-5)
 

@@ -55,6 +55,15 @@ def test_search_says_which_word_nobody_knows(photos: list[int]) -> None:
     assert "dgo" in result.output
 
 
+def test_groups_of_another_detail_are_made_only_when_asked_for(photos: list[int]) -> None:
+    assert run("groups", "--refresh", "--detail", "0.5").exit_code == 0
+
+    result = run("groups", "--detail", "0.25")
+
+    assert isinstance(result.exception, OptionError)
+    assert "`kadr groups --refresh --detail 0.25`" in str(result.exception)
+
+
 def test_an_operator_in_small_letters_is_told_from_a_word(photos: list[int]) -> None:
     assert "write AND, or nothing" in run("search", "beagle and beach").output
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from catalog import query
 from catalog.db.database import Database, open_database
-from catalog.db.tables import Decision, Photo, PhotoState, PhotoTag, Source, Tag
+from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoState, PhotoTag, Source, Tag
 from catalog.errors import DecisionFileError, KeywordError, NotFoundError
 from catalog.photos import files, roots
+from catalog.photos.history import EventKind
 from catalog.tags import decision_files, decisions, results, store, taggers
 from tests.catalogue import NOW, TAGGER, add_photos, seen, tag_photo
 
@@ -225,6 +226,38 @@ def test_undo_by_name_takes_back_one_change_of_many_photos(session: Session) -> 
 
     assert decisions.undo(session, now=NOW, change_id=first.change_id).photos == 3
     assert [set(state(session, photo)) for photo in photos] == [{"summer"}] * 3
+
+
+def test_change_of_more_photos_than_a_batch_is_undone_whole(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "UNDO_BATCH", 4)
+    photos = add_photos(session, *(f"{n}.jpg" for n in range(6)))
+    decisions.add(session, photos, ["first"], now=NOW)
+    decisions.add(session, photos, ["trip", "summer"], now=NOW)
+
+    undone = decisions.undo(session, now=NOW)
+
+    assert (undone.changed, undone.photos) == (12, 6)
+    assert [set(state(session, photo)) for photo in photos] == [{"first"}] * 6
+    assert decisions.undo(session, now=NOW).photos == 6
+    assert [state(session, photo) for photo in photos] == [{}] * 6
+    with pytest.raises(NotFoundError, match="no decision to undo"):
+        decisions.undo(session, now=NOW)
+
+
+def test_photos_that_an_undo_left_out_are_undone_by_the_next(session: Session) -> None:
+    photos = add_photos(session, "a.jpg", "b.jpg")
+    decisions.add(session, photos, ["trip"], now=NOW)
+    decisions.undo(session, now=NOW)
+    decisions.add(session, photos[:1], ["trip"], now=NOW)
+    is_undone = (PhotoEvent.kind == EventKind.UNDONE) & (PhotoEvent.photo_id == photos[1])
+    session.execute(delete(PhotoEvent).where(is_undone))  # as a Kadr that stopped half-way did
+
+    assert decisions.undo(session, now=NOW).photos == 1
+    assert decisions.undo(session, now=NOW).photos == 1
+    with pytest.raises(NotFoundError, match="no decision to undo"):
+        decisions.undo(session, now=NOW)
 
 
 def test_undone_confirmation_has_its_confidence_back(session: Session, photo: int) -> None:

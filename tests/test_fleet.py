@@ -1,6 +1,5 @@
 """A fleet whose parts die: nothing is lost and nothing is tagged twice."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,7 +90,6 @@ def test_a_worker_that_is_told_to_stop_gives_its_photos_back(fleet: Kadr, tmp_pa
         worker.terminate()
         worker.wait(60)
 
-    time.sleep(0.1)
     assert count(database, PhotoState.LEASED) == 0
     assert count(database, PhotoState.PENDING) > 0
     database.close()

@@ -15,7 +15,7 @@ from catalog.cli import search
 from catalog.cli.options import Loaders
 from catalog.db.database import Database, open_database
 from catalog.db.tables import Model
-from catalog.errors import CatalogError
+from catalog.errors import UnsupportedError
 from catalog.similar import directions, hnsw, vector_file
 from catalog.similar import exact as exact_search
 from tests import catalogue
@@ -170,6 +170,6 @@ def test_commands_build_it_use_it_and_go_around_it(
 
 def test_sqlite_says_that_it_needs_none(sqlite_url: str) -> None:
     database = open_database(sqlite_url, upgrade=True)
-    with pytest.raises(CatalogError, match="PostgreSQL with pgvector"):
+    with pytest.raises(UnsupportedError, match="PostgreSQL with pgvector"):
         hnsw.build(database, Model(id=1, name="m", digest="0" * 64, dim=4))
     database.close()

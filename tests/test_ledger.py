@@ -12,7 +12,6 @@ from sqlalchemy import delete, func, select
 from catalog import paths
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoTag
-from catalog.errors import NotFoundError
 from catalog.photos import files as photo_files
 from catalog.photos import roots
 from tests.catalogue import NOW, add_photos, seen, tag_photo
@@ -196,11 +195,3 @@ def test_roots_of_one_folder_name_get_names_of_their_own(database: Database):
         names = [roots.register_root(session, Path(p)).name for p in ("/a/x", "/b/x", "/a/x")]
 
         assert names == ["x", "x-2", "x"]
-
-
-def test_an_unknown_root_is_named_with_those_there_are(database: Database):
-    with database.write() as session:
-        roots.register_root(session, Path("/a/holiday"))
-
-        with pytest.raises(NotFoundError, match="there are: holiday"):
-            roots.get_root(session, "holidays")

@@ -11,12 +11,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
 import migrations
+from catalog import query
 from catalog.db import database as databases
 from catalog.db import migrate
 from catalog.db.database import Database
 from catalog.db.tables import HEAD_REVISION, Base, Photo
-from catalog.errors import DatabaseUnavailableError, SchemaVersionError
+from catalog.errors import DatabaseUnavailableError, NotFoundError, SchemaVersionError
 from catalog.photos import files, roots
+from catalog.tags import decisions
 from tests.catalogue import NOW, add_photos, seen, tag_photo
 
 
@@ -65,6 +67,23 @@ def test_an_older_catalogue_learns_which_photos_are_missing(database: Database):
     with database.read() as session:
         since = dict(session.execute(select(Photo.id, Photo.missing_since)).all())
     assert since == {gone: NOW, stays: None, copied: None}
+
+
+def test_decisions_of_an_older_catalogue_can_be_undone(database: Database):
+    with database.write() as session:
+        photos = add_photos(session, "a.jpg", "b.jpg")
+        decisions.add(session, photos, ["trip"], now=NOW)
+        decisions.add(session, photos, ["summer"], now=NOW)
+        decisions.undo(session, now=NOW)
+    migrate.downgrade(database.engine, "0002")
+
+    migrate.upgrade(database.engine)
+
+    with database.write() as session:
+        assert decisions.undo(session, now=NOW).photos == 2
+        assert query.find_ids(session, "trip OR summer") == []
+        with pytest.raises(NotFoundError, match="no decision to undo"):
+            decisions.undo(session, now=NOW)
 
 
 def test_an_older_catalogue_says_how_to_upgrade_it(database: Database, database_url: str):

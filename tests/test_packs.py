@@ -1,6 +1,8 @@
 """Packs: built from names, frequencies and reviewed lists, tuned by decisions, shown."""
 
 import json
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -186,11 +188,71 @@ def test_concepts_are_those_of_imagenet() -> None:
 
 @pytest.mark.parametrize(
     ("word", "many"),
-    [("dog", "dogs"), ("beach", "beaches"), ("city", "cities"), ("palm tree", "palm trees"),
-     ("sheep", None), ("snow leopard", "snow leopards")],
+    [
+        ("dog", "dogs"), ("beach", "beaches"), ("city", "cities"), ("butterfly", "butterflies"),
+        ("palm tree", "palm trees"), ("snow leopard", "snow leopards"), ("golf ball", "golf balls"),
+        ("man", "men"), ("woman", "women"), ("person", "people"), ("child", "children"),
+        ("foot", "feet"), ("tooth", "teeth"), ("goose", "geese"), ("mouse", "mice"), ("ox", "oxen"),
+        ("leaf", "leaves"), ("knife", "knives"), ("wolf", "wolves"), ("loaf", "loaves"),
+        ("scarf", "scarves"), ("shelf", "shelves"), ("calf", "calves"), ("thief", "thieves"),
+        ("hoof", "hooves"), ("belief", "beliefs"), ("wife", "wives"), ("octopus", "octopuses"),
+        ("roof", "roofs"), ("human", "humans"), ("tomato", "tomatoes"), ("potato", "potatoes"),
+        ("photo", "photos"), ("gecko", "geckos"), ("lens", "lenses"), ("sarcophagus", "sarcophagi"),
+        ("field mouse", "field mice"), ("bread knife", "bread knives"), ("fisherman", "fishermen"),
+        ("wedding", "weddings"), ("radio", "radios"),
+        ("sheep", None), ("furniture", None), ("shorts", None), ("running", None),
+        ("broccoli", None), ("jeans", None), ("зонт", None), ("crane (lifts)", None),
+    ],
 )  # fmt: skip
 def test_plurals_are_those_that_english_uses(word: str, many: str | None) -> None:
     assert english.plural(word) == many
+
+
+@pytest.mark.parametrize("pack", ["visual", "imagenet-1k"])
+def test_no_alias_of_a_pack_is_a_plural_that_english_has_not(pack: str) -> None:
+    reviewed = builder.read_sources().reviewed
+    written = {alias.word for keyword in reviewed for alias in keyword.aliases}
+    written |= {name for concept in concepts.imagenet_22k() for name in concept.names}
+    wrong = {
+        alias.word
+        for keyword in vocabulary.load(pack)
+        for alias in keyword.aliases
+        if alias.word in regular_plurals(keyword.word) - written
+        and alias.word != english.plural(keyword.word)
+    }
+
+    assert wrong == set()
+
+
+def regular_plurals(word: str) -> set[str]:
+    """Return what a child makes of a word: "mouses", "leafs", "mans", "citys"."""
+    stem = word[:-1]
+    return {f"{word}s", f"{word}es", f"{stem}ies", f"{stem}ves"}
+
+
+@pytest.mark.parametrize("pack", ["visual", "imagenet-1k"])
+@pytest.mark.parametrize(
+    "last",
+    ["persons", "mouses", "leafs", "mans", "womans", "knifes", "childs", "foots", "wolfs", "calfs"],
+)
+def test_no_word_of_a_pack_ends_in_a_childs_plural(pack: str, last: str) -> None:
+    names = vocabulary.load(pack).by_form
+
+    assert [name for name in names if name.split()[-1:] == [last]] == []
+
+
+def test_searches_and_decisions_import_no_grammar() -> None:
+    program = (
+        "import sys\n"
+        "from worker import cli\n"
+        "from worker.cli import loaders\n"
+        "loaders.load_lexicon(None, ['planes'])\n"
+        "heavy = {'inflect', 'simplemma'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_file_of_words_is_filled_up_and_keeps_what_is_there() -> None:

@@ -40,6 +40,19 @@ class ColourEncoder:
         return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
+class MeetingEncoder(ColourEncoder):
+    """Has its first batch in hand only when another encoder has one too."""
+
+    def __init__(self, both: threading.Barrier) -> None:
+        super().__init__()
+        self._both = both
+
+    def encode_images(self, pixels: np.ndarray) -> np.ndarray:
+        if not self.batches:
+            self._both.wait()
+        return super().encode_images(pixels)
+
+
 class ColourScorer:
     words = ("red", "green", "blue")
 
@@ -214,7 +227,8 @@ def test_two_pipelines_share_the_work_and_no_photo(
     database: Database, encoder: ColourEncoder, tmp_path: Path
 ):
     photo_ids = add(database, tmp_path / "photos", 40)
-    encoders = [ColourEncoder(), ColourEncoder()]
+    both = threading.Barrier(2, timeout=60)
+    encoders = [MeetingEncoder(both), MeetingEncoder(both)]
     pipelines = [
         Pipeline(database, make_tagger(database, each), PipelineSettings(batch_size=3))
         for each in encoders
@@ -227,6 +241,7 @@ def test_two_pipelines_share_the_work_and_no_photo(
         thread.join()
 
     assert sum(sum(each.batches) for each in encoders) == 40
+    assert not both.broken
     assert states(database) == {"tagged": 40}
 
 

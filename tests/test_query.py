@@ -2,15 +2,16 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
 from catalog import query
 from catalog.db.database import Database
-from catalog.errors import QueryError
+from catalog.errors import NotFoundError, QueryError
 from catalog.photos import files, roots
-from catalog.query import all_matches
+from catalog.query import all_matches, photo
 from tests import catalogue, generated
 
 
@@ -119,10 +120,24 @@ def test_odd_values_find_nothing_or_are_refused_but_never_reach_as_sql(
     assert len(_found(database, "dog")) == 1
 
 
+def test_name_of_a_file_that_is_there_means_that_file(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    with database.write() as session:
+        (here,) = catalogue.add_photos(session, "a.jpg", root=str(tmp_path))
+        catalogue.add_photos(session, "x/a.jpg", root="/elsewhere")
+        assert photo.find_photo_id(session, "a.jpg") == here
+        (tmp_path / "a.jpg").unlink()
+        with pytest.raises(NotFoundError, match="2 photos end so"):
+            photo.find_photo_id(session, "a.jpg")
+
+
 def test_one_file_more_of_a_photo_is_no_photo_more(database: Database) -> None:
     (first,) = _fill(database, {"dog": 0.75})
     with database.write() as session:
-        root = roots.get_root(session, "photos").id
+        root = roots.register_root(session, Path("/photos")).id
         seen = [catalogue.seen("copy.jpg", "0.jpg")]
         files.register_files(session, root, seen, now=catalogue.NOW)
     assert _found(database, "dog") == [(first, 0.75)]
@@ -131,7 +146,7 @@ def test_one_file_more_of_a_photo_is_no_photo_more(database: Database) -> None:
 def test_missing_photo_is_found_only_when_asked_for(database: Database) -> None:
     (first,) = _fill(database, {"dog": 0.75})
     with database.write() as session:
-        root = roots.get_root(session, "photos").id
+        root = roots.register_root(session, Path("/photos")).id
         files.mark_missing(session, root, ["0.jpg"], now=catalogue.NOW)
     assert _found(database, "dog") == []
     assert _found(database, "dog is:missing") == [(first, 0.75)]

@@ -20,7 +20,6 @@ from worker.starter import (
     folder,
     index,
     metrics,
-    plurals,
     run,
     schedule,
     student,
@@ -248,20 +247,3 @@ def test_perfect_confidence_has_no_calibration_error() -> None:
 
     assert figures["precision"] == 1.0
     assert figures["ece"] == pytest.approx(0.0)
-
-
-@pytest.mark.parametrize(
-    ("word", "plural"),
-    [
-        ("dog", "dogs"),
-        ("woman", "women"),
-        ("butterfly", "butterflies"),
-        ("beach", "beaches"),
-        ("golf ball", "golf balls"),
-        ("shorts", None),
-        ("running", None),
-        ("broccoli", None),
-    ],
-)
-def test_plurals_are_those_that_people_use(word: str, plural: str | None) -> None:
-    assert plurals.get_plural(word) == plural

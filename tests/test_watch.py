@@ -224,8 +224,7 @@ def test_hidden_temporary_and_other_files_are_left_alone(watched: Watched):
 def test_every_tag_says_where_it_came_from(watched: Watched):
     watched.await_tagged("before.jpg")
 
-    shown = watched.kadr.json("show", str(watched.folder / "before.jpg"))
+    [card] = watched.kadr.json("show", str(watched.folder / "before.jpg"))
 
-    card = shown[0] if isinstance(shown, list) else shown
-    assert all(keyword["source"] == "clip" for keyword in card["keywords"])
+    assert {keyword["source"] for keyword in card["keywords"]} == {"clip"}
     assert watched.kadr.json("status")["tagger"]["model"] == watched.kadr.settings["KADR_MODEL"]

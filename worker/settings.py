@@ -1,9 +1,7 @@
 """Everything that can be set, from KADR_... variables or a `.env` file; read once per process."""
 
-from pathlib import Path
 from typing import Literal
 
-import platformdirs
 from pydantic import Field, ValidationError
 
 from catalog.errors import SettingsError
@@ -50,9 +48,6 @@ class Settings(CatalogSettings):
     #: A photo above these is quarantined with a reason, not decoded.
     max_pixels: int = Field(200_000_000, ge=1)
     max_bytes: int = Field(512 * 1024 * 1024, ge=1)
-
-    #: Digests and word vectors that can be made again.
-    cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: `console` for people, `json` for log collectors.

@@ -55,16 +55,20 @@ def reading() -> Iterator["Session"]:
     from catalog import settings
     from catalog.tags import threshold
 
-    catalogue = open_catalogue()
     try:
-        with catalogue.read() as session:
+        with open_catalogue() as catalogue, catalogue.read() as session:
             threshold.use(session, settings.load().min_confidence)
             yield session
     except QueryError as error:
         point_at(error)
         raise
-    finally:
-        catalogue.close()
+
+
+@contextmanager
+def writing() -> Iterator["Session"]:
+    """Give a session whose changes to the catalogue are kept, unless an exception ends it."""
+    with open_catalogue() as catalogue, catalogue.write() as session:
+        yield session
 
 
 def out() -> "Console":

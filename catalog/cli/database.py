@@ -24,9 +24,8 @@ def upgrade() -> None:
     from catalog.db.tables import HEAD_REVISION
 
     url = settings.load().database_url
-    engine = database.create(url)
-    shown = engine.url.render_as_string(hide_password=True)
-    database.open_database(url, upgrade=True).close()
+    with database.open_database(url, upgrade=True) as opened:
+        shown = opened.engine.url.render_as_string(hide_password=True)
     console.err().print(f"{shown} is at version {HEAD_REVISION}.", markup=False)
 
 
@@ -48,15 +47,14 @@ def index_vectors(
     from catalog.db import database
     from catalog.similar import hnsw, vector_file
 
-    opened = database.open_database(settings.load().database_url, upgrade=False)
-    started = time.monotonic()
-    with opened.read() as session:
-        chosen = vector_file.find_model(session, name=model)
-    hnsw.build(opened, chosen, memory=memory)
-    with opened.read() as session:
-        index = hnsw.open_index(session, chosen)
-        recall = hnsw.measure_recall(index) if index else 0.0
-    opened.close()
+    with database.open_database(settings.load().database_url, upgrade=False) as opened:
+        started = time.monotonic()
+        with opened.read() as session:
+            chosen = vector_file.find_model(session, name=model)
+        hnsw.build(opened, chosen, memory=memory)
+        with opened.read() as session:
+            index = hnsw.open_index(session, chosen)
+            recall = hnsw.measure_recall(index) if index else 0.0
     console.out().print(
         f"{chosen.name}: indexed in {time.monotonic() - started:,.0f} s; "
         f"of the {hnsw.RECALL_NEAREST} nearest photos it finds {recall:.1%}"

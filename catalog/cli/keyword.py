@@ -3,8 +3,7 @@
 `worker.cli` adds them, and sends `kadr tag add PHOTO WORD...` here as well.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -90,7 +89,7 @@ def undo(*, as_json: options.AsJson = False) -> None:
     """Take the last decision back; again for the one before."""
     from catalog.tags import decisions
 
-    with _writing() as session:
+    with console.writing() as session:
         change = decisions.undo(session, now=datetime.now(UTC))
     _tell(change, as_json=as_json)
 
@@ -106,7 +105,7 @@ def drop_machine(
 
     if not yes:
         typer.confirm("Delete what models gave? `kadr retag` brings it again", abort=True)
-    with _writing() as session:
+    with console.writing() as session:
         photo_ids = None if where is None else query.find_ids(session, where)
         dropped = decisions.drop_machine_tags(session, photo_ids)
     console.out().print(f"{console.count_of(dropped, 'keyword')} deleted")
@@ -135,7 +134,7 @@ def import_(
     """Take over decisions about the photos that this catalogue has too."""
     from catalog.tags import decision_files
 
-    with _writing() as session:
+    with console.writing() as session:
         look_up = _look_up(session, ctx.obj)
         done = decision_files.read(session, file, now=datetime.now(UTC), **look_up)
     console.out().print(
@@ -155,7 +154,7 @@ def _decide(
     photos, words = ([], items) if where is not None else (items[:1], items[1:])
     if not words:
         raise typer.BadParameter("name at least one keyword", param_hint="WORD...")
-    with _writing() as session:
+    with console.writing() as session:
         photo_ids = _photo_ids(session, photos, where)
         look_up = _look_up(session, load_lexicon)
         change = decide(session, photo_ids, words, now=datetime.now(UTC), **look_up)
@@ -175,17 +174,7 @@ def _photo_ids(session: "Session", photos: list[str], where: str | None) -> list
     if where is not None:
         return query.find_ids(session, where)
     given = console.read_arguments(photos)
-    return [photo.find_photo_id(session, photo.argument(each)) for each in given]
-
-
-@contextmanager
-def _writing() -> Iterator["Session"]:
-    catalogue = console.open_catalogue()
-    try:
-        with catalogue.write() as session:
-            yield session
-    finally:
-        catalogue.close()
+    return [photo.find_photo_id(session, each) for each in given]
 
 
 def _tell(change: "Change", *, as_json: bool) -> None:

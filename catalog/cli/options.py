@@ -44,6 +44,10 @@ PAGE = 50
 Paths = Annotated[
     list[str], typer.Argument(metavar="PHOTO...", help="Paths or ids; - reads them from stdin.")
 ]
+AnyPaths = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[PHOTO]...", help="Paths or ids; - reads them from stdin."),
+]
 #: Loads the encoder of a model by its name, when a text has to be encoded.
 EncoderLoader = Callable[[str], "TextEncoder"]
 #: Gives a small picture for each path, to be printed by rich; None where the terminal shows none.

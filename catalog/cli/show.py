@@ -20,13 +20,11 @@ def show(
     """Show all that is known of a photo: keywords and where they came from, places, history."""
     from catalog import query
     from catalog.cli import card
-    from catalog.query import photo
     from catalog.tags import threshold
 
     with console.reading() as session:
         least = 0.0 if show_all else threshold.of(session)
-        wanted = [photo.argument(each) for each in console.read_arguments(photos)]
-        found = [query.get_photo(session, each) for each in wanted]
+        found = [query.get_photo(session, each) for each in console.read_arguments(photos)]
     if as_json:
         console.print_json([card.as_data(each) for each in found])
         return

@@ -53,7 +53,7 @@ def similar(
     from catalog.similar.nearest import nearest
 
     with console.reading() as session:
-        photo_id = photo_lookup.find_photo_id(session, photo_lookup.argument(photo))
+        photo_id = photo_lookup.find_photo_id(session, photo)
         found = nearest(session, photo_id, within=within, limit=limit, cut=cut, exact=exact)
         chosen = listing.choose_format(form, nul=nul, as_json=as_json)
         pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)

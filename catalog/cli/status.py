@@ -53,12 +53,12 @@ def failures(
     console.err().print("When a cause is gone: `kadr retry` tries them again.")
 
 
-def retry(photos: options.Paths | None = None) -> None:
+def retry(photos: options.AnyPaths = None) -> None:
     """Try photos again that were put aside: those named, or all of them."""
     from catalog.photos import lifecycle
     from catalog.query import photo
 
-    with console.open_catalogue().write() as session:
+    with console.writing() as session:
         wanted = console.read_arguments(photos or [])
         ids = [photo.find_photo_id(session, each) for each in wanted] if photos else None
         retried = lifecycle.retry(session, ids, now=datetime.now(UTC))
@@ -78,18 +78,18 @@ def prune(
     from catalog.photos import files
 
     before = datetime.now(UTC) - timedelta(days=days)
-    database = console.open_catalogue()
-    with database.read() as session:
-        planned = files.count_prunable(session, before)
-    if not planned.files and not planned.photos:
-        console.err().print("No photo is missing.")
-        return
-    question = f"Forget {planned.photos:,} photos and {planned.files:,} places for ever?"
-    if not yes and not typer.confirm(question, err=True):
-        raise typer.Exit(1)
-    with database.write() as session:
-        done = files.prune(session, before)
-    console.err().print(f"Forgot {done.photos:,} photos and {done.files:,} places.")
+    with console.open_catalogue() as database:
+        with database.read() as session:
+            planned = files.count_prunable(session, before)
+        if not planned.files and not planned.photos:
+            console.err().print("No photo is missing.")
+            return
+        question = f"Forget {planned.photos:,} photos and {planned.files:,} places for ever?"
+        if not yes and not typer.confirm(question, err=True):
+            raise typer.Exit(1)
+        with database.write() as session:
+            done = files.prune(session, before)
+        console.err().print(f"Forgot {done.photos:,} photos and {done.files:,} places.")
 
 
 def _gather() -> dict[str, Any]:

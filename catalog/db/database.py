@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -28,10 +29,16 @@ BUSY_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open catalogue. Threads may share it; processes open their own."""
+    """An open catalogue, closed at the end of a `with`. Threads may share it, processes not."""
 
     engine: Engine
     _sessions: sessionmaker[Session]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

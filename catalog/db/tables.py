@@ -25,7 +25,7 @@ from catalog.db.types import BigId, Key, StoredVector, UtcDateTime, by_value
 
 #: The newest migration. A test compares it with what is in `migrations/`: reading it here spares
 #: `kadr search` the import of Alembic.
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 
 #: Of `photo_tag` rows, the ones that count, in SQLite's words. The migration says the same in
 #: PostgreSQL's; said here, it would load that dialect wherever a model is imported, 30 ms a start.
@@ -218,6 +218,16 @@ class PhotoEvent(Base):
     #: A value of `catalog.photos.history.EventKind`.
     kind: Mapped[str] = mapped_column(String(24))
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: The decision that the event is part of, or takes back; `catalog.decisions` undoes by it.
+    change_id: Mapped[str | None] = mapped_column(String(32))
+
+    __table_args__ = (
+        Index(
+            "ix_photo_event_change",
+            *("change_id", "kind", "photo_id"),
+            sqlite_where=text("change_id IS NOT NULL"),
+        ),
+    )
 
 
 class Embedding(Base):

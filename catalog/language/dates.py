@@ -20,11 +20,6 @@ class Period:
     start: datetime | None
     end: datetime | None
 
-    @property
-    def after(self) -> datetime | None:
-        """The first moment that is later than all of it."""
-        return self.end
-
 
 def read_period(text: str, *, now: datetime, zone: tzinfo | None) -> Period:
     """Read a date as the period it names: `2023-05` is all of that May.

@@ -157,10 +157,10 @@ def _times(name: str, parts: Parts, now: datetime) -> Operand:
     if relation == ":":
         return Interval(period.start, period.end, high_open=True)
     if relation[0] == ">":
-        return Interval(low=period.start if "=" in relation else period.after)
+        return Interval(low=period.start if "=" in relation else period.end)
     if relation[0] == "<":
         return Interval(high=period.end if "=" in relation else period.start, high_open=True)
-    low = period.start if relation[0] == "[" else period.after
+    low = period.start if relation[0] == "[" else period.end
     high = other.end if relation[1] == "]" else other.start
     if _is_before(other.start, period.start) and not _is_before(period.start, other.end):
         raise OperandError(f"the range begins at {parts.value} and ends before it, at {parts.end}")

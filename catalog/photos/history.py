@@ -133,11 +133,16 @@ def add_events(
     *,
     now: datetime,
     details: Mapping[int, dict[str, Any]] | None = None,
+    change_id: str | None = None,
 ) -> None:
-    """Add one event to each photo's history, with details by photo id."""
+    """Add one event to each photo's history, with details by photo id.
+
+    `change_id` is the person's decision that the events belong to, for undo.
+    """
     known = details or {}
     rows = [
         {"photo_id": photo_id, "at": now, "kind": kind.value, "detail": known.get(photo_id)}
+        | {"change_id": change_id}
         for photo_id in photo_ids
     ]
     if rows:

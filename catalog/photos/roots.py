@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db.tables import PhotoFile, Root
-from catalog.errors import NotFoundError
 
 
 def register_root(session: Session, path: Path, *, polled: bool = False) -> Root:
@@ -28,18 +27,6 @@ def register_root(session: Session, path: Path, *, polled: bool = False) -> Root
                 _take_in(session, found, inner)
     found.polled = polled or bool(found.polled)
     session.flush()
-    return found
-
-
-def get_root(session: Session, name_or_path: str) -> Root:
-    """Return a root by its name or path; `NotFoundError` names those there are."""
-    found = session.scalar(
-        select(Root).where((Root.name == name_or_path) | (Root.path == name_or_path))
-    )
-    if found is None:
-        names = ", ".join(session.scalars(select(Root.name).order_by(Root.name))) or "none"
-        message = f"no root {name_or_path!r} in the catalogue; there are: {names}"
-        raise NotFoundError(message)
     return found
 
 

@@ -171,7 +171,9 @@ def _load_history(session: Session, photo_id: int) -> list[EventDetail]:
 
 
 def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
-    """Return the id of a photo, by its number, its absolute path, or a path's unmistakable end.
+    """Return the id of a photo, by its number, its path, or a path's unmistakable end.
+
+    What names a file that is there means that file, whatever other paths end so.
 
     Raises:
         NotFoundError: there is none, or there are several.
@@ -181,8 +183,10 @@ def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
         number = int(text[:_MAX_DIGITS])
         if len(text) < _MAX_DIGITS and session.get(Photo, number) is not None:
             return number
-    # As it is given; from the working folder, where it may be gone; and as links lead there.
-    for place in (text, os.path.abspath(text), os.path.realpath(text)):  # noqa: PTH100
+    given = os.path.expanduser(text)  # noqa: PTH111
+    # From the working folder, where it may be gone, and as links lead there.
+    places = (os.path.abspath(given), os.path.realpath(given))  # noqa: PTH100
+    for place in places if os.path.exists(given) else (text, *places):  # noqa: PTH110
         if found := _find_by_path(session, place):
             break
     if len(found) == 1:
@@ -218,10 +222,3 @@ def _find_by_path(session: Session, given: str) -> dict[int, str]:
     # What lies there now comes before what once did.
     now = [row for row in rows if not row.is_missing] or rows
     return {row.photo_id: row.path for row in reversed(now)}
-
-
-def argument(given: str) -> str:
-    """Make a command's argument absolute where it names a file that is there."""
-    path = Path(given).expanduser()
-    is_number = given.isascii() and given.isdigit()
-    return os.path.abspath(path) if not is_number and path.exists() else given  # noqa: PTH100

@@ -28,7 +28,7 @@ from catalog.db.database import Database
 from catalog.db.sql import member
 from catalog.db.tables import Embedding, Model
 from catalog.db.types import HALFVEC_FLAG
-from catalog.errors import CatalogError
+from catalog.errors import UnsupportedError
 from catalog.query import all_matches
 from catalog.query.plan import Plan
 from catalog.similar import chance, directions, exact
@@ -85,10 +85,10 @@ def build(database: Database, model: Model, *, memory: str = "1GB") -> None:
     times as long.
 
     Raises:
-        CatalogError: the catalogue is not on PostgreSQL with pgvector.
+        UnsupportedError: the catalogue is not on PostgreSQL with pgvector.
     """
     if not getattr(database.engine.dialect, HALFVEC_FLAG, False):
-        raise CatalogError(
+        raise UnsupportedError(
             "HNSW needs PostgreSQL with pgvector; this catalogue compares every vector, exactly"
         )
     name, dim = name_of(model), model.dim

@@ -4,13 +4,13 @@ Every change is written into the photos' history with what was before, so that i
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy.orm import Session, aliased
 
 from catalog import spelling
 from catalog.db import sql
@@ -22,8 +22,10 @@ from catalog.tags import store
 
 Action = Literal["add", "remove", "confirm", "reject"]
 
-#: How many entries of the history are searched for something to undo.
-_UNDO_DEPTH = 100_000
+#: Photos that an undo reads and writes at a time: a change may be about a million.
+UNDO_BATCH = 10_000
+
+_NOTHING_TO_UNDO = "there is no decision to undo; `kadr show PHOTO` tells its history"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +112,24 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
     Raises:
         NotFoundError: there is nothing to undo, or no such change.
     """
-    events = _find_change(session, change_id)
-    found = str((events[0].detail or {})["change"])
-    rows = {
-        (event.photo_id, int(entry["tag"])): _from_json(entry["before"])
-        for event in events
-        for entry in (event.detail or {})["keywords"]
-    }
-    _write(session, rows)
-    photo_ids = [event.photo_id for event in events]
-    details = {photo_id: {"change": found} for photo_id in photo_ids}
-    history.add_events(session, photo_ids, EventKind.UNDONE, now=now, details=details)
-    return Change(found, "undo", len(rows), len(photo_ids))
+    found = change_id or _find_newest(session)
+    changed = photos = 0
+    for events in _standing(session, found):
+        rows = {
+            (event.photo_id, int(entry["tag"])): _from_json(entry["before"])
+            for event in events
+            for entry in (event.detail or {})["keywords"]
+        }
+        _write(session, rows)
+        photo_ids = [event.photo_id for event in events]
+        details = {photo_id: {"change": found} for photo_id in photo_ids}
+        history.add_events(
+            session, photo_ids, EventKind.UNDONE, now=now, details=details, change_id=found
+        )
+        changed, photos = changed + len(rows), photos + len(events)
+    if not photos:
+        raise NotFoundError(_NOTHING_TO_UNDO)
+    return Change(found, "undo", changed, photos)
 
 
 def drop_machine_tags(session: Session, photo_ids: Iterable[int] | None = None) -> int:
@@ -166,7 +174,9 @@ def _decide(
         if entries:
             details[photo_id] = {"change": change_id, "action": action, "keywords": entries}
     _write(session, rows)
-    history.add_events(session, sorted(details), EventKind.DECIDED, now=now, details=details)
+    history.add_events(
+        session, sorted(details), EventKind.DECIDED, now=now, details=details, change_id=change_id
+    )
     meant = {word: tag_ids[tag_id] for word, tag_id in found.items()}
     others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
     return Change(change_id if rows else "", action, len(rows), len(details), others)
@@ -260,25 +270,42 @@ def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> Non
         session.execute(upsert, kept)
 
 
-def _find_change(session: Session, change_id: str | None) -> list[PhotoEvent]:
-    query = (
-        select(PhotoEvent)
-        .where(PhotoEvent.kind.in_([EventKind.DECIDED, EventKind.UNDONE]))
-        .order_by(PhotoEvent.id.desc())
-        .limit(_UNDO_DEPTH)
-    )
-    undone: set[str] = set()
-    found: list[PhotoEvent] = []
-    for event in session.scalars(query):
-        change = str((event.detail or {}).get("change", ""))
-        if event.kind == EventKind.UNDONE:
-            undone.add(change)
-        elif change not in undone and change_id in {None, change}:
-            change_id = change
-            found.append(event)
-    if not found:
-        raise NotFoundError("there is no decision to undo; `kadr show PHOTO` tells its history")
+def _find_newest(session: Session) -> str:
+    """Return the newest change that still stands on a photo at least."""
+    newest = select(PhotoEvent.change_id).where(PhotoEvent.change_id.is_not(None), _stands())
+    found = session.scalar(newest.order_by(PhotoEvent.id.desc()).limit(1))
+    if found is None:
+        raise NotFoundError(_NOTHING_TO_UNDO)
     return found
+
+
+def _standing(session: Session, change_id: str) -> Iterator[Sequence[Any]]:
+    """Yield the events of a change that were not taken back, a batch of photos at a time."""
+    query = (
+        select(PhotoEvent.photo_id, PhotoEvent.detail)
+        .where(PhotoEvent.change_id == change_id, _stands())
+        .order_by(PhotoEvent.photo_id)
+        .limit(UNDO_BATCH)
+    )
+    last = 0
+    while events := session.execute(query.where(PhotoEvent.photo_id > last)).all():
+        yield events
+        last = events[-1].photo_id
+
+
+def _stands() -> ColumnElement[bool]:
+    """Return the SQL condition that an event is a decision about a photo that no undo took back.
+
+    A scalar subquery on purpose: PostgreSQL joins for EXISTS, and compares every pair of events
+    until its statistics know how many there are.
+    """
+    other = aliased(PhotoEvent)
+    undone = select(other.id).where(
+        other.change_id == PhotoEvent.change_id,
+        other.kind == EventKind.UNDONE,
+        other.photo_id == PhotoEvent.photo_id,
+    )
+    return and_(PhotoEvent.kind == EventKind.DECIDED, undone.limit(1).scalar_subquery().is_(None))
 
 
 def _to_json(row: _Row | None) -> dict[str, Any] | None:

@@ -1,5 +1,5 @@
 """The `kadr` command."""
 
-from worker.cli.main import main
+from worker.cli.main import build, main
 
-__all__ = ["main"]
+__all__ = ["build", "main"]

@@ -68,22 +68,21 @@ def _database(settings: Settings) -> Finding:
     try:
         if _is_absent(settings):
             return Finding("database", "ok", f"{shown} is made by the first `kadr tag DIR`")
-        found = databases.current_revision(databases.create(settings.database_url))
-        if found is None or found != HEAD_REVISION:
-            databases.open_database(settings.database_url, upgrade=False)
+        with databases.open_database(settings.database_url, upgrade=False):
+            return Finding("database", "ok", f"{shown} at version {HEAD_REVISION}")
     except CatalogError as error:
         return Finding("database", "bad", str(error))
-    return Finding("database", "ok", f"{shown} at version {found}")
 
 
 def _tagger(settings: Settings) -> Finding:
     try:
         if _is_absent(settings):
             return Finding("catalogue", "ok", "empty")
-        opened = databases.open_database(settings.database_url, upgrade=False)
-        with opened.read() as session:
+        with (
+            databases.open_database(settings.database_url, upgrade=False) as opened,
+            opened.read() as session,
+        ):
             chosen = taggers.find(session)
-        opened.close()
     except CatalogError as error:
         return Finding("catalogue", "bad", str(error))
     if chosen is None:

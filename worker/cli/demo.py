@@ -75,15 +75,16 @@ def _watch(
     """Run the watcher, let the photos arrive, and show what becomes of each."""
     from worker.cli import running
 
-    process = running.open_process(settings)
-    with running.working(process), _watching(process, inbox):
+    with (
+        running.open_process(settings) as process,
+        running.working(process),
+        _watching(process, inbox),
+    ):
         console.err().print(
             f"Watching [bold]{inbox}[/] with the model {settings.model}. Photos arrive."
         )
         threading.Thread(target=_deliver, args=(chosen, inbox, arrivals), daemon=True).start()
-        news = _follow(process, arrivals)
-    process.close()
-    return news
+        return _follow(process, arrivals)
 
 
 @contextmanager
@@ -167,10 +168,8 @@ def _search(news: list["News"], url: str) -> None:
         raise typer.Exit(1)
     query = f'"{word}"' if " " in word else word
     out.print(f"\n[bold]$ kadr search {query}[/]")
-    database = open_database(url, upgrade=False)
-    with database.read() as session:
+    with open_database(url, upgrade=False) as database, database.read() as session:
         listing.print_page(session, query, listing.PageOptions("relevance", 5, None, "table"))
-    database.close()
     kadr = "kadr" if shutil.which("kadr") else sys.argv[0]  # `make demo` leaves PATH alone
     first = Path(url.removeprefix("sqlite:///")).parent / "photos" / news[0].name
     out.print(

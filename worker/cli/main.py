@@ -47,7 +47,7 @@ def build() -> typer.Typer:
     others = (status, retag, vocabulary, compare, evaluate, demo)
     for module in (*others, doctor, database):
         module.register(app)
-    app.callback()(_version)
+    app.callback()(_options)
     return app
 
 
@@ -87,14 +87,23 @@ def _escaped(text: str) -> str:
     return escape(text)
 
 
-def _version(
+def _print_version(is_asked: bool) -> None:  # noqa: FBT001 - Typer hands the flag over by position
+    """Print the version and end, before a command is looked for."""
+    if is_asked:
+        from importlib.metadata import version
+
+        console.out().print(f"kadr {version('kadr')}")
+        raise typer.Exit
+
+
+def _options(
     *,
     version: bool = typer.Option(
-        False, "--version", help="Print the version and end.", is_eager=True
+        False,
+        "--version",
+        help="Print the version and end.",
+        is_eager=True,
+        callback=_print_version,
     ),
 ) -> None:
-    if version:
-        from importlib.metadata import version as version_of
-
-        console.out().print(f"kadr {version_of('kadr')}")
-        raise typer.Exit
+    """Options of `kadr` itself; they do their work in callbacks."""

@@ -37,21 +37,20 @@ def retag(
     settings = options.load(
         model=model, vocabulary=vocabulary, prompts=prompts or None, preset=preset, device=device
     )
-    process = running.open_process(settings)
-    with process.database.read() as session:
-        recorded = taggers.find(session)
-    if recorded is None:
-        wanted = choice.complete(settings, process.say)
-    else:
-        wanted = choice.changed(recorded, settings, process.say)
-    with running.words_progress() as encoded:
-        built = tagger_factory.build(wanted, settings, encoded)
-    with process.database.write() as session:
-        taggers.replace_with(session, wanted)
-    tagger, _ = tagger_factory.register(process.database, built, wanted)
-    with running.count_progress("Scoring stored embeddings") as scored:
-        done = retagging.retag(process.database, tagger, scored)
-    process.close()
+    with running.open_process(settings) as process:
+        with process.database.read() as session:
+            recorded = taggers.find(session)
+        if recorded is None:
+            wanted = choice.complete(settings, process.say)
+        else:
+            wanted = choice.changed(recorded, settings, process.say)
+        with running.words_progress() as encoded:
+            built = tagger_factory.build(wanted, settings, encoded)
+        with process.database.write() as session:
+            taggers.replace_with(session, wanted)
+        tagger, _ = tagger_factory.register(process.database, built, wanted)
+        with running.count_progress("Scoring stored embeddings") as scored:
+            done = retagging.retag(process.database, tagger, scored)
     if as_json:
         console.print_json(asdict(done) | {"tagger": asdict(wanted)})
         return

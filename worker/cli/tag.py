@@ -50,12 +50,13 @@ def tag(
         device=device,
         batch_size=batch_size,
     )
-    process = running.open_process(settings)
-    named = roots.register(process.database, console.read_arguments(folders))
-    bell = tasks.doorbell_of(process)
-    with _progress() as view:
-        summary = oneshot.tag_folders(process, named, bell, lambda: running.working(process), view)
-    process.close()
+    with running.open_process(settings) as process:
+        named = roots.register(process.database, console.read_arguments(folders))
+        bell = tasks.doorbell_of(process)
+        with _progress() as view:
+            summary = oneshot.tag_folders(
+                process, named, bell, lambda: running.working(process), view
+            )
     if as_json:
         console.print_json(asdict(summary))
     else:

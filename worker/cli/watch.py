@@ -46,21 +46,20 @@ def watch(
         device=device,
         settle_s=settle,
     )
-    process = running.open_process(settings)
-    named = roots.register(process.database, console.read_arguments(folders), poll=poll)
-    intervals = Intervals(settings.settle_s, settings.reconcile_s, settings.poll_s)
-    watcher = Watcher(process.database, tasks.doorbell_of(process).ring, intervals)
-    shown = ", ".join(folder.shown for folder in named)
-    with (
-        following.stopping_on_signals(watcher.stop),
-        running.working(process),
-        following.Follower(process.database, None if quiet else following.print_news),
-    ):
-        running.warn_if_nobody_works(settings)
-        watcher.run(
-            named, lambda: console.err().print(f"Watching {shown}. Ctrl-C ends.", markup=False)
-        )
-    process.close()
+    with running.open_process(settings) as process:
+        named = roots.register(process.database, console.read_arguments(folders), poll=poll)
+        intervals = Intervals(settings.settle_s, settings.reconcile_s, settings.poll_s)
+        watcher = Watcher(process.database, tasks.doorbell_of(process).ring, intervals)
+        shown = ", ".join(folder.shown for folder in named)
+        with (
+            following.stopping_on_signals(watcher.stop),
+            running.working(process),
+            following.Follower(process.database, None if quiet else following.print_news),
+        ):
+            running.warn_if_nobody_works(settings)
+            watcher.run(
+                named, lambda: console.err().print(f"Watching {shown}. Ctrl-C ends.", markup=False)
+            )
 
 
 def worker(
@@ -81,7 +80,6 @@ def worker(
     from worker.celery import app
     from worker.queue.process import get_process
 
-    get_process()  # trouble with the database is told here, in one sentence
-    app.worker_main(
-        ["worker", "--pool", "solo", "--loglevel", settings.log_level, *(concurrency_options or [])]
-    )
+    options_of_celery = ["--pool", "solo", "--loglevel", settings.log_level]
+    with get_process():  # trouble with the database is told here, in one sentence
+        app.worker_main(["worker", *options_of_celery, *(concurrency_options or [])])

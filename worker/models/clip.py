@@ -51,8 +51,6 @@ class ClipModel:
         self.preprocess: Preprocess = model_files.preprocess(module, files.name)
         #: What cosines are multiplied with, and for a sigmoid model what is added then.
         self.logit_scale, self.logit_bias = model_files.logit_terms(module)
-        #: Whether the padding behind a prompt can be cut off, see `worker.models.text_tower`.
-        self.causal_text: bool = text_tower.is_causal(module)
         self.device: str = "cpu"
         self.precision: devices.Precision = "float32"
         #: Length of the vectors.

@@ -10,9 +10,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import httpx2
 import huggingface_hub
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
 from worker.errors import ModelError
 
@@ -20,6 +19,13 @@ CONFIG_FILE = "open_clip_config.json"
 #: Names under which open_clip models publish safetensors, the commonest first.
 WEIGHTS_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors")
 PROBE_TIMEOUT_S = 3.0
+#: How a download may fail. A connection that breaks ends in an error of the HTTP client that
+#: huggingface_hub is built on (requests, httpx or httpx2), whose root HfHubHTTPError inherits from.
+_FAILURES: tuple[type[BaseException], ...] = (
+    EntryNotFoundError,
+    OSError,
+    *HfHubHTTPError.__bases__,
+)
 
 
 def is_offline() -> bool:
@@ -126,9 +132,10 @@ def _download(repository: str, filename: str) -> Path | None:
     """Return the downloaded file, or None where the repository has no such file."""
     try:
         return Path(huggingface_hub.hf_hub_download(repository, filename))
-    except huggingface_hub.errors.RemoteEntryNotFoundError:
-        return None
-    except (HfHubHTTPError, httpx2.TransportError, OSError) as error:
+    except _FAILURES as error:
+        is_absent = isinstance(error, EntryNotFoundError)
+        if is_absent and not isinstance(error, LocalEntryNotFoundError):  # "local": no answer
+            return None
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(_cannot_download(repository, reason)) from error
 

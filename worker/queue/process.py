@@ -7,7 +7,7 @@ its own from KADR_... variables.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
@@ -31,7 +31,10 @@ def _say_to_log(line: str) -> None:
 
 @dataclass(slots=True)
 class Process:
-    """Settings and open catalogue of this process, and its pipeline once it was asked for."""
+    """Settings and open catalogue of this process, and its pipeline once it was asked for.
+
+    The catalogue is closed at the end of a `with`.
+    """
 
     settings: Settings
     database: Database
@@ -43,6 +46,12 @@ class Process:
     _pipeline: "Pipeline | None" = None
     _chosen: "TaggerChoice | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def get_pipeline(self) -> "Pipeline":
         """Return the pipeline of what the catalogue is tagged with now; loads the model."""

@@ -16,10 +16,9 @@ from torch import nn
 
 from worker.models import clip
 from worker.scoring import word_vectors
-from worker.starter import plurals
 from worker.starter.distil import CONTEXT_LENGTH
 from worker.starter.student import MEAN, STD, Student
-from worker.vocabulary import file, prompts
+from worker.vocabulary import english, file, prompts
 from worker.vocabulary.keywords import Alias, Keyword
 
 CONFIG, WEIGHTS = "open_clip_config.json", "open_clip_model.safetensors"
@@ -101,7 +100,7 @@ def write_words(words: Sequence[str], path: Path, *, comment: str) -> None:
     taken = set(words)
     lines = [f"# {comment}"]
     for word in words:
-        plural = plurals.get_plural(word)
+        plural = english.plural(word)
         fresh = plural is not None and plural not in taken
         aliases = (Alias(plural),) if fresh and plural else ()
         lines.append(file.format_keyword(Keyword(word, aliases)))

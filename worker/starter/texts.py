@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from worker.starter import plurals
+from worker.vocabulary import english
 
 #: The prompts that the finished model is used with, and that its figures are measured with.
 PROMPTS = ("a photo of a {word}", "a photo of {word}", "{word}")
@@ -41,7 +41,7 @@ class Texts:
 
     def __init__(self, words: Sequence[str], *, seed: int = 0) -> None:
         self._words = tuple(words)
-        self._plurals = [plurals.get_plural(word) or word for word in self._words]
+        self._plurals = [english.plural(word) or word for word in self._words]
         self._random = random.Random(seed)
 
     def draw(self, n_texts: int) -> list[Text]:

@@ -2,9 +2,20 @@
 
 import functools
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import inflect
 
 _ES = re.compile(r"(s|x|z|ch|sh)$")
 _IES = re.compile(r"[^aeiou]y$")
+_WORD = re.compile(r"[A-Za-z'-]{2,}")
+#: Irregular plurals that inflect does not know.
+_UNKNOWN = {"thief": "thieves", "hoof": "hooves"}
+#: Zipf 1 is once in a hundred million words: a plural that is rarer is nobody's word.
+_MIN_ZIPF = 1.0
+#: How much rarer than its singular a plural may be, in powers of ten: "runnings" and "golds" are.
+_MAX_RARER = 2.0
 
 #: A phrase is rarer than its rarest word; wordfreq knows only the words.
 PHRASE_ZIPF = 1.0
@@ -26,15 +37,16 @@ def lemma(name: str, language: str = "en") -> str:
 
 
 def plural(name: str) -> str | None:
-    """Return the regular plural of a word or phrase where English uses it, else None."""
+    """Return the plural of an English word or phrase, else None where people hardly use one.
+
+    Irregular plurals are those of `inflect` ("mice", "leaves"). It has some that nobody writes
+    ("geckoes"), so the regular one goes first where it is the more frequent.
+    """
     *before, last = name.split()
-    if _ES.search(last):
-        many = f"{last}es"
-    elif _IES.search(last):
-        many = f"{last[:-1]}ies"
-    else:
-        many = f"{last}s"
-    if zipf(many) < 1.0 or lemma(many) != last:  # Zipf 1: once in a hundred million words
+    many = _plural(last)
+    if many is None or zipf(many) < _MIN_ZIPF:
+        return None
+    if not before and zipf(last) - zipf(many) > _MAX_RARER:
         return None
     return " ".join([*before, many])
 
@@ -59,3 +71,30 @@ def _zipf(name: str, language: str) -> float:
         return float(wordfreq.zipf_frequency(name, language.partition("-")[0]))
     except (LookupError, ModuleNotFoundError):  # no such table, or no segmenter for its script
         return 0.0
+
+
+def _plural(word: str) -> str | None:
+    """Return the plural of one word; None for a plural ("shorts") and for what has none."""
+    if not _WORD.fullmatch(word) or (word.endswith("s") and lemma(word) != word):
+        return None
+    known = _grammar().plural_noun(word)
+    if known == word:
+        return None
+    written = (each for each in (known, _regular(word)) if not each.endswith("ss"))
+    return max(written, key=zipf, default=None)
+
+
+def _regular(word: str) -> str:
+    if _ES.search(word):
+        return f"{word}es"
+    return f"{word[:-1]}ies" if _IES.search(word) else f"{word}s"
+
+
+@functools.cache
+def _grammar() -> "inflect.engine":
+    import inflect  # takes two seconds, and only builders of packs need it
+
+    engine = inflect.engine()
+    for word, many in _UNKNOWN.items():
+        engine.defnoun(word, many)
+    return engine
