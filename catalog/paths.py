@@ -23,6 +23,11 @@ def from_text(text: str) -> Path:
     return Path(text.translate(_BACK))
 
 
+def join(root: str, path: str) -> Path:
+    """Return the path of a file from the stored path of its root and its own below it."""
+    return from_text(root) / from_text(path)
+
+
 def printable(text: str) -> str:
     """Show a stored path to a person: bytes that are not UTF-8 appear as U+FFFD."""
     shown = "".join("�" if ord(char) in _BACK else char for char in text)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import NotFoundError, OutputError, QueryError
+from catalog.errors import OutputError, QueryError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,22 +28,9 @@ def open_catalogue() -> "Database":
         NotFoundError: nothing was ever tagged here.
         CatalogError: it cannot be opened, or is of another version.
     """
-    from sqlalchemy.engine import make_url
-
-    from catalog import settings
     from catalog.db import database
 
-    url = settings.load().database_url
-    is_file = url.startswith("sqlite:")
-    if is_file:
-        file = Path(make_url(url).database or "").expanduser()
-        if not file.exists():
-            message = (
-                f"there is no catalogue at {file} yet; make one with `kadr tag DIR`, "
-                "or set KADR_DATABASE_URL"
-            )
-            raise NotFoundError(message)
-    return database.open_database(url, upgrade=is_file)
+    return database.open_catalogue()
 
 
 @contextmanager

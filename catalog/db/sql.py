@@ -3,13 +3,15 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
     REAL,
     BigInteger,
     ColumnElement,
     Integer,
+    Select,
+    Text,
     cast,
     func,
     literal,
@@ -19,6 +21,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from catalog.db.tables import Base
+
+if TYPE_CHECKING:  # a search for a keyword needs no NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 T = TypeVar("T")
 
@@ -50,6 +56,19 @@ def chunks(items: Iterable[T], size: int = MAX_IN) -> Iterator[list[T]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def read_ids(session: Session, query: Select[int]) -> "NDArray[np.int64]":
+    """Return the ids that a query selects: (n,) int64, ascending.
+
+    The database joins them in one text, because a million rows of their own take a second on their
+    way to Python.
+    """
+    import numpy as np
+
+    ids = query.subquery()
+    joined = session.scalar(select(func.aggregate_strings(cast(ids.c[0], Text), ",")))
+    return np.sort(np.fromstring(joined or "", dtype=np.int64, sep=","))
 
 
 def is_below(column: InstrumentedAttribute[str], folder: str) -> ColumnElement[bool]:

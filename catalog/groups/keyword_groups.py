@@ -11,17 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import query
-from catalog.db import sql
-from catalog.db.tables import Tag
 from catalog.errors import NotFoundError
 from catalog.groups import communities, matrix, store
 from catalog.groups import names as group_names
 from catalog.groups.matrix import Incidence
 from catalog.groups.store import Definition, Definitions
+from catalog.tags import store as tag_store
 
 #: Photos that make a group, unless told otherwise.
 MIN_SIZE = 3
@@ -69,7 +67,7 @@ def make(session: Session, *, within: str = "", detail: float | None = None) -> 
     sizes = group_names.sizes_of(members)
     order = [n for n in np.lexsort((np.arange(len(groups)), -sizes)) if sizes[n] >= 2]  # noqa: PLR2004
     ranked = group_names.rank_tags(found, members)
-    names = _load_names(session, {int(found.tag_ids[t]) for n in order for t in ranked[n]})
+    names = tag_store.find_names(session, {int(found.tag_ids[t]) for n in order for t in ranked[n]})
     named = group_names.choose_names(
         [[names[int(found.tag_ids[t])] for t in ranked[n]] for n in order]
     )
@@ -90,7 +88,7 @@ def find_groups(
     kept, members = _members(found, definitions, min_size)
     ranked, shared = group_names.rank_tags(found, members), group_names.count_shared(found, members)
     shown = {int(found.tag_ids[tag]) for tags in ranked for tag in tags}
-    names, sizes = _load_names(session, shown), group_names.sizes_of(members)
+    names, sizes = tag_store.find_names(session, shown), group_names.sizes_of(members)
     groups = [
         Group(
             number=each.number,
@@ -179,10 +177,3 @@ def _assign(found: Incidence, groups: list[NDArray[np.int64]]) -> sparse.csr_arr
     photos_of = np.asarray(found.has.sum(axis=0), dtype=np.float64).ravel()
     weights = communities.tell_weights(photos_of, len(found.photo_ids))
     return communities.assign_photos(found.rated, weights, groups)
-
-
-def _load_names(session: Session, tag_ids: set[int]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for chunk in sql.chunks(sorted(tag_ids)):
-        names |= dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk))).all())
-    return names

@@ -13,7 +13,7 @@ from scipy import sparse
 from sqlalchemy import ColumnElement, Integer, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
-from catalog.db.sql import member
+from catalog.db.sql import member, read_ids
 from catalog.db.tables import PhotoTag
 from catalog.query import all_matches, plan
 from catalog.tags import threshold
@@ -85,9 +85,7 @@ def find_ids_sharing(
         .having(func.count() >= least)
         .subquery("some")
     )
-    query = select(func.aggregate_strings(cast(some.c.photo_id, Text), ","))
-    joined = session.scalar(query.where(ready.matches(some.c.photo_id)))
-    return np.sort(all_matches.parse_numbers(joined or ""))
+    return read_ids(session, select(some.c.photo_id).where(ready.matches(some.c.photo_id)))
 
 
 def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:

@@ -15,12 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import query
-from catalog.db import sql
-from catalog.db.tables import Photo, Tag
+from catalog.db.tables import Photo
 from catalog.groups import matrix
 from catalog.groups import names as group_names
 from catalog.groups.matrix import Incidence
 from catalog.query import geo
+from catalog.tags import store
 
 #: PhotoTOC's: a gap ends an event if it is 17 times the mean (of logarithms) of the ten around.
 RATIO, NEIGHBOURS = 17.0, 10
@@ -120,17 +120,9 @@ def _telling_words(session: Session, found: Incidence, parts: list[list[_Shot]])
     members = sparse.csr_array(sparse.coo_array((ones, (rows, numbers)), shape=shape))
     ranked = group_names.rank_tags(found, members)
     wanted = {int(found.tag_ids[tag]) for tags in ranked for tag in tags[: group_names.NAME_TAGS]}
-    names = {tag.id: tag.name for tag in _load_tags(session, sorted(wanted))}
+    names = store.find_names(session, wanted)
     return [
         [names[int(found.tag_ids[tag])] for tag in tags[: group_names.NAME_TAGS]] for tags in ranked
-    ]
-
-
-def _load_tags(session: Session, tag_ids: list[int]) -> list[Tag]:
-    return [
-        tag
-        for chunk in sql.chunks(tag_ids)
-        for tag in session.scalars(select(Tag).where(Tag.id.in_(chunk)))
     ]
 
 

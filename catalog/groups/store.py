@@ -5,8 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
-from catalog.db.tables import Setting
+from catalog.db import remembered
 
 _KEY = "groups"
 
@@ -31,15 +30,13 @@ class Definitions:
 
 def find(session: Session) -> Definitions | None:
     """Return the groups that were kept; None if none were ever made."""
-    row = session.get(Setting, _KEY, populate_existing=True)
-    return None if row is None else _from_json(row.value)
+    value = remembered.find(session, _KEY)
+    return None if value is None else _from_json(value)
 
 
 def save(session: Session, definitions: Definitions) -> None:
     """Keep groups in place of those there were."""
-    value = asdict(definitions)
-    sql.insert_new(session, Setting, [{"key": _KEY, "value": value}])
-    session.get_one(Setting, _KEY).value = value
+    remembered.replace(session, _KEY, asdict(definitions))
 
 
 def _from_json(value: dict[str, Any]) -> Definitions:

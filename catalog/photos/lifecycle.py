@@ -251,7 +251,7 @@ def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
     )
     for file, root in session.execute(query):
         stat = paths.FileStat(file.size_bytes, file.mtime_ns)
-        path = paths.from_text(root) / paths.from_text(file.path)
+        path = paths.join(root, file.path)
         if file.photo_id is not None:
             places[file.photo_id].append(Place(path, stat))
     attempts = dict(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
@@ -64,7 +64,9 @@ def open_index(session: Session, folder: Path, *, model: Model | None = None) ->
     chosen = model or find_model(session)
     place = folder / "vectors" / _key(session, chosen)
     place.mkdir(parents=True, exist_ok=True)
-    stored = _stored_ids(session, chosen.id)
+    stored = sql.read_ids(
+        session, select(Embedding.photo_id).where(Embedding.model_id == chosen.id)
+    )
     known = _read_ids(place)
     if np.setdiff1d(stored, known, assume_unique=True).size:
         with _locked(place):
@@ -108,12 +110,6 @@ def vector_of(session: Session, photo_id: int, model: Model) -> NDArray[np.float
 def _key(session: Session, model: Model) -> str:
     url = session.get_bind().engine.url.render_as_string(hide_password=True)
     return hashlib.sha256(f"{url}\n{model.digest}".encode()).hexdigest()[:24]
-
-
-def _stored_ids(session: Session, model_id: int) -> NDArray[np.int64]:
-    joined = func.aggregate_strings(cast(Embedding.photo_id, Text), ",")
-    text = session.scalar(select(joined).where(Embedding.model_id == model_id)) or ""
-    return np.sort(np.fromstring(text, dtype=np.int64, sep=","))
 
 
 def _read_ids(place: Path) -> NDArray[np.int64]:

@@ -50,7 +50,9 @@ def list_tags(
     query = query.order_by(*([photos.desc(), Tag.key] if sort == "count" else [Tag.key]))
     found = session.execute(query.limit(limit)).all()
     aliases = _load_aliases(session, [row.id for row in found])
-    parents = _load_names(session, {row.parent_id for row in found if row.parent_id is not None})
+    parents = store.find_names(
+        session, {row.parent_id for row in found if row.parent_id is not None}
+    )
     return [
         TagCount(row.name, row.photos, tuple(aliases.get(row.id, ())), parents.get(row.parent_id))
         for row in found
@@ -64,14 +66,6 @@ def _load_aliases(session: Session, tag_ids: Iterable[int]) -> dict[int, list[st
         for tag_id, name in session.execute(query.order_by(TagAlias.name)):
             found.setdefault(tag_id, []).append(name)
     return found
-
-
-def _load_names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
-    return {
-        tag_id: name
-        for chunk in sql.chunks(sorted(tag_ids))
-        for tag_id, name in session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk)))
-    }
 
 
 def refresh(session: Session) -> int:

@@ -159,7 +159,7 @@ def _decide(
     look_up: store.LookUp = store.nothing_known,
 ) -> Change:
     found = _tag_ids(session, action, words, look_up)
-    tag_ids = _names(session, found.values())
+    tag_ids = store.find_names(session, found.values())
     change_id = uuid.uuid4().hex
     details: dict[int, dict[str, Any]] = {}
     rows: dict[tuple[int, int], _Row | None] = {}
@@ -223,11 +223,6 @@ def _tag_ids(
         message = f"'{missing[0]}': no keyword of this catalogue; `kadr tags` lists them"
         raise NotFoundError(message)
     return found
-
-
-def _names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
-    names = select(Tag.id, Tag.name).where(Tag.id.in_(set(tag_ids)))
-    return {row.id: row.name for row in session.execute(names)}
 
 
 def _rows(

@@ -83,6 +83,15 @@ def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def find_names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of tags by their ids."""
+    return {
+        tag_id: name
+        for chunk in sql.chunks(sorted(set(tag_ids)))
+        for tag_id, name in session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk)))
+    }
+
+
 def _insert_tags(
     session: Session,
     specs: Sequence[TagSpec],

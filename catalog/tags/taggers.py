@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
-from catalog.db.tables import Model, Setting, Tagger
+from catalog.db import remembered, sql
+from catalog.db.tables import Model, Tagger
 from catalog.errors import ModelMismatchError
 
 _KEY = "tagger"
@@ -32,20 +32,19 @@ class TaggerChoice:
 
 def find(session: Session) -> TaggerChoice | None:
     """Return what the catalogue is tagged with; None if that was never chosen."""
-    row = session.get(Setting, _KEY, populate_existing=True)
-    return None if row is None else _from_json(row.value)
+    value = remembered.find(session, _KEY)
+    return None if value is None else _from_json(value)
 
 
 def choose(session: Session, chosen: TaggerChoice) -> TaggerChoice:
     """Write the first choice down; if another process was faster, its choice is returned."""
-    sql.insert_new(session, Setting, [{"key": _KEY, "value": asdict(chosen)}])
+    remembered.add(session, _KEY, asdict(chosen))
     return find(session) or chosen
 
 
 def replace_with(session: Session, chosen: TaggerChoice) -> None:
     """Change what the catalogue is tagged with from now on."""
-    choose(session, chosen)
-    session.get_one(Setting, _KEY).value = asdict(chosen)
+    remembered.replace(session, _KEY, asdict(chosen))
 
 
 def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> TaggerChoice:
