@@ -279,12 +279,12 @@ def test_decision_that_changes_nothing_leaves_no_trace(session: Session, photo: 
 
 def test_unknown_keyword_cannot_be_confirmed_or_removed(session: Session, photo: int) -> None:
     for decide in (decisions.confirm, decisions.remove):
-        with pytest.raises(NotFoundError, match="'unicorn': no keyword of this catalogue"):
+        with pytest.raises(NotFoundError, match="'unicorn' is not a keyword of this catalogue"):
             decide(session, [photo], ["unicorn"], now=NOW)
 
 
 def test_empty_word_is_no_keyword(session: Session, photo: int) -> None:
-    with pytest.raises(NotFoundError, match="'  ': no keyword"):
+    with pytest.raises(NotFoundError, match="'  ' is not a keyword"):
         decisions.add(session, [photo], ["  "], now=NOW)
 
 
@@ -340,7 +340,7 @@ def test_imported_decision_is_about_the_keyword_of_this_vocabulary(
     "line", ["no json", "[]", '{"photo": "zz", "keyword": "a", "decision": "confirmed"}', "{}"]
 )
 def test_line_that_is_no_decision_is_refused_with_its_number(session: Session, line: str) -> None:
-    with pytest.raises(DecisionFileError, match="line 1: is no decision"):
+    with pytest.raises(DecisionFileError, match="line 1 is not a decision"):
         decision_files.read(session, [line], now=NOW)
 
 

@@ -150,7 +150,7 @@ def test_commands_build_it_use_it_and_go_around_it(
     assert "of the 50 nearest photos it finds" in done.stdout
     again = kadr.run("db", "index-vectors", "--model", "unheard-of")
     assert again.returncode == 1
-    assert "no photo was looked at by unheard-of yet" in again.stderr
+    assert "no photo has been encoded by unheard-of yet" in again.stderr
 
     monkeypatch.setenv("KADR_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))

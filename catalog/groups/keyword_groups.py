@@ -1,8 +1,9 @@
-"""Groups of photos that share keywords, each named by what its photos share and others do not.
+"""Groups of photos that share keywords, named by the keywords that set each group apart.
 
-A group is a set of keywords; which photos are in it follows from their keywords, so new photos
-join the groups there are. `make` finds the sets once, `catalog.groups.store` keeps them with their
-numbers and names, and `find_groups` says who is in them now. `docs/grouping.md` explains it.
+A group is a set of keywords; its photos follow from their keywords, so that new photos join
+existing groups. `make` finds the sets once, `catalog.groups.store` keeps them with their numbers
+and names, and `find_groups` assigns the current photos. `catalog.groups.kinds` calls all three;
+`docs/grouping.md` explains how it works.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class SharedTag:
     """A keyword that photos of a group share."""
 
     name: str
-    #: How many of the group's photos have it, and which part of them.
+    #: How many of the group's photos have it, and what part of them.
     photos: int
     share: float
 
@@ -42,7 +43,7 @@ class Group:
     number: int
     name: str
     photos: int
-    #: The most telling first: shared within the group, rare outside.
+    #: The most distinctive first: frequent within the group, rare outside.
     tags: tuple[SharedTag, ...]
 
 
@@ -51,14 +52,14 @@ class Grouping:
     """All groups of a catalogue, or of a search result, the largest first."""
 
     groups: tuple[Group, ...]
-    #: Photos that were looked at, and those that are in no group.
+    #: Number of photos in all, and of those in no group.
     photos: int
     ungrouped: int
     detail: float
 
 
 def make(session: Session, *, within: str = "", detail: float | None = None) -> Definitions:
-    """Find the groups of all photos that a query finds; the same photos give the same groups."""
+    """Return new groups of a query's photos; the same photos give the same groups."""
     found = matrix.load(session, query.prepare(session, within))
     chosen = communities.DETAIL if detail is None else detail
     links = communities.link_tags(found.has)
@@ -83,7 +84,7 @@ def make(session: Session, *, within: str = "", detail: float | None = None) -> 
 def find_groups(
     session: Session, definitions: Definitions, *, within: str = "", min_size: int = MIN_SIZE
 ) -> Grouping:
-    """Say who is in groups that were made before, and what their photos share now."""
+    """Assign the current photos to existing groups and summarise what each group shares."""
     found = matrix.load(session, query.prepare(session, within))
     kept, members = _members(found, definitions, min_size)
     ranked, shared = group_names.rank_tags(found, members), group_names.count_shared(found, members)
@@ -110,10 +111,10 @@ def find_groups(
 def find_photos(
     session: Session, definitions: Definitions, number: int, *, within: str = ""
 ) -> list[tuple[int, float]]:
-    """Give a group's photos: (id, which part of its keywords the group explains), best first.
+    """Return a group's photos, best first: (id, the part of its keywords that the group explains).
 
     Raises:
-        NotFoundError: no group has this number.
+        NotFoundError: No group has this number.
     """
     own = next((n for n, each in enumerate(definitions.groups) if each.number == number), None)
     if own is None:
@@ -138,14 +139,14 @@ def find_photos(
 
 
 def name_of(definitions: Definitions, number: int) -> str:
-    """Give a group's name, empty if there is no such group."""
+    """Return a group's name, or an empty text if there is no such group."""
     return next((each.name for each in definitions.groups if each.number == number), "")
 
 
 def load_or_make(
     session: Session, *, detail: float | None = None, refresh: bool = False
 ) -> tuple[Definitions, bool]:
-    """Give the catalogue's groups; the second value says that they are new and to be saved."""
+    """Return the catalogue's groups, and whether they are new and need to be saved."""
     known = None if refresh else store.find(session)
     if known is not None:
         return known, False
@@ -165,7 +166,7 @@ def _members(
 
 
 def _columns(found: Incidence, definitions: Sequence[Definition]) -> list[NDArray[np.int64]]:
-    """Translate tag ids into columns; tags that no photo has any more drop out."""
+    """Return each group's columns of `found`; tags that no photo has any more are left out."""
     places = {int(tag_id): place for place, tag_id in enumerate(found.tag_ids)}
     return [
         np.array([places[tag] for tag in each.tag_ids if tag in places], dtype=np.int64)

@@ -1,7 +1,8 @@
-"""Which photos there are and where they lie: the write side that `worker.watch` calls.
+"""Owns the rows of photos and files; `worker.watch` calls it with what it finds on disk.
 
-The content's sha256 is the photo; a path is a place where it lies. Whether a photo lies anywhere is
-said by its files, and noted in `Photo.missing_since` for searches. The caller owns the transaction.
+A photo is its content, named by its sha256; a file is a path at which that content was seen.
+Whether any file of a photo still exists is cached in `Photo.missing_since` for searches. The caller
+owns the transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +18,12 @@ from catalog.paths import FileStat
 from catalog.photos import history, lifecycle
 from catalog.photos.history import EventKind
 
-#: A registered photo is rung for at once; if that ring is lost, the sweep rings after this.
+#: The caller sends a message for a new photo at once; if it gets lost, the sweep sends another
+#: after this time.
 RING_GRACE_S = 30.0
 
-#: Up to so many photos that are gone a statement reads their list once; else it asks of each photo.
+#: With at most this many missing photos, a statement reads their list once; with more it asks for
+#: each photo.
 FEW_GONE = 1_000
 _KEY = "kadr_few_gone"
 
@@ -32,7 +35,7 @@ class SeenFile:
     #: Relative to its root, in the form of `catalog.paths`.
     path: str
     stat: FileStat
-    #: sha256 of its bytes; None where it could not be read.
+    #: sha256 of its bytes; None if it could not be read.
     sha256: bytes | None
     #: Why it could not be read.
     failure: str | None = None
@@ -40,7 +43,7 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file as the catalogue has it."""
+    """A file as the catalogue knows it."""
 
     stat: FileStat
     photo_id: int | None
@@ -48,7 +51,7 @@ class KnownFile:
 
 
 def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str, KnownFile]:
-    """Return what is known of these relative paths."""
+    """Return the known files among relative paths, by path."""
     columns = (
         PhotoFile.path,
         PhotoFile.size_bytes,
@@ -65,7 +68,7 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
 
 
 def find_present_paths(session: Session, root_id: int, folder: str = ".") -> list[str]:
-    """Return the paths of files that are known and not missing, below a relative folder."""
+    """Return the paths of known files below a relative folder that are not missing."""
     query = select(PhotoFile.path).where(
         PhotoFile.root_id == root_id, PhotoFile.missing_since.is_(None)
     )
@@ -77,9 +80,10 @@ def find_present_paths(session: Session, root_id: int, folder: str = ".") -> lis
 def register_files(
     session: Session, root_id: int, files: Sequence[SeenFile], *, now: datetime
 ) -> list[int]:
-    """Write down files found on disk; returns the photos to ring for, in the order of `files`.
+    """Register files found on disk; return the pending photos among them, in the order of `files`.
 
-    A new content becomes a pending photo. A known content gets one more place where it lies.
+    New content becomes a pending photo; known content gets another file. The caller sends messages
+    for the returned photos after the commit.
     """
     photo_ids, new_ids = _upsert_photos(session, files, now)
     before = find_known(session, root_id, [file.path for file in files])
@@ -97,7 +101,7 @@ def register_files(
 
 
 def mark_missing(session: Session, root_id: int, files: Iterable[str], *, now: datetime) -> int:
-    """Note that files are gone; photos and their tags stay until `kadr prune`. Returns how many."""
+    """Mark files as missing and return their number; photos and tags stay until `kadr prune`."""
     marked = 0
     for chunk in sql.chunks(files):
         marked += _mark_missing(session, root_id, PhotoFile.path.in_(chunk), now)
@@ -105,7 +109,7 @@ def mark_missing(session: Session, root_id: int, files: Iterable[str], *, now: d
 
 
 def mark_folder_missing(session: Session, root_id: int, folder: str, *, now: datetime) -> int:
-    """Note that everything below a relative folder is gone; returns how many files."""
+    """Mark every file below a relative folder as missing, and return their number."""
     return _mark_missing(session, root_id, sql.is_below(PhotoFile.path, folder), now)
 
 
@@ -138,7 +142,7 @@ def _photo_ids(session: Session, digests: Iterable[bytes]) -> dict[bytes, int]:
 def _find_arrivals(
     files: Sequence[SeenFile], before: Mapping[str, KnownFile], photo_ids: Mapping[bytes, int]
 ) -> dict[int, tuple[str, bool]]:
-    """Return photos that appeared at a path, and whether they had been there before."""
+    """Return, by photo, the path at which it appeared and whether it had been there before."""
     arrived: dict[int, tuple[str, bool]] = {}
     for file in files:
         if file.sha256 is None:
@@ -153,7 +157,7 @@ def _find_arrivals(
 def _note_arrivals(
     session: Session, arrived: Mapping[int, tuple[str, bool]], now: datetime
 ) -> None:
-    """Write `moved`, `copied` or `returned` into the history of photos that were known before."""
+    """Add `moved`, `copied` or `returned` to the history of photos that were known before."""
     elsewhere = find_present(session, arrived)
     lifecycle.retry_returned(session, sorted(arrived.keys() - elsewhere), now=now)
     for photo_id, (path, was_here) in arrived.items():
@@ -207,9 +211,10 @@ def _mark_missing(
 
 
 def lock(session: Session, photo_ids: Iterable[int]) -> None:
-    """Let one writer at a time say where photos lie; SQLite has only one at any time.
+    """Lock photos before their files change; SQLite has only one writer anyway.
 
-    Of two that look at a photo's files at one moment, neither would see what the other writes.
+    Of two transactions that change files of one photo at the same time, neither would see the
+    other's rows, and both could get `missing_since` wrong.
     """
     for chunk in sql.chunks(sorted(photo_ids)):
         locked = select(Photo.id).where(Photo.id.in_(chunk)).order_by(Photo.id)
@@ -217,7 +222,7 @@ def lock(session: Session, photo_ids: Iterable[int]) -> None:
 
 
 def note_present(session: Session, photo_ids: Iterable[int]) -> None:
-    """Note that photos lie somewhere again."""
+    """Mark photos as not missing."""
     for chunk in sql.chunks(photo_ids):
         session.execute(
             update(Photo)
@@ -228,7 +233,7 @@ def note_present(session: Session, photo_ids: Iterable[int]) -> None:
 
 
 def note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> None:
-    """Note that photos lie nowhere any more, those of them that do not."""
+    """Mark those of the photos as missing that have no file left."""
     lies = exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
     for chunk in sql.chunks(sorted(photo_ids)):
         session.execute(
@@ -240,7 +245,7 @@ def note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> N
 
 
 def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
-    """Return which of some photos lie in at least one place now, by their files."""
+    """Return which of the photos have at least one file that is not missing."""
     present: set[int] = set()
     for chunk in sql.chunks(photo_ids):
         query = select(PhotoFile.photo_id).where(
@@ -251,7 +256,10 @@ def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
 
 
 def are_few_gone(session: Session) -> bool:
-    """Say whether few photos lie nowhere: asked once a session, for plans, never for an answer."""
+    """Return whether at most `FEW_GONE` photos are missing.
+
+    Cached per session; it is a hint for planning and never part of a result.
+    """
     known = session.info.get(_KEY)
     if known is None:
         some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
@@ -269,7 +277,7 @@ class Pruned:
 
 
 def count_prunable(session: Session, missing_before: datetime) -> Pruned:
-    """Count what `prune` would remove."""
+    """Return what `prune` would remove."""
     files = count_files(session, PhotoFile.missing_since < missing_before)
     stays = _lies_somewhere(missing_before)
     photos = session.scalar(select(func.count(Photo.id)).where(~stays)) or 0
@@ -277,9 +285,9 @@ def count_prunable(session: Session, missing_before: datetime) -> Pruned:
 
 
 def prune(session: Session, missing_before: datetime) -> Pruned:
-    """Forget files missing since before a time, and photos that lie nowhere else, with their tags.
+    """Delete files missing since before a time, and photos without other files.
 
-    A person's decisions about these photos are forgotten too.
+    The tags of these photos and the decisions about them are deleted too.
     """
     counted = count_prunable(session, missing_before)
     gone = select(Photo.id).where(~_lies_somewhere(missing_before))
@@ -298,5 +306,5 @@ def _lies_somewhere(missing_before: datetime) -> ColumnElement[bool]:
 
 
 def count_files(session: Session, condition: ColumnElement[bool]) -> int:
-    """Count the files that meet a condition."""
+    """Return the number of files that meet a condition."""
     return session.scalar(select(func.count(PhotoFile.id)).where(condition)) or 0

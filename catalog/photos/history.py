@@ -1,7 +1,7 @@
-"""Owns the history of photos: the kinds of events, and who writes and reads them.
+"""Owns the history of photos: the kinds of events, adding events, and news.
 
-`catalog.photos` and `catalog.tags` add an event with each change; `kadr watch` and the demo ask for
-news: photos tagged or quarantined since a given event.
+`catalog.photos` and `catalog.tags` add an event with each change. `kadr watch` and the demo ask for
+news, which are the photos tagged or quarantined since a given event.
 """
 
 import enum

@@ -330,7 +330,7 @@ def mark_tagged(
     """Mark photos as tagged and end their lease.
 
     Args:
-        session: The caller's transaction, in which `find_owned` has locked the photos.
+        session: The caller's transaction, in which `find_owned` locked the photos.
         facts: By photo id, other columns of `Photo` to write in the same statement.
         tagger_id: The tagger that the keywords come from.
         now: The time of the result.

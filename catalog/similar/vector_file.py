@@ -1,7 +1,7 @@
-"""The catalogue's vectors in one file, mapped into memory: what exact search by meaning reads.
+"""The catalogue's vectors in one file, mapped into memory, for exact search by meaning.
 
-The database holds the truth; the file can be made again at any time. New vectors are appended when
-a search begins, vectors of photos that are gone are passed over.
+`catalog.similar.nearest` and `catalog.groups` open it. The database holds the truth, and the file
+can be deleted at any time. Opening it appends new vectors; those of deleted photos are skipped.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from catalog.query import all_matches
 from catalog.query.plan import Plan
 from catalog.similar import exact
 
-#: A lock that is older was left by a program that died.
+#: An older lock was left behind by a program that died.
 _LOCK_S = 600.0
 _APPENDED_AT_ONCE = 5_000
 _SAMPLE = 4_096
@@ -56,10 +56,10 @@ class VectorFile:
 
 
 def open_index(session: Session, folder: Path, *, model: Model | None = None) -> VectorFile:
-    """Bring the file of a model (by default the one with most vectors) up to date and map it.
+    """Update the file of a model (by default the one with most vectors) and map it.
 
     Raises:
-        NotFoundError: the catalogue holds no vectors.
+        NotFoundError: The catalogue holds no vectors.
     """
     chosen = model or find_model(session)
     place = folder / "vectors" / _key(session, chosen)
@@ -76,10 +76,10 @@ def open_index(session: Session, folder: Path, *, model: Model | None = None) ->
 
 
 def find_model(session: Session, *, name: str | None = None) -> Model:
-    """Return the model that most photos were last tagged with; of those of a name if one is given.
+    """Return the model with most vectors, among those of a name if one is given.
 
     Raises:
-        NotFoundError: the catalogue holds no vectors, or none by that model.
+        NotFoundError: The catalogue holds no vectors, or none by that model.
     """
     photos = func.count(Embedding.photo_id)
     ranked = select(Embedding.model_id).group_by(Embedding.model_id).order_by(photos.desc())
@@ -88,7 +88,7 @@ def find_model(session: Session, *, name: str | None = None) -> Model:
     found = session.scalars(ranked.limit(1)).first()
     if found is None:
         by = "" if name is None else f" by {name}"
-        raise NotFoundError(f"no photo was looked at{by} yet; run `kadr tag DIR` first")
+        raise NotFoundError(f"no photo has been encoded{by} yet; run `kadr tag DIR` first")
     return session.get_one(Model, found)
 
 
@@ -96,7 +96,7 @@ def vector_of(session: Session, photo_id: int, model: Model) -> NDArray[np.float
     """Return a photo's vector (dim,) float32.
 
     Raises:
-        NotFoundError: this model has not looked at the photo.
+        NotFoundError: The model has not encoded the photo.
     """
     found = session.get(Embedding, (model.id, photo_id))
     if found is None:
@@ -124,7 +124,7 @@ def _append(
     stored: NDArray[np.int64],
     known: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Write the vectors that the file lacks behind those it has; the ids follow when all are in."""
+    """Append the vectors that the file lacks, then replace the list of ids, and return it."""
     new = np.setdiff1d(stored, known, assume_unique=True).tolist()
     appended: list[int] = []
     file = place / "vectors.f2"
@@ -147,7 +147,7 @@ def _append(
 
 @contextlib.contextmanager
 def _locked(place: Path) -> Iterator[None]:
-    """Let one program append at a time."""
+    """Hold the lock that lets one program append at a time."""
     lock = place / "lock"
     while True:
         try:
