@@ -1,4 +1,7 @@
-"""Brings a database to this program's version with Alembic, which is imported only here."""
+"""Upgrades and downgrades the tables with Alembic, which is imported only here.
+
+`catalog.db.database` calls it when a catalogue is opened; tests go back and forth.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +23,7 @@ def known_revisions() -> set[str]:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Build or upgrade the tables; a program that does the same at this moment is waited for."""
+    """Create or upgrade the tables, after any other program that is doing so at this moment."""
     from alembic import command
 
     config = _config()
@@ -32,7 +35,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Take the tables back to an older revision, `base` for none."""
+    """Downgrade the tables to an older revision; `base` removes them."""
     from alembic import command
 
     config = _config()

@@ -1,7 +1,7 @@
-"""What tags this catalogue: chosen once, remembered, and the same for every process that opens it.
+"""Owns what tags this catalogue: chosen once, stored, and the same for every process.
 
-`worker.tagging.choice` writes the choice for a new catalogue, `kadr retag` changes it. A tagger's
-row says with which model, vocabulary, prompts and scoring keywords were given.
+`worker.tagging.choice` stores the choice for a new catalogue, `kadr retag` changes it. The row of a
+tagger says which model, vocabulary, prompts and scoring its keywords come from.
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
-from catalog.db.tables import Model, Setting, Tagger
+from catalog.db import remembered, sql
+from catalog.db.tables import Model, Tagger
 from catalog.errors import ModelMismatchError
 
 _KEY = "tagger"
@@ -19,7 +19,7 @@ _KEY = "tagger"
 
 @dataclass(frozen=True, slots=True)
 class TaggerChoice:
-    """The names of what tags; `worker` gives them their meaning."""
+    """The names of a model, a vocabulary, prompts and a preset, which `worker` resolves."""
 
     model: str
     vocabulary: str
@@ -31,28 +31,27 @@ class TaggerChoice:
 
 
 def find(session: Session) -> TaggerChoice | None:
-    """Return what the catalogue is tagged with; None if that was never chosen."""
-    row = session.get(Setting, _KEY, populate_existing=True)
-    return None if row is None else _from_json(row.value)
+    """Return what the catalogue is tagged with, or None if that was never chosen."""
+    value = remembered.find(session, _KEY)
+    return None if value is None else _from_json(value)
 
 
 def choose(session: Session, chosen: TaggerChoice) -> TaggerChoice:
-    """Write the first choice down; if another process was faster, its choice is returned."""
-    sql.insert_new(session, Setting, [{"key": _KEY, "value": asdict(chosen)}])
+    """Store the first choice and return it, or the one that another process stored before."""
+    remembered.add(session, _KEY, asdict(chosen))
     return find(session) or chosen
 
 
 def replace_with(session: Session, chosen: TaggerChoice) -> None:
-    """Change what the catalogue is tagged with from now on."""
-    choose(session, chosen)
-    session.get_one(Setting, _KEY).value = asdict(chosen)
+    """Store another choice, which holds from now on."""
+    remembered.replace(session, _KEY, asdict(chosen))
 
 
 def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> TaggerChoice:
-    """Note the digest of the model that was loaded for `chosen`.
+    """Store the digest of the model that was loaded for `chosen`, and return the choice.
 
     Raises:
-        ModelMismatchError: the catalogue holds vectors of other weights under this name.
+        ModelMismatchError: The catalogue holds vectors of other weights under this name.
     """
     known = find(session) or chosen
     if known.model_digest not in {None, digest}:
