@@ -6,7 +6,7 @@ its own from KADR_... variables.
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -46,17 +46,19 @@ class Process:
 
     def get_pipeline(self) -> "Pipeline":
         """Return the pipeline of what the catalogue is tagged with now; loads the model."""
-        from worker.tagging import choice
-        from worker.tagging import tagger as tagger_factory
-        from worker.tagging.pipeline import Pipeline
+        from worker.tagging import choice, tagger
+        from worker.tagging.pipeline import Pipeline, PipelineSettings
 
         with self._lock:
             chosen = self._find_change() or choice.choose(self.database, self.settings, self.say)
             if self._pipeline is None or chosen != self._chosen:
-                built = tagger_factory.build(chosen, self.settings, self.progress)
-                tagger, self._chosen = tagger_factory.register(self.database, built, chosen)
-                options = tagger_factory.pipeline_settings(self.settings)
-                self._pipeline = Pipeline(self.database, tagger, options, stopping=self._stopping)
+                loaded = tagger.load(chosen, self.settings, self.progress)
+                tagger_id = tagger.register(self.database, loaded, chosen)
+                self._chosen = replace(chosen, model_digest=loaded.spec.model_digest)
+                options = PipelineSettings.of(self.settings)
+                self._pipeline = Pipeline(
+                    self.database, loaded, tagger_id, options, stopping=self._stopping
+                )
             return self._pipeline
 
     def report(self, trouble: Exception) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Self
 
 import numpy as np
 import structlog
@@ -18,43 +18,16 @@ from numpy.typing import NDArray
 
 from catalog.db.database import Database
 from catalog.photos import lifecycle
-from catalog.tags import results, store, taggers
-from catalog.tags.results import ScoredTag, TaggedPhoto
-from worker.images import Limits, Preprocess
+from catalog.tags import results
+from catalog.tags.results import TaggedPhoto
+from worker.images import Limits
+from worker.settings import Settings
 from worker.tagging import opening
 from worker.tagging.heartbeat import Heartbeat
 from worker.tagging.opening import OpenedPhoto, Postponed, Unreadable
+from worker.tagging.tagger import Tagger
 
 _log = structlog.get_logger()
-
-
-class Encoder(Protocol):
-    """What the pipeline needs of a model."""
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """What pixels it wants."""
-
-    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode (n, size, size, 3) uint8 to (n, dim) float32, L2-normalised."""
-
-
-class Scorer(Protocol):
-    """What the pipeline needs of a way to score."""
-
-    def score(self, vectors: NDArray[np.float32]) -> Sequence[Sequence[ScoredTag]]:
-        """Give each of (n, dim) vectors its keywords, best first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tagger:
-    """A model, a vocabulary and a way of scoring, ready to use."""
-
-    encoder: Encoder
-    scorer: Scorer
-    identity: taggers.TaggerIdentity
-    #: What is known of each word: aliases, parents.
-    words: store.Lexicon
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +55,16 @@ class PipelineSettings:
     lease_s: float = 60.0
     limits: Limits = field(default_factory=Limits)
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the part of the settings that the pipeline uses."""
+        return cls(
+            batch_size=settings.batch_size,
+            decode_threads=settings.decode_threads,
+            lease_s=settings.lease_s,
+            limits=Limits(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
@@ -96,6 +79,7 @@ class Pipeline:
         self,
         database: Database,
         tagger: Tagger,
+        tagger_id: int,
         settings: PipelineSettings,
         *,
         stopping: threading.Event | None = None,
@@ -103,15 +87,11 @@ class Pipeline:
     ) -> None:
         self._database = database
         self._tagger = tagger
+        self._tagger_id = tagger_id
         self._settings = settings
         self._clock = clock
         #: Set to end after the current batch; what is claimed ahead is given back.
         self.stopping = stopping or threading.Event()
-
-    @property
-    def tagger(self) -> Tagger:
-        """What tags."""
-        return self._tagger
 
     def tag_photos(self, photo_ids: Sequence[int]) -> Outcome:
         """Tag those of the photos that are pending; others have them, or they are done."""
@@ -165,7 +145,7 @@ class Pipeline:
                 session,
                 batch.token,
                 scored,
-                tagger=self._tagger.identity,
+                tagger_id=self._tagger_id,
                 words=self._tagger.words,
                 now=now,
             )
