@@ -210,7 +210,7 @@ def cross_validated(data: Data, folds: int = 5) -> Table:
 def chosen_keywords(data: Data) -> Table:
     """Return the figures of the scorer as it runs, near-duplicates dropped."""
     table = Table("scorer", "P@5", "R@10", "mAP")
-    preset = presets.from_vectors(data.words, data.words, priors.build(data.names))
+    preset = presets.rank_whitened(data.words, data.words, priors.build(data.names))
     for name, made_ranking, likeness in (
         ("paper", ranking.paper(*data.words.shape), None),
         ("default", preset.ranking, None),

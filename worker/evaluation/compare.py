@@ -16,8 +16,8 @@ from worker.evaluation import classifier
 from worker.images.geometry import Preprocess
 from worker.models import clip, names
 from worker.reporting import Say
+from worker.scoring import presets
 from worker.settings import Settings
-from worker.vocabulary import prompts
 
 #: The model and vocabulary of the paper.
 PAPER_MODEL = "ViT-L/14"
@@ -138,11 +138,11 @@ def compare(
     readable = _readable(photos, notes)
     say(f"Encoding {len(readable)} photos with {model}")
     loaded = _load(model, settings)
-    columns = [_keyword_column("Kadr", loaded, words, "default", readable, settings, say)]
+    columns = [_keyword_column("Kadr", loaded, words, presets.DEFAULT, readable, settings, say)]
     paper = _paper_model(model, notes)
     loaded = loaded if paper == model else _load(paper, settings)
     name = vocabulary.ENGLISH
-    columns.append(_keyword_column("Paper", loaded, name, "paper", readable, settings, say))
+    columns.append(_keyword_column("Paper", loaded, name, presets.PAPER, readable, settings, say))
     try:
         columns.append(_classifier_column(other or classifier.PAPER, readable))
     except ModelError as error:
@@ -194,28 +194,21 @@ def _keyword_column(
     say: Say,
 ) -> Column:
     known = vocabulary.load(words)
-    asked = prompts.default_for(model.folder) if preset == "default" else prompts.parse(["paper"])
     say(f"Encoding {len(known):,} words of {known.name}")
     scorer = scoring.build_scorer(
         model,
         known,
-        asked,
-        settings=scoring.ScoringSettings(preset, top_k=WORDS),
+        preset.get_prompts(model.folder),
+        settings=scoring.ScoringSettings(preset.name, top_k=WORDS),
         cache_dir=settings.cache_dir,
     )
     pixels = [_pixels(photo, model.preprocess) for photo in photos]
     found = scorer.score(model.encode_images(np.stack(pixels)))
-    number = "confidence" if preset == "default" else "share of the softmax over all words"
     return Column(
         title,
-        f"{_shown(model.name)}, {len(known):,} words of {known.name}, preset {preset}; {number}",
-        [
-            [
-                Keyword(tag.word, tag.confidence if preset == "default" else tag.score)
-                for tag in tags
-            ]
-            for tags in found
-        ],
+        f"{_shown(model.name)}, {len(known):,} words of {known.name}, "
+        f"preset {preset.name}; {preset.number}",
+        [[Keyword(tag.word, preset.get_number(tag)) for tag in tags] for tags in found],
     )
 
 

@@ -17,7 +17,6 @@ from worker.evaluation.quality import Matcher, Quality, evaluate
 from worker.models import clip
 from worker.reporting import Say
 from worker.settings import Settings
-from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Vocabulary
 
 #: Keywords that are ranked per photo: what comes later counts as not found.
@@ -31,7 +30,7 @@ class Contender:
 
     model: str
     vocabulary: str
-    preset: scoring.Preset
+    preset: str
 
     def __str__(self) -> str:
         return f"{self.model}, {self.vocabulary}, {self.preset}"
@@ -50,7 +49,7 @@ class Result:
 
 
 def contenders(
-    models: Sequence[str], vocabularies: Sequence[str], presets: Sequence[scoring.Preset]
+    models: Sequence[str], vocabularies: Sequence[str], presets: Sequence[str]
 ) -> list[Contender]:
     """Return every combination, models first so that each is loaded once."""
     return [Contender(*names) for names in itertools.product(models, vocabularies, presets)]
@@ -147,12 +146,10 @@ def _measure(
     vectors: NDArray[np.float32],
     settings: Settings,
 ) -> Quality:
-    is_paper = contender.preset == "paper"
-    asked = prompts.parse(["paper"]) if is_paper else prompts.default_for(model.folder)
     scorer = scoring.build_scorer(
         model,
         words,
-        asked,
+        scoring.PRESETS[contender.preset].get_prompts(model.folder),
         settings=scoring.ScoringSettings(contender.preset, top_k=DEPTH),
         cache_dir=settings.cache_dir,
     )

@@ -7,10 +7,8 @@ Two presets: `paper` is Markeev 2022 (cosine, softmax over the vocabulary, DOI
 
 import dataclasses
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +16,16 @@ from numpy.typing import NDArray
 from catalog.errors import SettingsError
 from catalog.tags.results import ScoredTag
 from worker import digests
+from worker.reporting import Progress
 from worker.scoring import presets, selection
 from worker.scoring.candidates import PHOTOS_AT_ONCE, WORDS_AT_ONCE, WordTable
 from worker.scoring.ranking import Ranking
+from worker.scoring.word_vectors import TextModel
 from worker.vocabulary.keywords import Vocabulary
 from worker.vocabulary.prompts import Prompts
 
 #: Raised when scores change for the same settings, so that catalogues can tell.
 VERSION = 1
-Preset = Literal["default", "paper"]
-PRESETS: tuple[Preset, ...] = ("default", "paper")
 #: Words looked at exactly for each that is wanted: near-duplicates among them are dropped.
 _CANDIDATES_PER_TAG = 2
 _SPARE_CANDIDATES = 8
@@ -37,22 +35,20 @@ _SPARE_CANDIDATES = 8
 class ScoringSettings:
     """What a person may choose about scoring; part of a tagger's identity."""
 
-    preset: Preset = "default"
+    #: Name of a preset.
+    preset: str = presets.DEFAULT.name
     #: Keywords per photo.
     top_k: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be. Raises SettingsError."""
-        if self.preset not in PRESETS:
-            raise SettingsError(f"preset {self.preset}: unknown; there are {', '.join(PRESETS)}")
+        """Check the values.
+
+        Raises:
+            SettingsError: There is no such preset, or `top_k` is out of range.
+        """
+        presets.get(self.preset)
         if not 1 <= self.top_k <= 1000:  # noqa: PLR2004
             raise SettingsError(f"top_k {self.top_k}: must be from 1 to 1000 keywords a photo")
-
-
-class Model(presets.Model, Protocol):
-    """What of a model is needed here; `worker.models.clip.ClipModel` is one."""
-
-    device: str
 
 
 class Scorer:
@@ -126,37 +122,30 @@ class Scorer:
 
 
 def build_scorer(
-    model: Model,
+    model: TextModel,
     vocabulary: Vocabulary,
     prompts: Prompts,
     *,
     settings: ScoringSettings,
     cache_dir: Path | None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Scorer:
     """Encode the vocabulary's words where not yet cached and return what scores photos with them.
 
     `progress(done, total)` counts words to encode. Raises ModelError for a calibration beside the
     model that cannot be read.
     """
-    preset = presets.build(
-        settings.preset, model, vocabulary, prompts, cache_dir=cache_dir, progress=progress
+    preset = presets.get(settings.preset)
+    ranked = presets.build(
+        preset, model, vocabulary, prompts, cache_dir=cache_dir, progress=progress
     )
-    identity = [VERSION, dataclasses.asdict(settings), preset.identity]
+    identity = [VERSION, dataclasses.asdict(settings), ranked.identity]
     return Scorer(
         vocabulary.words,
-        preset.vectors,
-        preset.ranking,
+        ranked.vectors,
+        ranked.ranking,
         logit_scale=model.logit_scale,
-        choice=_choice(vocabulary, settings, preset),
+        choice=preset.choose_from(vocabulary, ranked, settings.top_k),
         digest=digests.digest_of(json.dumps(identity, sort_keys=True)),
         device=model.device,
     )
-
-
-def _choice(
-    vocabulary: Vocabulary, settings: ScoringSettings, preset: presets.Preset
-) -> selection.Choice:
-    if settings.preset == "paper":
-        return selection.Choice(settings.top_k)
-    return selection.Choice.of(vocabulary, settings.top_k, max_likeness=preset.max_likeness)

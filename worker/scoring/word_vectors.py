@@ -17,16 +17,20 @@ from worker.vocabulary.prompts import Prompts
 _PROMPTS_AT_ONCE = 1024
 
 
-class TextEncoder(Protocol):
-    """What of a model is needed here; `worker.models.clip.ClipModel` is one."""
+class TextModel(Protocol):
+    """The part of a model that scoring uses; `worker.models.clip.ClipModel` has it."""
 
-    @property
-    def digest(self) -> str:
-        """What identifies the vectors."""
-
-    @property
-    def dim(self) -> int:
-        """Length of the vectors."""
+    #: sha256: vectors of equal digests are comparable.
+    digest: str
+    #: Length of the vectors.
+    dim: int
+    #: What cosines are multiplied by, and what is then added (sigmoid models only).
+    logit_scale: float
+    logit_bias: float | None
+    #: Where the model's files lie, if they lie in one folder.
+    folder: Path | None
+    #: Where scores are computed: `cpu`, `cuda:0`, ...
+    device: str
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode to (n, dim) float32, L2-normalised."""
@@ -40,7 +44,7 @@ class _Job:
 
 
 def encode_keywords(
-    model: TextEncoder,
+    model: TextModel,
     keywords: Sequence[Keyword],
     default: Prompts,
     *,
@@ -88,7 +92,7 @@ def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
         yield batch
 
 
-def _encode(model: TextEncoder, jobs: Sequence[_Job]) -> NDArray[np.float16]:
+def _encode(model: TextModel, jobs: Sequence[_Job]) -> NDArray[np.float16]:
     """Return (n, dim): normalise each prompt's vector, average, normalise (CLIP, section 3.1.4)."""
     texts = [prompts.fill(job.prompts.templates, job.word) for job in jobs]
     vectors = model.encode_texts([text for group in texts for text in group])

@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,9 +72,7 @@ def load(chosen: TaggerChoice, settings: Settings, progress: Progress | None = N
         cache_dir=settings.cache_dir,
     )
     asked = prompts.parse(chosen.prompts) if chosen.prompts else prompts.default_for(model.folder)
-    how = scoring.ScoringSettings(
-        preset=cast("scoring.Preset", chosen.preset), top_k=settings.top_k
-    )
+    how = scoring.ScoringSettings(preset=chosen.preset, top_k=settings.top_k)
     scorer = scoring.build_scorer(
         model, words, asked, settings=how, cache_dir=settings.cache_dir, progress=progress
     )
