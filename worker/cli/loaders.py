@@ -15,15 +15,9 @@ if TYPE_CHECKING:
 def load_encoder(model: str) -> "TextEncoder":
     """Load the text encoder of a model, by the name that the catalogue has it under."""
     from worker.cli import options
-    from worker.models import clip
+    from worker.models import loading
 
-    settings = options.load()
-    return clip.load(
-        model,
-        device=settings.device,
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-    )
+    return loading.load_model(model, options.load())
 
 
 def load_lexicon(chosen: "TaggerChoice | None", keys: Collection[str]) -> "Lexicon":

@@ -6,15 +6,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker import extensions, images, scoring, vocabulary
 from worker.errors import EvaluationError, ModelError, PhotoError
-from worker.evaluation import classifier
+from worker.evaluation import classifier, templates
 from worker.images.geometry import Preprocess
-from worker.models import clip, names
+from worker.models import clip, loading, names
 from worker.reporting import Say
 from worker.scoring import presets
 from worker.settings import Settings
@@ -23,7 +22,6 @@ from worker.settings import Settings
 PAPER_MODEL = "ViT-L/14"
 WORDS = 10
 _THUMBNAIL_SIDE = 640
-_PAGES = Path(__file__).parent / "pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +71,6 @@ class Comparison:
 
     def as_html(self) -> str:
         """Return a page that needs no other file."""
-        loader = jinja2.FileSystemLoader(_PAGES)
-        pages = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
         rows = [
             {
                 "name": path.name,
@@ -84,8 +80,7 @@ class Comparison:
             }
             for place, path in enumerate(self.photos)
         ]
-        page = pages.get_template("compare.html")
-        return page.render(rows=rows, columns=self.columns, notes=self.notes)
+        return templates.render("compare.html", rows=rows, columns=self.columns, notes=self.notes)
 
     def _shared(self, place: int) -> set[str]:
         """Return the words that more than one way of tagging found."""
@@ -137,10 +132,10 @@ def compare(
     notes: list[str] = []
     readable = _readable(photos, notes)
     say(f"Encoding {len(readable)} photos with {model}")
-    loaded = _load(model, settings)
+    loaded = loading.load_model(model, settings)
     columns = [_keyword_column("Kadr", loaded, words, presets.DEFAULT, readable, settings, say)]
     paper = _paper_model(model, notes)
-    loaded = loaded if paper == model else _load(paper, settings)
+    loaded = loaded if paper == model else loading.load_model(paper, settings)
     name = vocabulary.ENGLISH
     columns.append(_keyword_column("Paper", loaded, name, presets.PAPER, readable, settings, say))
     try:
@@ -163,15 +158,6 @@ def _readable(photos: Sequence[Path], notes: list[str]) -> list[Path]:
     if not readable:
         raise EvaluationError(f"none of {len(photos)} photos can be read; {notes[-1]}")
     return readable
-
-
-def _load(model: str, settings: Settings) -> clip.ClipModel:
-    return clip.load(
-        model,
-        device=settings.device,
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-    )
 
 
 def _paper_model(model: str, notes: list[str]) -> str:

@@ -6,22 +6,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker import images, scoring, vocabulary
 from worker.errors import EvaluationError, PhotoError
+from worker.evaluation import templates
 from worker.evaluation.labels import LabelledPhoto
 from worker.evaluation.quality import Matcher, Quality, evaluate
-from worker.models import clip
+from worker.models import clip, loading
 from worker.reporting import Say
 from worker.settings import Settings
 from worker.vocabulary.keywords import Vocabulary
 
 #: Keywords that are ranked per photo: what comes later counts as not found.
 DEPTH = 200
-_PAGES = Path(__file__).parent / "pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +98,7 @@ def assess(
     """
     vocabularies = {each.vocabulary: vocabulary.load(each.vocabulary) for each in wanted}
     for name, group in itertools.groupby(wanted, key=lambda each: each.model):
-        model = clip.load(
-            name,
-            device=settings.device,
-            precision=settings.precision,
-            cache_dir=settings.cache_dir,
-        )
+        model = loading.load_model(name, settings)
         photos, found = _encoded(model, labelled, vectors, say)
         for contender in group:
             say(f"Scoring with {contender}")
@@ -159,9 +153,8 @@ def _measure(
 
 def as_page(results: Sequence[Result]) -> str:
     """Return a page with the table, and bars for each measure."""
-    loader = jinja2.FileSystemLoader(_PAGES)
-    pages = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
-    return pages.get_template("evaluate.html").render(
+    return templates.render(
+        "evaluate.html",
         rows=[{"name": str(each.contender), "values": measures(each.quality)} for each in results],
         names=list(measures(results[0].quality)),
         photos=results[0].quality.photos,

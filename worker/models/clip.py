@@ -93,11 +93,11 @@ class ClipModel:
         ordered: NDArray[np.float32] = np.concatenate(vectors)[torch.argsort(order).numpy()]
         return ordered
 
-    def copied(self) -> "ClipModel":
+    def copy(self) -> "ClipModel":
         """Return a second model with weights of its own."""
         return ClipModel(copy.deepcopy(self._module), self._tokenize, self._files)
 
-    def moved_to(self, device: torch.device, precision: devices.Precision) -> "ClipModel":
+    def move_to(self, device: torch.device, precision: devices.Precision) -> "ClipModel":
         """Move this model to a device and a number format, and return it."""
         self._dtype = devices.DTYPES[precision]
         self._module.to(device=device, dtype=self._dtype)
@@ -149,7 +149,7 @@ def load(
     target = devices.choose_device(device)
     files = model_files.find(resolve(spec), cache_dir=cache_dir)
     model = ClipModel(model_files.build(files), model_files.tokenizer(files), files)
-    return model.moved_to(target, wanted or _measured_precision(model, target))
+    return model.move_to(target, wanted or _measured_precision(model, target))
 
 
 def _measured_precision(model: ClipModel, target: torch.device) -> devices.Precision:
@@ -158,7 +158,7 @@ def _measured_precision(model: ClipModel, target: torch.device) -> devices.Preci
     pixels = np.random.default_rng(0).integers(0, 256, (4, size, size, 3), dtype=np.uint8)
 
     def prepare(precision: devices.Precision) -> Callable[[], NDArray[np.float32]]:
-        trial = model.copied().moved_to(target, precision)
+        trial = model.copy().move_to(target, precision)
         texts = ["a photo of a dog", "the sea at night"]
         return lambda: np.concatenate([trial.encode_images(pixels), trial.encode_texts(texts)])
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.vectors import unit
 from worker.scoring.word_cache import TextCache
 from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Keyword
@@ -76,7 +77,7 @@ def encode_keywords(
                 progress(done, len(missing))
         if missing:
             cache.trim()
-    return _unit(vectors.astype(np.float32))
+    return unit(vectors.astype(np.float32))
 
 
 def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
@@ -98,10 +99,4 @@ def _encode(model: TextModel, jobs: Sequence[_Job]) -> NDArray[np.float16]:
     vectors = model.encode_texts([text for group in texts for text in group])
     ends = np.cumsum([len(group) for group in texts])[:-1]
     means = np.stack([group.mean(axis=0) for group in np.split(vectors, ends)])
-    return _unit(means).astype(np.float16)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(vectors, np.maximum(norms, 1e-12), dtype=np.float32)
-    return unit
+    return unit(means).astype(np.float16)

@@ -16,7 +16,7 @@ from catalog.tags.results import ScoredTag
 from catalog.tags.taggers import TaggerChoice, TaggerSpec
 from worker import scoring, vocabulary
 from worker.images import Preprocess
-from worker.models import clip
+from worker.models import loading
 from worker.reporting import Progress
 from worker.settings import Settings
 from worker.vocabulary import lexicon, prompts
@@ -65,12 +65,7 @@ def load(chosen: TaggerChoice, settings: Settings, progress: Progress | None = N
         VocabularyError: There is no such vocabulary, or it cannot be read.
     """
     words = vocabulary.load(chosen.vocabulary)
-    model = clip.load(
-        chosen.model,
-        device=settings.device,
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-    )
+    model = loading.load_model(chosen.model, settings)
     asked = prompts.parse(chosen.prompts) if chosen.prompts else prompts.default_for(model.folder)
     how = scoring.ScoringSettings(preset=chosen.preset, top_k=settings.top_k)
     scorer = scoring.build_scorer(
