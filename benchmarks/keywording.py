@@ -125,7 +125,7 @@ def all_scores(data: Data, made: Ranking) -> NDArray[np.float64]:
     """Return (n_photos, n_words) scores."""
     everything = np.tile(np.arange(len(data.words)), (len(data.images), 1))
     cosine = data.images.astype(np.float64) @ data.words.T.astype(np.float64)
-    return made.score(everything, cosine, made.look(data.images))
+    return made.score(everything, cosine, made.project(data.images))
 
 
 def made(
@@ -221,7 +221,7 @@ def chosen_keywords(data: Data) -> Table:
             data.words,
             made_ranking,
             logit_scale=_LOGIT_SCALE,
-            choice=selection.Choice(1000, likeness),
+            rule=selection.Rule(1000, likeness),
         )
         places = {word: place for place, word in enumerate(data.names.words)}
         scores = np.full((len(data.images), len(places)), -np.inf)

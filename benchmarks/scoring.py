@@ -67,7 +67,7 @@ def make_scorer(preset: str, words: NDArray[np.float32]) -> scoring.Scorer:
         words,
         made.ranking,
         logit_scale=100.0,
-        choice=selection.Choice(10, made.max_likeness),
+        rule=selection.Rule(10, made.max_likeness),
     )
 
 

@@ -22,7 +22,7 @@ from worker.scoring import calibration, ranking, whitening, word_vectors
 from worker.scoring import prior as priors
 from worker.scoring.calibration import Calibration
 from worker.scoring.ranking import Ranking
-from worker.scoring.selection import Choice
+from worker.scoring.selection import Rule
 from worker.scoring.word_vectors import TextModel
 from worker.vocabulary import english, prompts
 from worker.vocabulary.keywords import Keyword, Vocabulary
@@ -71,11 +71,11 @@ class Preset:
     #: Whether keywords that repeat a better one are dropped.
     drops_repeats: bool
 
-    def choose_from(self, words: Vocabulary, ranked: RankedWords, top_k: int) -> Choice:
-        """Return how keywords are selected from the candidates of a photo."""
+    def selection_rule(self, words: Vocabulary, ranked: RankedWords, top_k: int) -> Rule:
+        """Return the rule by which keywords are selected among the candidates of a photo."""
         if not self.drops_repeats:
-            return Choice(top_k)
-        return Choice.of(words, top_k, max_likeness=ranked.max_likeness)
+            return Rule(top_k)
+        return Rule.of(words, top_k, max_likeness=ranked.max_likeness)
 
 
 def get(name: str) -> Preset:

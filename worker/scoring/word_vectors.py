@@ -1,4 +1,7 @@
-"""The vectors of a vocabulary's words: from the cache where known, else encoded and kept."""
+"""Encodes the words of a vocabulary, or takes their vectors from the cache.
+
+`presets` asks for the words of a scorer, training for those of a finished model.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Keyword
 from worker.vocabulary.prompts import Prompts
 
-#: Prompts encoded between two commits of the cache: a second or so of work that can be lost.
+#: Prompts encoded between two commits of the cache: about a second of work that can be lost.
 _PROMPTS_AT_ONCE = 1024
 
 
@@ -54,8 +57,14 @@ def encode_keywords(
 ) -> NDArray[np.float32]:
     """Return (n_words, dim) float32, L2-normalised: the mean of each word's prompts.
 
-    A keyword with templates of its own uses these instead of `default`. `progress(done, total)`
-    counts the words that are not in the cache. An interrupted call loses about a second of work.
+    An interrupted call loses about a second of work.
+
+    Args:
+        model: Encodes the prompts of words that are not in the cache.
+        keywords: The words.
+        default: The templates of keywords that have none of their own.
+        cache_dir: Where vectors are cached; None: nowhere.
+        progress: Called as `progress(done, total)` with the number of words encoded.
     """
     own = {keyword.templates: Prompts(keyword.templates) for keyword in keywords}
     jobs = [
@@ -94,7 +103,7 @@ def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
 
 
 def _encode(model: TextModel, jobs: Sequence[_Job]) -> NDArray[np.float16]:
-    """Return (n, dim): normalise each prompt's vector, average, normalise (CLIP, section 3.1.4)."""
+    """Return (n_jobs, dim): the unit vector of each word's mean prompt (CLIP, section 3.1.4)."""
     texts = [prompts.fill(job.prompts.templates, job.word) for job in jobs]
     vectors = model.encode_texts([text for group in texts for text in group])
     ends = np.cumsum([len(group) for group in texts])[:-1]
