@@ -63,7 +63,8 @@ class Classifier:
 def load(spec: str = PAPER) -> Classifier:
     """Load a timm model by name, or from a folder with config.json and model.safetensors.
 
-    Raises ModelError that says what was tried and where to put a folder.
+    Raises:
+        ModelError: It cannot be loaded; the message says how to use a folder instead.
     """
     import timm
 

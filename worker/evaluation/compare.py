@@ -1,4 +1,4 @@
-"""The paper's Table 1 for a person's own photos: several ways of tagging, side by side."""
+"""Makes the paper's Table 1 for a person's own photos, three ways of tagging: `kadr compare`."""
 
 import base64
 from collections.abc import Sequence
@@ -92,7 +92,8 @@ class Comparison:
 def find_photos(paths: Sequence[Path]) -> list[Path]:
     """Return the photos among files and below folders, in order of their names.
 
-    Raises EvaluationError where there are none.
+    Raises:
+        EvaluationError: There are none.
     """
     found: list[Path] = []
     for path in paths:
@@ -127,7 +128,12 @@ def compare(
     """Tag photos in three ways: Kadr's default, the paper's preset, a classifier.
 
     `other` is the classifier, None the paper's; if that cannot be had, its column is left out
-    and a note says why. Raises ModelError, VocabularyError, EvaluationError.
+    and a note says why.
+
+    Raises:
+        ModelError: A model cannot be loaded.
+        VocabularyError: The vocabulary cannot be read.
+        EvaluationError: No photo can be read.
     """
     notes: list[str] = []
     readable = _readable(photos, notes)

@@ -1,4 +1,4 @@
-"""`kadr evaluate`: models, vocabularies and presets measured on photos that a person labelled."""
+"""Measures models, vocabularies and presets on photos that a person labelled: `kadr evaluate`."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -55,9 +55,10 @@ def contenders(
 
 
 def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
-    """Read (count, dim) image vectors, .npy of any float type; they are normalised.
+    """Return L2-normalised image vectors (count, dim) of an .npy file of any float type.
 
-    Raises EvaluationError for another shape, and for a file that cannot be read.
+    Raises:
+        EvaluationError: The file cannot be read or has another shape.
     """
     try:
         vectors = np.load(path, allow_pickle=False)
@@ -67,10 +68,12 @@ def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
         ) from error
     except (ValueError, EOFError) as error:  # numpy's own words propose to unpickle it
         raise EvaluationError(
-            f"{path}: is no .npy file of vectors; write it with numpy.save"
+            f"{path}: is not an .npy file of vectors; write it with numpy.save"
         ) from error
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind != "f":  # noqa: PLR2004
-        raise EvaluationError(f"{path}: is no table of vectors; one row of floats a photo")
+        raise EvaluationError(
+            f"{path}: is not a table of vectors; write one row of floats per photo"
+        )
     if len(vectors) != count:
         raise EvaluationError(
             f"{path}: has {len(vectors)} rows for {count} labelled photos; "
@@ -79,7 +82,7 @@ def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
     exact = vectors.astype(np.float32)
     unit: NDArray[np.float32] = exact / np.linalg.norm(exact, axis=1, keepdims=True)
     if not np.isfinite(unit).all():
-        raise EvaluationError(f"{path}: has rows that are zero or no numbers")
+        raise EvaluationError(f"{path}: has rows that are zero or not numbers")
     return unit
 
 
@@ -91,10 +94,19 @@ def assess(
     vectors: NDArray[np.float32] | None = None,
     say: Say,
 ) -> Iterator[Result]:
-    """Yield a result for each contender, in order; with `vectors`, (n, dim), no photo is opened.
+    """Yield a result for each contender, in order.
 
-    Photos that cannot be read are left out and named through `say`. Raises ModelError,
-    VocabularyError, EvaluationError.
+    Args:
+        labelled: The photos with their words.
+        wanted: The contenders, those of one model in succession.
+        settings: Device, precision and cache folder.
+        vectors: (n_photos, dim) image vectors; with them no photo is opened.
+        say: Called with progress, and with the photos that cannot be read and are left out.
+
+    Raises:
+        ModelError: A model cannot be loaded.
+        VocabularyError: A vocabulary cannot be read.
+        EvaluationError: No photo can be read, or the vectors are of another model.
     """
     vocabularies = {each.vocabulary: vocabulary.load(each.vocabulary) for each in wanted}
     for name, group in itertools.groupby(wanted, key=lambda each: each.model):

@@ -1,4 +1,4 @@
-"""From a model's name to its files and from the files to a module: `clip.load` in parts."""
+"""Finds the files of a model and builds its module from them: the steps of `clip.load`."""
 
 import json
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from worker.images import Preprocess
 from worker.models import hub
 from worker.models.names import ModelName
 
-#: What a model of open_clip's table says about pixels, beside its architecture.
+#: Keys about pixels in open_clip's table of pretrained models.
 _PIXEL_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """Where a model lies on this machine, and what identifies it."""
+    """Where the files of a model lie on this machine, and what identifies them."""
 
     name: ModelName
     weights: Path
@@ -33,7 +33,7 @@ class ModelFiles:
 
 
 def with_trained_activation(name: ModelName) -> ModelName:
-    """Choose the architecture whose activation the weights were trained with.
+    """Return the name with the architecture whose activation the weights were trained with.
 
     open_clip only warns where `ViT-L-14/openai` runs plain GELU instead of QuickGELU, and
     computes other vectors.
@@ -49,7 +49,7 @@ def with_trained_activation(name: ModelName) -> ModelName:
 
 
 def are_available(name: ModelName) -> bool:
-    """Tell within about three seconds whether the files are here or can be fetched."""
+    """Return, within about three seconds, whether the files are here or can be downloaded."""
     if name.kind == "folder":
         return _weights_in(Path(name.source)) is not None
     repository, filenames = _repository(name)
@@ -58,7 +58,11 @@ def are_available(name: ModelName) -> bool:
 
 
 def find(name: ModelName, *, cache_dir: Path | None = None) -> ModelFiles:
-    """Return the model's files, downloaded where needed. Raises ModelError."""
+    """Return the model's files, downloaded if needed.
+
+    Raises:
+        ModelError: They cannot be found, downloaded or read.
+    """
     folder: Path | None = None
     match name.kind:
         case "table":
@@ -79,7 +83,11 @@ def find(name: ModelName, *, cache_dir: Path | None = None) -> ModelFiles:
 
 
 def build(files: ModelFiles) -> torch.nn.Module:
-    """Build the module in float32 on the CPU, its weights loaded. Raises ModelError."""
+    """Build the module in float32 on the CPU, and load its weights.
+
+    Raises:
+        ModelError: The weights or the configuration cannot be loaded.
+    """
     name = files.name
     try:
         if files.folder is None:
@@ -98,7 +106,11 @@ def build(files: ModelFiles) -> torch.nn.Module:
 
 
 def tokenizer(files: ModelFiles) -> Callable[[list[str]], torch.Tensor]:
-    """Return what turns texts into (n, context) int64 tokens. Raises ModelError."""
+    """Return the function from texts to (n, context) int64 tokens.
+
+    Raises:
+        ModelError: The tokenizer cannot be loaded.
+    """
     source = files.name.source if files.folder is None else f"local-dir:{files.folder}"
     if files.name.kind == "hub" and _wants_hub_tokenizer(_read_config(Path(str(files.folder)))):
         source = str(files.name)
@@ -109,7 +121,11 @@ def tokenizer(files: ModelFiles) -> Callable[[list[str]], torch.Tensor]:
 
 
 def preprocess(module: torch.nn.Module, name: ModelName) -> Preprocess:
-    """Return what the model expects of pixels. Raises ModelError for what Kadr cannot make."""
+    """Return the pixels that the model expects.
+
+    Raises:
+        ModelError: Kadr cannot produce such pixels.
+    """
     config = open_clip.get_model_preprocess_cfg(module)
     size = config["size"]
     width, height = (size, size) if isinstance(size, int) else size

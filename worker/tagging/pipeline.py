@@ -1,8 +1,8 @@
-"""Takes pending photos the whole way: claim, decode, encode, score, record.
+"""Tags pending photos: claim, decode, encode, score, record.
 
 The next batch is claimed and decoded in threads while the model works on the current one. A Celery
-task calls `Pipeline.tag_photos`; whatever dies in between, the lease runs out and another one does
-it again.
+task calls `Pipeline.tag_photos`. If the process dies in between, its leases expire and another
+worker does the batch again.
 """
 
 import threading
@@ -32,7 +32,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many photos ended how."""
+    """How many photos were tagged, quarantined and postponed."""
 
     tagged: int = 0
     quarantined: int = 0
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """How much is done at once, and how long a claim lasts without a word from us."""
+    """How much is done at once, and how long a claim lasts without being renewed."""
 
     batch_size: int = 32
     decode_threads: int = 4
@@ -73,7 +73,7 @@ class _Batch:
 
 
 class Pipeline:
-    """Tags photos in batches; one per process, its methods are called one at a time."""
+    """Tags photos in batches. One per process; its methods are called by one thread at a time."""
 
     def __init__(
         self,
@@ -90,11 +90,11 @@ class Pipeline:
         self._tagger_id = tagger_id
         self._settings = settings
         self._clock = clock
-        #: Set to end after the current batch; what is claimed ahead is given back.
+        #: Set to end after the current batch; photos claimed ahead are released.
         self.stopping = stopping or threading.Event()
 
     def tag_photos(self, photo_ids: Sequence[int]) -> Outcome:
-        """Tag those of the photos that are pending; others have them, or they are done."""
+        """Tag those of the photos that are pending and not claimed by another worker."""
         outcome = Outcome()
         with (
             ThreadPoolExecutor(self._settings.decode_threads, "decode") as pool,
@@ -112,7 +112,7 @@ class Pipeline:
     def _begin(
         self, photo_ids: Sequence[int], pool: ThreadPoolExecutor, heartbeat: Heartbeat
     ) -> _Batch | None:
-        """Claim a batch and start to decode it; None if nothing is left."""
+        """Claim a batch and start to decode it; return None if no photo is left."""
         settings = self._settings
         with self._database.write() as session:
             claim = lifecycle.claim_photos(
@@ -133,7 +133,7 @@ class Pipeline:
         return _Batch(claim.token, futures)
 
     def _finish(self, batch: _Batch) -> Outcome:
-        """Encode, score and record what was decoded."""
+        """Encode, score and record the photos that were decoded."""
         found = [future.result() for future in batch.photos]
         unreadable = [photo for photo in found if isinstance(photo, Unreadable)]
         postponed = [photo for photo in found if isinstance(photo, Postponed)]
@@ -160,7 +160,7 @@ class Pipeline:
     def _encode(
         self, photos: Sequence[OpenedPhoto]
     ) -> tuple[list[tuple[OpenedPhoto, NDArray[np.float32]]], list[Unreadable]]:
-        """Encode photos; a batch that fails is halved until the photo is found that makes it."""
+        """Encode photos; a batch that fails is halved until the photo that fails it is found."""
         if not photos:
             return [], []
         try:
@@ -175,7 +175,7 @@ class Pipeline:
         finite = [bool(np.isfinite(vector).all()) for vector in vectors]
         good = [(p, v) for p, v, ok in zip(photos, vectors, finite, strict=True) if ok]
         bad = [
-            p.refused("the model gave no number for it")
+            p.refused("the model returned NaN")
             for p, ok in zip(photos, finite, strict=True)
             if not ok
         ]

@@ -1,6 +1,7 @@
-"""Scores stored embeddings anew: another vocabulary, prompt or preset opens no photo.
+"""Scores stored embeddings again, for another vocabulary, prompt or preset; `kadr retag` calls it.
 
-A run that is cut off goes on where it was: what carries the new tagger already is left out.
+No photo is opened. An interrupted run continues where it stopped: photos that the new tagger has
+already tagged are left out.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from catalog.tags import results, taggers
 from worker.reporting import Progress
 from worker.tagging.tagger import Tagger
 
-#: Photos scored and written together: some megabytes of scores, a short write lock.
+#: Photos scored and written together: a few megabytes of scores, a short write lock.
 _PHOTOS_AT_ONCE = 1_000
 
 
@@ -35,9 +36,13 @@ def retag(
     tagger_id: int,
     progress: Progress | None = None,
 ) -> Retagged:
-    """Give every photo that was tagged by another tagger the keywords of this one.
+    """Replace the keywords of every photo that another tagger tagged; a person's decisions stay.
 
-    `progress(done, total)` counts photos. A person's decisions stay (`catalog.tags.results`).
+    Args:
+        database: The catalogue.
+        tagger: What scores from now on.
+        tagger_id: The id of its row.
+        progress: Called as `progress(done, total)` with numbers of photos.
     """
     with database.read() as session:
         total = results.count_outdated(session, tagger_id)

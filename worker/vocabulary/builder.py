@@ -25,19 +25,19 @@ _MAX_ZIPF = 4.3
 
 @dataclass(frozen=True)
 class Sources:
-    """The lists that people wrote."""
+    """The lists that people reviewed."""
 
     reviewed: Vocabulary
     parents: Vocabulary
-    #: Names that are no keywords.
+    #: Names that must not be keywords.
     stop: frozenset[str]
-    #: Words that no name may hold.
+    #: Words that no name may contain.
     never: frozenset[str]
     #: Names of several words that are keywords.
     phrases: frozenset[str]
 
     def is_fit(self, name: str) -> bool:
-        """Tell whether a name may be a keyword or an alias."""
+        """Return whether a name may be a keyword or an alias."""
         return name not in self.stop and self.never.isdisjoint(name.split())
 
     def parents_of(self, name: str, genus: str | None) -> tuple[str, ...]:
@@ -58,7 +58,11 @@ class Sources:
 
 
 def read_sources() -> Sources:
-    """Read the reviewed lists. Raises VocabularyError."""
+    """Return the reviewed lists.
+
+    Raises:
+        VocabularyError: A list cannot be read.
+    """
     return Sources(
         reviewed=file.read(SOURCES / "reviewed.txt")[0],
         parents=file.read(SOURCES / "parents.txt")[0],
@@ -181,7 +185,7 @@ def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
 
 
 def _is_common(name: str, sources: Sources) -> bool:
-    """Tell whether people use a name; of phrases only those that were reviewed.
+    """Return whether a name is in common use; phrases are only if they were reviewed.
 
     How common a phrase is nobody knows: "lead tree" is made of common words.
     """

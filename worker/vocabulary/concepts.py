@@ -40,7 +40,7 @@ class Concept:
 
     @property
     def is_visible(self) -> bool:
-        """Tell whether it is of a kind that photos show."""
+        """Return whether it is of a kind that photos show."""
         number = int(self.wnid[1:])
         return any(first <= number < last for first, last in _VISIBLE)
 
