@@ -11,8 +11,8 @@
 A line is the canonical word, then aliases after `|` (those of another language begin with its
 `@tag`), then broader words after `<`, the nearest first. A line in brackets gives the words below
 it prompt templates of their own, `[]` ends that. `^` and a number at the end raise the word's bar:
-so much is taken off the log-odds of its confidence. `%language` says which language the words are
-in.
+that much is subtracted from the log-odds of its confidence. `%language` names the language of the
+words.
 """
 
 import codecs
@@ -26,10 +26,10 @@ from worker.errors import VocabularyError
 from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 
-#: Far above any vocabulary; stops a video that was named by mistake from being read as words.
+#: Far above any vocabulary; keeps a video that was named by mistake from being read.
 MAX_FILE_BYTES = 64 * 2**20
 
-#: A higher bar than this keeps a word away altogether.
+#: A higher bar would suppress a word altogether.
 MAX_BAR = 10.0
 
 _BAR = re.compile(r"\s\^\s*(\d{1,3}(\.\d+)?)$")
