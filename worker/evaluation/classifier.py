@@ -1,4 +1,4 @@
-"""A classifier with a fixed list of labels, for comparison: what the paper compares CLIP with.
+"""Loads a classifier with a fixed list of labels, which `compare` compares CLIP with.
 
 EfficientNet-B3 trained on ImageNet-1k at 300 x 300 unless another timm model is asked for.
 """

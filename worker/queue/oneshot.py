@@ -1,4 +1,4 @@
-"""Tags the photos in some folders once; `kadr tag` and `kadr demo` call it.
+"""Tags the photos in some folders once; `kadr tag` calls it.
 
 Messages are sent during the scan, so the first photos are tagged before the last ones are found.
 """

@@ -22,11 +22,11 @@ _PHOTOS_AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Retagged:
-    """What a run did."""
+    """How many photos a run scored, and how many are left to encode."""
 
     #: Photos scored from their stored embedding.
     scored: int
-    #: Photos that have no embedding of this model: pending, to be opened and encoded.
+    #: Photos without an embedding of this model, now pending: they must be encoded.
     to_encode: int
 
 
