@@ -42,9 +42,9 @@ def state(session: Session, photo_id: int) -> dict[str, tuple[str, str | None]]:
 def retag(session: Session, photo_id: int, words: dict[str, float], model: str = "a") -> None:
     """Score a photo again, as `kadr retag` and another model do."""
     spec = TAGGER if model == "a" else taggers.TaggerSpec("other", model * 64, 4, *_REST)
-    tagger = taggers.ensure_tagger(session, spec)
+    tagger_id = taggers.ensure_tagger(session, spec)
     scored = tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items())
-    results.store_tags(session, {photo_id: scored}, tagger_id=tagger.tagger_id, words={})
+    results.store_tags(session, {photo_id: scored}, tagger_id=tagger_id, words={})
 
 
 _REST = ("test", "b" * 64, ("{word}",), "c" * 64, "d" * 64)

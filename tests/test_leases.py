@@ -99,12 +99,12 @@ def test_a_photo_that_kills_its_worker_is_found_and_quarantined(database: Databa
                 lifecycle.sweep(session, now=now)
                 continue
             for photo in batch.photos:
-                tagger = taggers.ensure_tagger(session, TAGGER)
+                tagger_id = taggers.ensure_tagger(session, TAGGER)
                 result = results.TaggedPhoto(
                     photo.photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ()
                 )
                 results.record_tagged(
-                    session, batch.token, [result], tagger=tagger, words={}, now=now
+                    session, batch.token, [result], tagger_id=tagger_id, words={}, now=now
                 )
         session.expire_all()
 
@@ -132,10 +132,10 @@ def test_the_result_of_a_lost_lease_is_dropped(database: Database):
         lifecycle.sweep(session, now=later)
         tag_photo(session, photo_id, {"dog": 0.9})
         late = results.TaggedPhoto(photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ())
-        tagger = taggers.ensure_tagger(session, TAGGER)
+        tagger_id = taggers.ensure_tagger(session, TAGGER)
 
         done = results.record_tagged(
-            session, slow.token, [late], tagger=tagger, words={}, now=later
+            session, slow.token, [late], tagger_id=tagger_id, words={}, now=later
         )
 
         assert done == 0

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog import vectors
 from catalog.db.tables import Model
 from catalog.errors import ModelMismatchError
 
@@ -45,8 +46,8 @@ def encode_query(encoder: TextEncoder, text: str, model: Model) -> NDArray[np.fl
             "run `kadr doctor`"
         )
         raise ModelMismatchError(message)
-    vectors = encoder.encode_texts([text, *BACKGROUND])
-    return _unit(vectors[0] - vectors[1:].mean(axis=0))
+    encoded = encoder.encode_texts([text, *BACKGROUND])
+    return vectors.unit(encoded[0] - encoded[1:].mean(axis=0))
 
 
 def like_photo(sample: NDArray[np.float16], vector: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -56,11 +57,4 @@ def like_photo(sample: NDArray[np.float16], vector: NDArray[np.float32]) -> NDAr
     """
     mean = sample.astype(np.float32).mean(axis=0)
     direction = vector - mean
-    return _unit(direction if np.linalg.norm(direction) > 1e-3 else vector)  # noqa: PLR2004
-
-
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(
-        np.float32
-    )
-    return unit
+    return vectors.unit(direction if np.linalg.norm(direction) > 1e-3 else vector)  # noqa: PLR2004

@@ -67,7 +67,7 @@ def record_tagged(
     token: str,
     results: Sequence[TaggedPhoto],
     *,
-    tagger: taggers.TaggerIdentity,
+    tagger_id: int,
     words: store.Lexicon,
     now: datetime,
 ) -> int:
@@ -79,13 +79,13 @@ def record_tagged(
     kept = [result for result in results if result.photo_id in owned]
     if not kept:
         return 0
-    _store_vectors(session, tagger.model_id, kept)
+    _store_vectors(session, taggers.get_model_id(session, tagger_id), kept)
     facts = {result.photo_id: _to_columns(result.facts) for result in kept}
-    lifecycle.mark_tagged(session, facts, tagger.tagger_id, now=now)
+    lifecycle.mark_tagged(session, facts, tagger_id, now=now)
     store_tags(
         session,
         {result.photo_id: result.tags for result in kept},
-        tagger_id=tagger.tagger_id,
+        tagger_id=tagger_id,
         words=words,
         metadata={result.photo_id: result.facts.keywords for result in kept},
     )
@@ -121,30 +121,30 @@ def store_tags(
 
 
 def find_outdated(
-    session: Session, tagger: taggers.TaggerIdentity, *, after: int, limit: int
+    session: Session, tagger_id: int, *, after: int, limit: int
 ) -> list[tuple[int, NDArray[np.float16]]]:
     """Return (photo id, stored vector) of photos tagged by another tagger, after an id."""
     query = (
         select(Embedding.photo_id, Embedding.vector)
         .join(Photo, Photo.id == Embedding.photo_id)
-        .where(Embedding.photo_id > after, *_is_outdated(tagger))
+        .where(Embedding.photo_id > after, *_is_outdated(session, tagger_id))
         .order_by(Embedding.photo_id)
         .limit(limit)
     )
     return [(photo_id, vector) for photo_id, vector in session.execute(query)]
 
 
-def count_outdated(session: Session, tagger: taggers.TaggerIdentity) -> int:
-    """Return how many photos `find_outdated` finds in all."""
+def count_outdated(session: Session, tagger_id: int) -> int:
+    """Count the photos that `find_outdated` finds."""
     query = select(func.count(Photo.id)).join(Embedding, Embedding.photo_id == Photo.id)
-    return session.scalar(query.where(*_is_outdated(tagger))) or 0
+    return session.scalar(query.where(*_is_outdated(session, tagger_id))) or 0
 
 
-def _is_outdated(tagger: taggers.TaggerIdentity) -> tuple[ColumnElement[bool], ...]:
+def _is_outdated(session: Session, tagger_id: int) -> tuple[ColumnElement[bool], ...]:
     return (
-        Embedding.model_id == tagger.model_id,
+        Embedding.model_id == taggers.get_model_id(session, tagger_id),
         Photo.state == PhotoState.TAGGED,
-        Photo.tagger_id.is_distinct_from(tagger.tagger_id),
+        Photo.tagger_id.is_distinct_from(tagger_id),
     )
 
 

@@ -1,7 +1,8 @@
-"""Owns what tags this catalogue: chosen once, stored, and the same for every process.
+"""Owns what tags this catalogue: a choice of names, stored once, and a row for each tagger.
 
-`worker.tagging.choice` stores the choice for a new catalogue, `kadr retag` changes it. The row of a
-tagger says which model, vocabulary, prompts and scoring its keywords come from.
+`worker.tagging.choice` stores the choice for a new catalogue, `kadr retag` changes it, and every
+process that opens the catalogue follows it. A tagger's row (`catalog.db.tables.Tagger`) records
+the exact model, vocabulary, prompts and scoring that keywords were given with.
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -47,8 +48,8 @@ def replace_with(session: Session, chosen: TaggerChoice) -> None:
     remembered.replace(session, _KEY, asdict(chosen))
 
 
-def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> TaggerChoice:
-    """Store the digest of the model that was loaded for `chosen`, and return the choice.
+def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> None:
+    """Record in the catalogue's choice the digest of the model that was loaded for `chosen`.
 
     Raises:
         ModelMismatchError: The catalogue holds vectors of other weights under this name.
@@ -61,9 +62,7 @@ def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> Tagge
             f"be mixed; put the old weights back, or run `kadr retag --model {chosen.model}`"
         )
         raise ModelMismatchError(message)
-    confirmed = replace(known, model_digest=digest)
-    replace_with(session, confirmed)
-    return confirmed
+    replace_with(session, replace(known, model_digest=digest))
 
 
 def _from_json(value: dict[str, Any]) -> TaggerChoice:
@@ -86,16 +85,12 @@ class TaggerSpec:
     scoring: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TaggerIdentity:
-    """The rows that a `TaggerSpec` has in this catalogue."""
+def ensure_tagger(session: Session, spec: TaggerSpec) -> int:
+    """Return the id of a tagger's row; insert the rows of the tagger and its model if missing.
 
-    tagger_id: int
-    model_id: int
-
-
-def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
-    """Return the rows of a tagger, made if they are new."""
+    Raises:
+        ModelMismatchError: the catalogue holds vectors of another length under the model's digest.
+    """
     sql.insert_new(
         session, Model, [{"name": spec.model, "digest": spec.model_digest, "dim": spec.dim}]
     )
@@ -110,5 +105,9 @@ def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
     identity |= {"prompt_digest": spec.prompt_digest, "scoring_digest": spec.scoring_digest}
     row = {**identity, "vocabulary": spec.vocabulary, "scoring": spec.scoring}
     sql.insert_new(session, Tagger, [row | {"prompts": list(spec.prompts)}])
-    tagger_id = session.scalars(select(Tagger.id).filter_by(**identity)).one()
-    return TaggerIdentity(tagger_id, model.id)
+    return session.scalars(select(Tagger.id).filter_by(**identity)).one()
+
+
+def get_model_id(session: Session, tagger_id: int) -> int:
+    """Return the id of the model whose embeddings a tagger scores."""
+    return session.scalars(select(Tagger.model_id).where(Tagger.id == tagger_id)).one()

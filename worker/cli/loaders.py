@@ -22,15 +22,9 @@ def load_encoder(model: str) -> "TextEncoder":
         ModelError: the model cannot be found or downloaded.
     """
     from worker.cli import options
-    from worker.models import clip
+    from worker.models import loading
 
-    settings = options.load()
-    return clip.load(
-        model,
-        device=settings.device,
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-    )
+    return loading.load_model(model, options.load())
 
 
 def load_thumbnails(paths: Sequence[Path | None]) -> "Sequence[RenderableType] | None":

@@ -1,4 +1,4 @@
-"""Whether the broker can be reached, and whether a worker answers there."""
+"""Asks whether the broker can be reached, and whether a worker answers; for `worker.cli`."""
 
 from worker.errors import BrokerError
 
@@ -6,7 +6,7 @@ _ANSWER_TIMEOUT_S = 1.0
 
 
 def is_anybody_there() -> bool:
-    """Tell whether a worker of the fleet answers."""
+    """Return whether a worker of the fleet answers within a second."""
     from worker.celery import app
 
     return bool(app.control.ping(timeout=_ANSWER_TIMEOUT_S))
@@ -20,7 +20,11 @@ def shown_broker() -> str:
 
 
 def require_broker() -> None:
-    """Raise `BrokerError` where the broker cannot be reached."""
+    """Check that the broker can be reached.
+
+    Raises:
+        BrokerError: It cannot.
+    """
     from kombu.exceptions import OperationalError
 
     from worker.celery import app

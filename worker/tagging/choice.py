@@ -1,6 +1,7 @@
-"""Which model, vocabulary and preset tag a catalogue: what was asked for, else the best there is.
+"""Chooses the model, vocabulary, prompts and preset of a catalogue; names only, nothing is loaded.
 
-A catalogue remembers its choice (`catalog.tags.taggers`): vectors of two models are never mixed.
+A catalogue keeps its choice (`catalog.tags.taggers`): vectors of two models are never mixed.
+`worker.queue.process` calls it for the pipeline; `kadr retag`, `compare` and `evaluate` do as well.
 """
 
 from dataclasses import replace
@@ -14,7 +15,7 @@ from worker.models import names
 from worker.reporting import Say
 from worker.settings import Settings
 
-#: Without a graphics card the large model is too slow to be a pleasure.
+#: Default models; without a GPU the large one is too slow.
 ON_CPU, ON_GPU = "ViT-B/32", "ViT-L/14"
 DEFAULT_PRESET = "default"
 
@@ -26,11 +27,12 @@ STARTER_SENTENCE = (
 
 
 def choose(database: Database, settings: Settings, say: Say) -> TaggerChoice:
-    """Return what tags the catalogue; the first call for a catalogue decides, and writes it down.
+    """Return the catalogue's choice; the first call for a catalogue makes and records it.
 
     Raises:
-        ModelMismatchError: something else was asked for than the catalogue was begun with.
-        ModelError: no such model. VocabularyError: no such vocabulary.
+        ModelMismatchError: The settings ask for something else than the catalogue's choice.
+        ModelError: There is no such model.
+        VocabularyError: There is no such vocabulary.
     """
     with database.read() as session:
         recorded = taggers.find(session)
@@ -47,7 +49,7 @@ def choose(database: Database, settings: Settings, say: Say) -> TaggerChoice:
 
 
 def complete(settings: Settings, say: Say) -> TaggerChoice:
-    """Fill what the settings leave open with the best that this machine can have."""
+    """Return the choice of the settings, completed by the best that this machine can use."""
     settings = _with_whole_paths(settings)
     model = settings.model or _best_model(settings, say)
     return replace(
@@ -57,7 +59,7 @@ def complete(settings: Settings, say: Say) -> TaggerChoice:
 
 
 def changed(recorded: TaggerChoice, settings: Settings, say: Say) -> TaggerChoice:
-    """Return the choice after `kadr retag`: what was asked for, the rest as it was."""
+    """Return the recorded choice with what the settings ask for; `kadr retag` calls it."""
     settings = _with_whole_paths(settings)
     model = settings.model or recorded.model
     same = _is_same_model(model, recorded.model)
@@ -75,7 +77,7 @@ def changed(recorded: TaggerChoice, settings: Settings, say: Say) -> TaggerChoic
 
 
 def _with_whole_paths(settings: Settings) -> Settings:
-    """Name a folder of a model and a file of words so that it is found from every folder."""
+    """Return the settings with absolute paths of a model's folder and a file of words."""
     from worker import vocabulary
 
     model, words = settings.model, settings.vocabulary

@@ -1,4 +1,7 @@
-"""English words: plurals, dictionary forms, and how common a word is."""
+"""Answers questions about English words: plurals, dictionary forms, how common a word is.
+
+The pack builder, the training's texts, evaluation and the prior of scoring ask.
+"""
 
 import functools
 import re
@@ -52,7 +55,7 @@ def plural(name: str) -> str | None:
 
 
 def is_plural(name: str, word: str) -> bool:
-    """Tell whether a name looks like a word's plural, a regular one or not: "men" for "man"."""
+    """Return whether a name looks like a word's plural, regular or not: "men" for "man"."""
     many, one = name.rsplit(maxsplit=1)[-1], word.rsplit(maxsplit=1)[-1]
     is_other = many != one and len(many) >= len(one) and not many.endswith(("ed", "ing"))
     return is_other and lemma(name) == word
