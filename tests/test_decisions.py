@@ -339,7 +339,7 @@ def test_imported_decision_is_about_the_keyword_of_this_vocabulary(
     "line", ["no json", "[]", '{"photo": "zz", "keyword": "a", "decision": "confirmed"}', "{}"]
 )
 def test_line_that_is_no_decision_is_refused_with_its_number(session: Session, line: str) -> None:
-    with pytest.raises(DecisionFileError, match="line 1: is no decision"):
+    with pytest.raises(DecisionFileError, match="line 1: is not a decision"):
         decision_files.read(session, [line], now=NOW)
 
 

@@ -93,7 +93,7 @@ def test_labels_are_read_with_either_separator_and_rows_of_a_photo_are_joined(
         (b"photo,colour\na.jpg,red\n", "has the columns photo, colour and no 'words'"),
         (b"photo,words\n\xff\xfe,dog\n", "is not UTF-8"),
         (b"photo,words\na.jpg," + "собака".encode("cp1251"), "is not UTF-8"),
-        (b'photo,words\n"a.jpg,dog\n', "is no CSV"),
+        (b'photo,words\n"a.jpg,dog\n', "is not a CSV"),
         (b"photo,words\na.jpg,dog|" + b"x" * 3000, "a.jpg has a word of 3000 characters"),
     ],
 )
@@ -117,7 +117,7 @@ def test_missing_labels_are_said(tmp_path: Path) -> None:
         (np.ones((3, 4), np.float32), "has 3 rows for 2 labelled photos"),
         (np.ones(4, np.float32), "no table of vectors"),
         (np.ones((2, 4), np.int64), "no table of vectors"),
-        (np.full((2, 4), np.nan, np.float16), "zero or no numbers"),
+        (np.full((2, 4), np.nan, np.float16), "zero or not numbers"),
     ],
 )
 def test_vectors_that_do_not_fit_are_refused(

@@ -262,7 +262,7 @@ def test_model_with_a_calibration_is_ranked_by_its_confidence(tmp_path: Path) ->
 def test_calibration_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     folder = models.make_tiny_model(tmp_path / "model")
     (folder / "calibration.json").write_text('{"slope": "steep"}')
-    with pytest.raises(ModelError, match="is no calibration"):
+    with pytest.raises(ModelError, match="is not a calibration"):
         scoring.build_scorer(
             clip.load(str(folder)), DOGS, PROMPTS, settings=ScoringSettings(), cache_dir=None
         )

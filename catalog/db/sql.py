@@ -31,10 +31,10 @@ _MAX_INTEGER = 2**31 - 1
 def insert(session: Session, table: type[Base]) -> Any:  # noqa: ANN401
     """Give an INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
     if session.get_bind().dialect.name == "sqlite":  # only the dialect in use is loaded
-        from sqlalchemy.dialects import sqlite
+        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - only the dialect in use is loaded
 
         return sqlite.insert(table)
-    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - only the dialect in use is loaded
 
     return postgresql.insert(table)
 
@@ -84,7 +84,7 @@ def member(
         return column.in_(
             select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
         )
-    from sqlalchemy.dialects.postgresql import ARRAY
+    from sqlalchemy.dialects.postgresql import ARRAY  # noqa: PLC0415 - only the dialect in use is loaded
 
     kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
     is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))

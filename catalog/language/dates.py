@@ -42,7 +42,7 @@ def read_period(text: str, *, now: datetime, zone: tzinfo | None) -> Period:
         return Period(moment, moment)
     if iso := _ISO.fullmatch(text):
         return _named_period(iso, text, zone)
-    raise ValueError(f"{text!r} is no date; {_HELP}")
+    raise ValueError(f"{text!r} is not a date; {_HELP}")
 
 
 def _ago(here: datetime, count: int, unit: str) -> datetime:

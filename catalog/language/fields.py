@@ -108,7 +108,7 @@ def _read_number(text: str, name: str) -> float | None:
         number = math.nan
     if not math.isfinite(number):
         example = {"confidence": "0.5", "size": "2.5MB"}.get(name, "4000")
-        raise OperandError(f"{text!r} is no number; write e.g. {name}:>{example}")
+        raise OperandError(f"{text!r} is not a number; write e.g. {name}:>{example}")
     return number
 
 

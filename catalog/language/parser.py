@@ -140,7 +140,7 @@ class _Reader:
         position = item.pos or 0
         least = float(item.force)
         if not 0 <= least <= 1:
-            raise _at(position, f"^{item.force} is no confidence; write a number from 0 to 1")
+            raise _at(position, f"^{item.force} is not a confidence; write a number from 0 to 1")
         rule = Rule("confidence", Interval(low=least), position)
         return And((self.read(item.children[0]), rule))
 

@@ -74,7 +74,7 @@ def find_model(session: Session, *, name: str | None = None) -> Model:
     found = session.scalars(ranked.limit(1)).first()
     if found is None:
         by = "" if name is None else f" by {name}"
-        raise NotFoundError(f"no photo was looked at{by} yet; run `kadr tag DIR` first")
+        raise NotFoundError(f"no photo has been encoded{by} yet; run `kadr tag DIR` first")
     return session.get_one(Model, found)
 
 

@@ -74,7 +74,7 @@ def _parse(line: str, number: int) -> tuple[Decision, str, bytes]:
         return Decision(entry["decision"]), word, sha256
     except (ValueError, KeyError, TypeError) as error:
         raise DecisionFileError(
-            f"line {number}: is no decision ({error}); export them with `kadr keyword export`"
+            f"line {number}: is not a decision ({error}); export them with `kadr keyword export`"
         ) from error
 
 

@@ -65,7 +65,7 @@ def load(spec: str = PAPER) -> Classifier:
 
     Raises ModelError that says what was tried and where to put a folder.
     """
-    import timm
+    import timm  # noqa: PLC0415 - slow, and a comparison may need none
 
     folder = Path(spec.removeprefix("local-dir:")).expanduser()
     try:
@@ -81,7 +81,7 @@ def load(spec: str = PAPER) -> Classifier:
 
 
 def _from_hub(spec: str) -> Any:  # noqa: ANN401 - timm has no types
-    import timm
+    import timm  # noqa: PLC0415 - slow, and a comparison may need none
 
     if not timm.is_model(spec.partition(".")[0]):
         near = ", ".join(timm.list_models(f"*{spec.partition('.')[0][:12]}*")[:3])

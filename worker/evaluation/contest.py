@@ -69,10 +69,10 @@ def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
         ) from error
     except (ValueError, EOFError) as error:  # numpy's own words propose to unpickle it
         raise EvaluationError(
-            f"{path}: is no .npy file of vectors; write it with numpy.save"
+            f"{path}: is not a .npy file of vectors; write it with numpy.save"
         ) from error
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind != "f":  # noqa: PLR2004
-        raise EvaluationError(f"{path}: is no table of vectors; one row of floats a photo")
+        raise EvaluationError(f"{path}: is not a table of vectors; one row of floats a photo")
     if len(vectors) != count:
         raise EvaluationError(
             f"{path}: has {len(vectors)} rows for {count} labelled photos; "
@@ -81,7 +81,7 @@ def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
     exact = vectors.astype(np.float32)
     unit: NDArray[np.float32] = exact / np.linalg.norm(exact, axis=1, keepdims=True)
     if not np.isfinite(unit).all():
-        raise EvaluationError(f"{path}: has rows that are zero or no numbers")
+        raise EvaluationError(f"{path}: has rows that are zero or not numbers")
     return unit
 
 

@@ -39,7 +39,9 @@ def read(path: Path) -> list[LabelledPhoto]:
     except UnicodeDecodeError as error:
         raise EvaluationError(f"{path}: is not UTF-8; save it as UTF-8") from error
     except csv.Error as error:
-        raise EvaluationError(f"{path}: is no CSV ({error}); write photo,words lines") from error
+        raise EvaluationError(
+            f"{path}: is not a CSV file ({error}); write photo,words lines"
+        ) from error
     labelled = _joined(path.parent, found)
     for photo in labelled:
         _require_words(path, photo)

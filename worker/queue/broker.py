@@ -1,5 +1,8 @@
 """Whether the broker can be reached, and whether a worker answers there."""
 
+from kombu.exceptions import OperationalError
+
+from worker.celery import app
 from worker.errors import BrokerError
 
 _ANSWER_TIMEOUT_S = 1.0
@@ -7,24 +10,16 @@ _ANSWER_TIMEOUT_S = 1.0
 
 def is_anybody_there() -> bool:
     """Tell whether a worker of the fleet answers."""
-    from worker.celery import app
-
     return bool(app.control.ping(timeout=_ANSWER_TIMEOUT_S))
 
 
 def shown_broker() -> str:
     """Return the broker's URL without its password."""
-    from worker.celery import app
-
     return str(app.connection_for_write().as_uri())
 
 
 def require_broker() -> None:
     """Raise `BrokerError` where the broker cannot be reached."""
-    from kombu.exceptions import OperationalError
-
-    from worker.celery import app
-
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)

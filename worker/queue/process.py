@@ -55,9 +55,9 @@ class Process:
 
     def get_pipeline(self) -> "Pipeline":
         """Return the pipeline of what the catalogue is tagged with now; loads the model."""
-        from worker.tagging import choice
-        from worker.tagging import tagger as tagger_factory
-        from worker.tagging.pipeline import Pipeline
+        from worker.tagging import choice  # noqa: PLC0415 - brings torch, which a watcher never loads
+        from worker.tagging import tagger as tagger_factory  # noqa: PLC0415 - brings torch, which a watcher never loads
+        from worker.tagging.pipeline import Pipeline  # noqa: PLC0415 - brings torch, which a watcher never loads
 
         with self._lock:
             chosen = self._find_change() or choice.choose(self.database, self.settings, self.say)

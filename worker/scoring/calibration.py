@@ -58,7 +58,7 @@ def find(folder: Path | None) -> Calibration | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{path}: is no calibration ({error}); get the model again, or remove the file"
+            f"{path}: is not a calibration ({error}); get the model again, or remove the file"
         ) from error
 
 

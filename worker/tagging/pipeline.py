@@ -195,7 +195,7 @@ class Pipeline:
         finite = [bool(np.isfinite(vector).all()) for vector in vectors]
         good = [(p, v) for p, v, ok in zip(photos, vectors, finite, strict=True) if ok]
         bad = [
-            p.refused("the model gave no number for it")
+            p.refused("the model returned NaN")
             for p, ok in zip(photos, finite, strict=True)
             if not ok
         ]

@@ -185,7 +185,7 @@ def _alias(text: str, where: str) -> Alias:
         return Alias(_word(text, where))
     tag, _, word = text[1:].partition(" ")
     if not _LANGUAGE.fullmatch(tag):
-        raise VocabularyError(f"{where}: '@{tag[:20]}' is no language; write @ru собака")
+        raise VocabularyError(f"{where}: '@{tag[:20]}' is not a language; write @ru собака")
     return Alias(_word(word, where), tag)
 
 
