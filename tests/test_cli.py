@@ -301,12 +301,15 @@ def test_doctor_tells_of_a_database_that_cannot_be_reached(kadr: Kadr):
 
     states = {finding["name"]: finding for finding in json.loads(done.stdout)}
     assert states["database"]["state"] == "bad"
+    assert states["packages"]["state"] == "ok"
+    assert "catalog, migrations, worker" in states["packages"]["fact"]
     assert "cannot be reached" in states["database"]["fact"]
     assert done.returncode == 1
 
 
-def test_a_worker_of_its_own_needs_a_broker(kadr: Kadr):
-    done = kadr.run("worker")
+@pytest.mark.parametrize("role", ["worker", "beat"])
+def test_roles_of_a_fleet_need_a_broker(kadr: Kadr, role: str):
+    done = kadr.run(role)
 
     assert done.returncode == 1
     assert "set KADR_BROKER_URL=redis://" in done.stderr

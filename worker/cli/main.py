@@ -28,7 +28,7 @@ COMMANDS = {
     ),
     "worker": Command(
         "worker.cli.worker",
-        "Tag photos that others ring for: one Celery worker, one process per GPU.",
+        "Tag the photos that watchers find: one Celery worker, one process per GPU.",
     ),
     "beat": Command(
         "worker.cli.beat",
