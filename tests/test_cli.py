@@ -150,7 +150,7 @@ def test_prune_forgets_what_is_gone(kadr: Kadr, photos: Path):
     pruned = kadr.run("prune", "--yes")
 
     assert missing == 1
-    assert "Forgot 1 photos and 1 places" in pruned.stderr
+    assert "Forgot 1 photo and 1 place." in pruned.stderr
     assert kadr.json("status")["missing"] == 0
 
 
