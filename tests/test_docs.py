@@ -107,7 +107,7 @@ def test_the_compose_file_starts_commands_that_exist(newcomer: Kadr):
     ours = {name: each for name, each in services.items() if each.get("image") == "kadr"}
 
     assert set(ours) == {"upgrade", "watcher", "worker", "beat", "kadr"}
-    for name in ("upgrade", "watcher", "worker"):
+    for name in ("upgrade", "watcher", "worker", "beat"):
         command = [word for word in ours[name]["command"] if not word.startswith(("/", "-"))]
         assert newcomer.run(*command, "--help").returncode == 0, name
 

@@ -17,14 +17,14 @@ _ADVISORY_LOCK = 0x6B616472
 
 def known_revisions() -> set[str]:
     """Return the revisions that this program's `migrations/` holds."""
-    from alembic.script import ScriptDirectory
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - slow, and few commands migrate
 
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Create or upgrade the tables, after any other program that is doing so at this moment."""
-    from alembic import command
+    from alembic import command  # noqa: PLC0415 - slow, and few commands migrate
 
     config = _config()
     with engine.begin() as connection:
@@ -36,7 +36,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Downgrade the tables to an older revision; `base` removes them."""
-    from alembic import command
+    from alembic import command  # noqa: PLC0415 - slow, and few commands migrate
 
     config = _config()
     with engine.begin() as connection:
@@ -45,9 +45,9 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 
 def _config() -> "Config":
-    from alembic.config import Config
+    from alembic.config import Config  # noqa: PLC0415 - slow, and few commands migrate
 
-    import migrations
+    import migrations  # noqa: PLC0415 - only for its folder
 
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))

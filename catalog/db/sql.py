@@ -40,10 +40,10 @@ _MAX_INTEGER = 2**31 - 1
 def insert(session: Session, table: type[Base]) -> Any:  # noqa: ANN401
     """Return an INSERT that has `on_conflict_do_nothing` and `on_conflict_do_update`."""
     if session.get_bind().dialect.name == "sqlite":  # only the dialect in use is loaded
-        from sqlalchemy.dialects import sqlite
+        from sqlalchemy.dialects import sqlite  # noqa: PLC0415 - only the dialect in use is loaded
 
         return sqlite.insert(table)
-    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - only the dialect in use is loaded
 
     return postgresql.insert(table)
 
@@ -67,7 +67,7 @@ def read_ids(session: Session, query: Select[int]) -> "NDArray[np.int64]":
     The database joins them in one text, because a million rows of their own take a second on their
     way to Python.
     """
-    import numpy as np
+    import numpy as np  # noqa: PLC0415 - slow, and few commands read all ids
 
     ids = query.subquery()
     joined = session.scalar(select(func.aggregate_strings(cast(ids.c[0], Text), ",")))
@@ -112,7 +112,7 @@ def member(
         return column.in_(
             select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
         )
-    from sqlalchemy.dialects.postgresql import ARRAY
+    from sqlalchemy.dialects.postgresql import ARRAY  # noqa: PLC0415 - only the dialect in use is loaded
 
     kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
     is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))

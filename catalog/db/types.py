@@ -30,14 +30,14 @@ Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 def to_bytes(vector: "NDArray[Any]") -> bytes:
     """Pack a vector (dim,) of any float dtype as float16 little-endian bytes."""
-    import numpy as np
+    import numpy as np  # noqa: PLC0415 - see the top
 
     return np.ascontiguousarray(vector, dtype="<f2").tobytes()
 
 
 def from_bytes(data: bytes) -> "NDArray[np.float16]":
     """Unpack `to_bytes`: (dim,) float16, read-only."""
-    import numpy as np
+    import numpy as np  # noqa: PLC0415 - see the top
 
     return np.frombuffer(data, dtype="<f2")
 
@@ -71,7 +71,7 @@ class StoredVector(TypeDecorator["NDArray[np.float16]"]):
         if value is None:
             return None
         if getattr(dialect, HALFVEC_FLAG, False):
-            import numpy as np
+            import numpy as np  # noqa: PLC0415 - see the top
 
             return "[" + ",".join(map(str, np.asarray(value, dtype="<f2").tolist())) + "]"
         return to_bytes(value)
@@ -83,7 +83,7 @@ class StoredVector(TypeDecorator["NDArray[np.float16]"]):
         if value is None:
             return None
         if getattr(dialect, HALFVEC_FLAG, False):  # halfvec_send: int16 dim, int16 0, big-endian
-            import numpy as np
+            import numpy as np  # noqa: PLC0415 - see the top
 
             return np.frombuffer(value, dtype=">f2", offset=4).astype("<f2")
         return from_bytes(value)

@@ -7,19 +7,17 @@ last; all others are found anew for each call. `kadr groups` and `kadr group` ca
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from sqlalchemy.orm import Session
 
 from catalog import paths, settings
 from catalog.db import database
 from catalog.errors import NotFoundError, OptionError
-from catalog.groups import store
+from catalog.groups import alike, keyword_groups, occasions, store
+from catalog.groups.keyword_groups import Grouping
 from catalog.query import hits
 from catalog.similar import vector_file
-
-if TYPE_CHECKING:  # loads igraph, which the other kinds of groups do not need
-    from catalog.groups.keyword_groups import Grouping
 
 #: Groups of photos: taken on one occasion, or near duplicates and bursts.
 OtherKind: TypeAlias = Literal["events", "alike"]
@@ -49,7 +47,7 @@ def find_keyword_groups(
     min_size: int | None = None,
     detail: float | None = None,
     refresh: bool = False,
-) -> "Grouping":
+) -> Grouping:
     """Return the groups of photos that share keywords, the largest first.
 
     Args:
@@ -63,8 +61,6 @@ def find_keyword_groups(
         OptionError: The kept groups were made with another `detail`.
         QueryError: `within` is not a valid query.
     """
-    from catalog.groups import keyword_groups
-
     made = open_groups(session, within=within, detail=detail, refresh=refresh)
     least = MIN_SIZE["tags"] if min_size is None else min_size
     return keyword_groups.find_groups(session, made, within=within, min_size=least)
@@ -77,8 +73,6 @@ def open_groups(
 
     The arguments and errors are those of `find_keyword_groups`.
     """
-    from catalog.groups import keyword_groups
-
     if within:
         return keyword_groups.make(session, within=within, detail=detail)
     made, is_new = keyword_groups.load_or_make(session, detail=detail, refresh=refresh)
@@ -147,8 +141,6 @@ def get_group(
         if not 0 < number <= len(found):
             raise NotFoundError(f"there is no group {number}; `kadr groups --by {kind}` lists them")
         return found[number - 1]
-    from catalog.groups import keyword_groups
-
     made = open_groups(session, within=within, detail=detail)
     pairs = keyword_groups.find_photos(session, made, number, within=within)
     name = keyword_groups.name_of(made, number)
@@ -164,12 +156,8 @@ def _name_all(
     session: Session, kind: OtherKind, within: str, cache_dir: Path | None
 ) -> Sequence[tuple[str, Sequence[int]]]:
     if kind == "events":
-        from catalog.groups import occasions
-
         events = occasions.find_events(session, within=within)
         return [(each.name, each.photo_ids) for each in events]
-    from catalog.groups import alike
-
     index = vector_file.open_index(session, cache_dir or settings.load().cache_dir)
     sets = alike.find_alike(session, index, within=within)
     places = hits.find_paths(session, [each.photo_ids[0] for each in sets])

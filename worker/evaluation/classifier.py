@@ -88,7 +88,7 @@ def load(spec: str = PAPER) -> Classifier:
     Raises:
         ModelError: It cannot be loaded; the message says how to use a folder instead.
     """
-    import timm
+    import timm  # noqa: PLC0415 - slow, and a comparison may need none
 
     if spec == STARTER:
         return _starter()
@@ -119,7 +119,7 @@ def _starter() -> Classifier:
 
 
 def _from_hub(spec: str) -> Any:  # noqa: ANN401 - timm has no types
-    import timm
+    import timm  # noqa: PLC0415 - slow, and a comparison may need none
 
     if not timm.is_model(spec.partition(".")[0]):
         near = ", ".join(timm.list_models(f"*{spec.partition('.')[0][:12]}*")[:3])

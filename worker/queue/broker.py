@@ -1,5 +1,8 @@
 """Asks whether the broker can be reached, and whether a worker answers; for `worker.cli`."""
 
+from kombu.exceptions import OperationalError
+
+from worker.celery import app
 from worker.errors import BrokerError
 
 _ANSWER_TIMEOUT_S = 1.0
@@ -7,15 +10,11 @@ _ANSWER_TIMEOUT_S = 1.0
 
 def is_anybody_there() -> bool:
     """Return whether a worker of the fleet answers within a second."""
-    from worker.celery import app
-
     return bool(app.control.ping(timeout=_ANSWER_TIMEOUT_S))
 
 
 def shown_broker() -> str:
     """Return the broker's URL without its password."""
-    from worker.celery import app
-
     return str(app.connection_for_write().as_uri())
 
 
@@ -25,10 +24,6 @@ def require_broker() -> None:
     Raises:
         BrokerError: It cannot.
     """
-    from kombu.exceptions import OperationalError
-
-    from worker.celery import app
-
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)

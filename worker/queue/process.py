@@ -55,8 +55,8 @@ class Process:
 
     def get_pipeline(self) -> "Pipeline":
         """Return the pipeline of the catalogue's present choice; load the model if it changed."""
-        from worker.tagging import choice, tagger
-        from worker.tagging.pipeline import Pipeline, PipelineSettings
+        from worker.tagging import choice, tagger  # noqa: PLC0415 - brings torch, which a watcher never loads
+        from worker.tagging.pipeline import Pipeline, PipelineSettings  # noqa: PLC0415 - brings torch, which a watcher never loads
 
         with self._lock:
             chosen = self._find_change() or choice.choose(self.database, self.settings, self.say)

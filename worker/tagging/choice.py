@@ -11,6 +11,7 @@ from catalog.db.database import Database
 from catalog.errors import ModelMismatchError
 from catalog.tags import taggers
 from catalog.tags.taggers import TaggerChoice
+from worker import vocabulary
 from worker.models import names
 from worker.reporting import Say
 from worker.settings import Settings
@@ -78,11 +79,9 @@ def changed(recorded: TaggerChoice, settings: Settings, say: Say) -> TaggerChoic
 
 def _with_whole_paths(settings: Settings) -> Settings:
     """Return the settings with absolute paths of a model's folder and a file of words."""
-    from worker import vocabulary
-
     model, words = settings.model, settings.vocabulary
     if model and (model.startswith("local-dir:") or Path(model).expanduser().is_dir()):
-        from worker.models import clip
+        from worker.models import clip  # noqa: PLC0415 - brings torch
 
         model = str(clip.resolve(model))
     if words and words not in vocabulary.list_names() and Path(words).expanduser().is_file():
@@ -91,7 +90,7 @@ def _with_whole_paths(settings: Settings) -> Settings:
 
 
 def _best_model(settings: Settings, say: Say) -> str:
-    from worker.models import clip, device
+    from worker.models import clip, device  # noqa: PLC0415 - brings torch
 
     wanted = ON_CPU if device.choose_device(settings.device).type == "cpu" else ON_GPU
     if clip.is_available(wanted):
@@ -101,8 +100,6 @@ def _best_model(settings: Settings, say: Say) -> str:
 
 
 def _vocabulary_for(model: str) -> str:
-    from worker import vocabulary
-
     if model == names.STARTER:
         return "starter"
     return "visual" if "visual" in vocabulary.list_names() else vocabulary.ENGLISH
@@ -111,7 +108,7 @@ def _vocabulary_for(model: str) -> str:
 def _is_same_model(wanted: str, recorded: str) -> bool:
     if wanted == recorded:
         return True
-    from worker.models import clip
+    from worker.models import clip  # noqa: PLC0415 - brings torch
 
     return clip.resolve(wanted) == clip.resolve(recorded)
 

@@ -64,7 +64,7 @@ def imagenet_1k() -> Iterator[Concept]:
 
 
 def _concepts(name: str) -> Iterator[Concept]:
-    from timm.data.imagenet_info import ImageNetInfo  # brings torch
+    from timm.data.imagenet_info import ImageNetInfo  # noqa: PLC0415 - brings torch
 
     info: Any = ImageNetInfo(name)
     for index in range(info.num_classes()):

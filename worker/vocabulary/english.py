@@ -30,7 +30,7 @@ def lemma(name: str, language: str = "en") -> str:
 
     A word of a language that simplemma does not know stays as it is.
     """
-    import simplemma  # reads its tables on first use
+    import simplemma  # noqa: PLC0415 - reads its tables on first use
 
     code = language.partition("-")[0]
     try:
@@ -68,7 +68,7 @@ def zipf(name: str, language: str = "en") -> float:
 
 @functools.lru_cache(maxsize=200_000)
 def _zipf(name: str, language: str) -> float:
-    import wordfreq  # reads its tables on first use
+    import wordfreq  # noqa: PLC0415 - reads its tables on first use
 
     try:
         return float(wordfreq.zipf_frequency(name, language.partition("-")[0]))
@@ -95,7 +95,7 @@ def _regular(word: str) -> str:
 
 @functools.cache
 def _grammar() -> "inflect.engine":
-    import inflect  # takes two seconds, and only builders of packs need it
+    import inflect  # noqa: PLC0415 - takes two seconds, and only builders of packs need it
 
     engine = inflect.engine()
     for word, many in _UNKNOWN.items():

@@ -56,7 +56,7 @@ def list_names() -> list[str]:
 
 def english_50k() -> Vocabulary:
     """Return the 50,000 most common English words, the most common first: the paper's."""
-    import wordfreq  # reads its tables on first use
+    import wordfreq  # noqa: PLC0415 - reads its tables on first use
 
     found = wordfreq.top_n_list("en", _ENGLISH_WORDS)
     return Vocabulary(ENGLISH, tuple(Keyword(word) for word in found))
