@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from catalog.db.database import Database, open_database
-from tests.kadr import Kadr
-from tests.models import make_tiny_model
+from tests.support.kadr import Kadr
+from tests.support.models import make_tiny_model
 
 # A change is judged by the same examples each time; whoever runs the tests by hand sees new ones.
 hypothesis.settings.register_profile("ci", derandomize=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import photos
-from tests.kadr import Kadr
+from tests.support import photos
+from tests.support.kadr import Kadr
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

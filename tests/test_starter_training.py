@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
-from tests.models import make_tiny_model
+from tests.support.models import make_tiny_model
 from worker.models import clip
 from worker.scoring import calibration, word_vectors
 from worker.starter import (
