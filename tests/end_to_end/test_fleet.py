@@ -1,6 +1,5 @@
 """A fleet whose parts die: nothing is lost and nothing is tagged twice."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sqlalchemy import func, select
 from catalog.db import database as databases
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoEvent, PhotoState
-from tests.support.kadr import Kadr, eventually
+from tests.support.kadr import PATIENCE_S, Kadr, eventually
 
 _PHOTOS = 400
 
@@ -89,9 +88,8 @@ def test_a_worker_that_is_told_to_stop_gives_its_photos_back(fleet: Kadr, tmp_pa
     ):
         eventually(lambda: count(database, PhotoState.TAGGED) > 20)
         worker.terminate()
-        worker.wait(60)
+        worker.wait(PATIENCE_S)
 
-    time.sleep(0.1)
     assert count(database, PhotoState.LEASED) == 0
     assert count(database, PhotoState.PENDING) > 0
     database.close()

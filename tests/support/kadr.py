@@ -1,10 +1,13 @@
 """`kadr` as a user runs it: a process of its own with a catalogue of its own."""
 
+import atexit
+import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 KADR = str(Path(sys.executable).with_name("kadr"))
-PATIENCE_S = 120.0
+ROOT = Path(__file__).parents[2]
+#: Nothing that works takes so long, also on a machine that is busy with other things.
+PATIENCE_S = 240.0
 
 
 @dataclass
@@ -23,6 +28,10 @@ class Kadr:
     settings: dict[str, str]
     cwd: Path
     extra: dict[str, str] = field(default_factory=dict)
+    executable: str = KADR
+    #: Start the executable itself each time, as a shell does; the default forks a process that has
+    #: imported everything, which saves seconds a command.
+    is_started_anew: bool = not hasattr(os, "fork") or sys.platform == "darwin"
 
     @property
     def env(self) -> dict[str, str]:
@@ -30,8 +39,10 @@ class Kadr:
         return clean | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"} | self.settings | self.extra
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        if not self.is_started_anew:
+            return self._fork(arguments, stdin)
         return subprocess.run(
-            [KADR, *arguments],
+            [self.executable, *arguments],
             env=self.env,
             cwd=self.cwd,
             input=stdin,
@@ -40,6 +51,23 @@ class Kadr:
             timeout=PATIENCE_S,
             check=False,
         )
+
+    def _fork(
+        self, arguments: tuple[str, ...], stdin: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryDirectory(prefix="kadr-run-") as folder:
+            streams = {name: Path(folder, name) for name in ("stdin", "stdout", "stderr")}
+            for stream in streams.values():
+                stream.touch()
+            streams["stdin"].write_text(stdin or "", encoding="utf-8")
+            request = {name: str(stream) for name, stream in streams.items()}
+            request |= {"arguments": arguments, "env": self.env, "cwd": str(self.cwd)}
+            status = _prefork().ask(json.dumps(request))
+            out, err = (
+                streams[name].read_bytes().decode(errors="surrogateescape")
+                for name in ("stdout", "stderr")
+            )
+            return subprocess.CompletedProcess(["kadr", *arguments], status, out, err)
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")
@@ -50,7 +78,7 @@ class Kadr:
     def running(self, *arguments: str, ready: str) -> Iterator[subprocess.Popen[str]]:
         """Run a command until the end of the block, once it has said `ready`; end it by SIGTERM."""
         log = self.cwd / f"{arguments[0]}-{time.monotonic_ns()}.log"
-        command = [KADR, *arguments] if arguments[0] != "celery" else self._celery(arguments)
+        command = [self.executable, *arguments]
         with log.open("w") as errors:
             process = subprocess.Popen(
                 command, env=self.env, cwd=self.cwd, stdout=errors, stderr=errors, text=True
@@ -62,8 +90,41 @@ class Kadr:
                 process.send_signal(signal.SIGTERM)
                 process.wait(PATIENCE_S)
 
-    def _celery(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", *arguments]
+
+class _Prefork:
+    """The process of `tests/support/prefork.py`, which has imported what commands import."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("prefork.py")],
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self.close)
+
+    def ask(self, request: str) -> int:
+        """Have a command run; return its exit status, negative for a signal."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(request + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process by the end of its input."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(PATIENCE_S)
+
+
+@functools.cache
+def _prefork() -> _Prefork:
+    return _Prefork()
 
 
 def eventually(condition: Callable[[], object], *, timeout_s: float = PATIENCE_S) -> None:

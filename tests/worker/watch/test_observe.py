@@ -21,7 +21,7 @@ from worker.watch import events
 from worker.watch.events import Changes
 from worker.watch.settling import Settling
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 _markers = count()
 

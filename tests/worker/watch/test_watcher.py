@@ -14,7 +14,7 @@ from tests.support.folders import Folder
 from worker.errors import RootError
 from worker.watch import events, roots, watcher
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture
