@@ -94,8 +94,9 @@ def test_a_persons_keyword_stays_and_a_rejected_one_is_not_found(kadr: Kadr, pho
     added = kadr.run("tag", "add", str(photos / "red.jpg"), "balcony")
     rejected = kadr.run("tag", "reject", str(photos / "red.jpg"), "dog")
 
-    kadr.run("retag", "--prompt", "a drawing of a {word}")
+    retagged = kadr.run("retag", "--prompts", "a drawing of a {word}")
 
+    assert retagged.returncode == 0, retagged.stderr
     assert (added.returncode, rejected.returncode) == (0, 0), added.stderr + rejected.stderr
     found = kadr.run("search", "balcony", "-f", "paths").stdout.splitlines()
     assert {Path(path).name for path in found} & {"red.jpg", "again.jpg"}
