@@ -5,13 +5,17 @@ BIN := .venv/bin
 PHOTOS ?=
 MODEL ?= starter
 
-.PHONY: demo test check format clean
+.PHONY: demo test test-fast check format clean
 
 demo: .venv/installed
 	$(BIN)/kadr demo $(PHOTOS) --model $(MODEL)
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -q
+
+# The daily loop: SQLite alone, and nothing that starts a server, trains or builds.
+test-fast: .venv/installed-dev
+	$(BIN)/python -m pytest -q -m 'not slow'
 
 # What CI runs: format, lint, types, import contracts, migrations, tests.
 check: .venv/installed-dev

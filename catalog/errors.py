@@ -53,3 +53,7 @@ class UnsupportedError(CatalogError):
 
 class OutputError(CatalogError):
     """A file that a command was asked for cannot be written."""
+
+
+class MissingExtraError(CatalogError):
+    """A package is not installed that only an extra of Kadr brings; the message names the extra."""

@@ -1,6 +1,7 @@
 """Databases for the tests: SQLite and a real PostgreSQL, both built by the migrations."""
 
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -13,13 +14,28 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from catalog.db.database import Database, open_database
-from tests.kadr import Kadr
-from tests.models import make_tiny_model
+from tests.support.kadr import Kadr
 
 # A change is judged by the same examples each time; whoever runs the tests by hand sees new ones.
-hypothesis.settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# How long one takes is not judged: another program may have had the processor.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("by-hand", deadline=None)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "by-hand")
+
+#: Folders and files whose tests start servers, train a model or take long otherwise.
+SLOW = ("end_to_end/", "test_starter", "worker/training/", "test_demo", "_property.py")
+#: Fixtures that start a server.
+SERVERS = {"postgresql_server", "redis_url"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `slow` what `make test-fast` leaves out; PostgreSQL's half of the contract too."""
+    for item in items:
+        is_on_a_server = re.search(r"[\[-]postgresql[\]-]", item.name) or (
+            isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames)
+        )
+        if is_on_a_server or any(part in item.nodeid for part in SLOW):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
@@ -102,6 +118,8 @@ def redis_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder of a small random model, for tests in which only the mechanics matter."""
+    from tests.support.models import make_tiny_model  # imports torch: seconds
+
     return make_tiny_model(tmp_path_factory.mktemp("model"))
 
 

@@ -14,7 +14,12 @@ OURS = ("catalog", "worker", "migrations")
 
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {normalised(re.split(r"[^\w.-]", each)[0]) for each in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    users = [
+        *project["dependencies"],
+        *(each for name in extras if name != "dev" for each in extras[name]),
+    ]
+    declared = {normalised(re.split(r"[^\w.-]", each)[0]) for each in users}
     distributions = packages_distributions()
 
     undeclared = {

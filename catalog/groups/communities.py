@@ -12,10 +12,11 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-import igraph
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
+
+from catalog.errors import MissingExtraError
 
 #: Least average weight of the links within a group; higher values give more, smaller groups.
 DETAIL = 0.25
@@ -112,7 +113,11 @@ def find_communities(n_tags: int, links: Links, *, detail: float) -> list[NDArra
     The quality function is the constant Potts model (Traag, Van Dooren, Nesterov 2011,
     doi:10.1103/PhysRevE.84.016114). It has no resolution limit: a group of a small catalogue is
     also one as part of a large catalogue. The same links give the same groups.
+
+    Raises:
+        MissingExtraError: igraph, which is GPL and so an extra of its own, is not installed.
     """
+    igraph = _import_igraph()
     graph = igraph.Graph(n=n_tags, edges=links.pairs)
     # igraph draws from Python's generator: a seeded one makes the result repeatable.
     igraph.set_random_number_generator(random.Random(0))
@@ -129,6 +134,16 @@ def find_communities(n_tags: int, links: Links, *, detail: float) -> list[NDArra
     order = np.argsort(label, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
     return sorted((part for part in parts if len(part) > 1), key=lambda part: int(part[0]))
+
+
+def _import_igraph() -> Any:  # noqa: ANN401 - it has no types
+    try:
+        import igraph  # noqa: PLC0415 - an extra brings it
+    except ImportError as error:
+        raise MissingExtraError(
+            "groups of keywords need igraph, which is not installed: pip install 'kadr[groups]'"
+        ) from error
+    return igraph
 
 
 def assign_photos(

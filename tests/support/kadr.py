@@ -1,0 +1,142 @@
+"""`kadr` as a user runs it: a process of its own with a catalogue of its own."""
+
+import atexit
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+KADR = str(Path(sys.executable).with_name("kadr"))
+ROOT = Path(__file__).parents[2]
+#: Nothing that works takes so long, also on a machine that is busy with other things.
+PATIENCE_S = 240.0
+
+
+@dataclass
+class Kadr:
+    """Runs `kadr` with the settings of one test."""
+
+    settings: dict[str, str]
+    cwd: Path
+    extra: dict[str, str] = field(default_factory=dict)
+    executable: str = KADR
+    #: Start the executable itself each time, as a shell does; the default forks a process that has
+    #: imported everything, which saves seconds a command.
+    is_started_anew: bool = not hasattr(os, "fork") or sys.platform == "darwin"
+
+    @property
+    def env(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("KADR_")}
+        return clean | {"HF_HUB_OFFLINE": "1", "COLUMNS": "200"} | self.settings | self.extra
+
+    def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        if not self.is_started_anew:
+            return self._fork(arguments, stdin)
+        return subprocess.run(
+            [self.executable, *arguments],
+            env=self.env,
+            cwd=self.cwd,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def _fork(
+        self, arguments: tuple[str, ...], stdin: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        with tempfile.TemporaryDirectory(prefix="kadr-run-") as folder:
+            streams = {name: Path(folder, name) for name in ("stdin", "stdout", "stderr")}
+            for stream in streams.values():
+                stream.touch()
+            streams["stdin"].write_text(stdin or "", encoding="utf-8")
+            request = {name: str(stream) for name, stream in streams.items()}
+            request |= {"arguments": arguments, "env": self.env, "cwd": str(self.cwd)}
+            status = _prefork().ask(json.dumps(request))
+            out, err = (
+                streams[name].read_bytes().decode(errors="surrogateescape")
+                for name in ("stdout", "stderr")
+            )
+            return subprocess.CompletedProcess(["kadr", *arguments], status, out, err)
+
+    def json(self, *arguments: str) -> Any:
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    @contextmanager
+    def running(self, *arguments: str, ready: str) -> Iterator[subprocess.Popen[str]]:
+        """Run a command until the end of the block, once it has said `ready`; end it by SIGTERM."""
+        log = self.cwd / f"{arguments[0]}-{time.monotonic_ns()}.log"
+        command = [self.executable, *arguments]
+        with log.open("w") as errors:
+            process = subprocess.Popen(
+                command, env=self.env, cwd=self.cwd, stdout=errors, stderr=errors, text=True
+            )
+            try:
+                eventually(lambda: ready in log.read_text() or _ended(process, log))
+                yield process
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(PATIENCE_S)
+
+
+class _Prefork:
+    """The process of `tests/support/prefork.py`, which has imported what commands import."""
+
+    def __init__(self) -> None:
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("prefork.py")],
+            env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        atexit.register(self.close)
+
+    def ask(self, request: str) -> int:
+        """Have a command run; return its exit status, negative for a signal."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(request + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process by the end of its input."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(PATIENCE_S)
+
+
+@functools.cache
+def _prefork() -> _Prefork:
+    return _Prefork()
+
+
+def eventually(condition: Callable[[], object], *, timeout_s: float = PATIENCE_S) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still not so after {timeout_s:.0f} s")
+
+
+def _ended(process: subprocess.Popen[str], log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    return False

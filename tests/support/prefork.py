@@ -1,0 +1,93 @@
+"""Runs `kadr` again and again without importing it again: each command is a fork of this process.
+
+Started by `tests.support.kadr` as a script. A request is a line of JSON on standard input; the
+answer is the command's exit status on standard output. A command has a process of its own, as a
+user's has, so nothing it sets up (logs, Celery, torch's threads) is seen by the next one; it only
+starts in some milliseconds instead of seconds. Nothing is run in this process itself: a process
+that has started threads cannot be forked safely.
+"""
+
+import gc
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+#: What commands import when they run. A name that is gone costs the others nothing.
+_PRELOADED = (
+    "alembic.command",
+    "celery.app.amqp",
+    "celery.worker",
+    "celery.worker.consumer",
+    "kombu.transport.memory",
+    "open_clip",
+    "pgvector.sqlalchemy",
+    "pillow_heif",
+    "psycopg",
+    "rawpy",
+    "rich.progress",
+    "rich.table",
+    "scipy.sparse",
+    "scipy.special",
+    "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite",
+    "torch",
+    "watchdog.observers",
+    "wordfreq",
+    "catalog.query.run",
+    "worker.cli.main",
+    "worker.images",
+    "worker.models.clip",
+    "worker.queue.oneshot",
+    "worker.scoring",
+    "worker.tagging.choice",
+    "worker.tagging.pipeline",
+    "worker.tagging.tagger",
+    "worker.vocabulary.file",
+    "worker.watch.watcher",
+)
+
+
+def serve() -> None:
+    """Fork for each request until standard input ends."""
+    for name in _PRELOADED:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+    gc.collect()
+    gc.freeze()  # what is never written to stays shared with the forks
+    for line in sys.stdin:
+        request = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _become(request)
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _become(request: dict[str, Any]) -> None:
+    """Be `kadr` with the arguments, variables, folder and streams of a request."""
+    streams = zip(
+        ("stdin", "stdout", "stderr"), (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY), strict=True
+    )
+    for number, (name, mode) in enumerate(streams):
+        os.dup2(os.open(request[name], mode), number)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    sys.argv = ["kadr", *request["arguments"]]
+
+    from worker.cli import main
+
+    main()
+
+
+if __name__ == "__main__":
+    del sys.path[0]  # this folder: its modules are the tests' own
+    serve()

@@ -1,0 +1,128 @@
+"""The watcher keeps going, and believes nothing of a root that is not there."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from catalog.db.database import Database, open_database
+from tests.support import folders
+from tests.support.folders import Folder
+from worker.errors import RootError
+from worker.watch import events, roots, watcher
+
+PATIENCE_S = 120.0
+
+
+@pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    opened = open_database(sqlite_url, upgrade=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def folder(database: Database, tmp_path: Path) -> Folder:
+    return folders.open_folder(database, tmp_path / "photos")
+
+
+@contextmanager
+def watching(folder: Folder) -> Iterator[watcher.Watcher]:
+    """Watch a folder in a thread of this process."""
+    intervals = watcher.Intervals(settle_s=0.05, poll_s=0.05)
+    running = watcher.Watcher(folder.database, folder.ring, intervals)
+    ready = threading.Event()
+    named = [roots.Folder(folder.root, folder.top)]
+    thread = threading.Thread(target=running.run, args=(named, ready.set))
+    thread.start()
+    assert ready.wait(PATIENCE_S)
+    try:
+        yield running
+    finally:
+        running.stop()
+        thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture(params=[False, True], ids=["events", "polling"])
+def polled(request: pytest.FixtureRequest, folder: Folder) -> Folder:
+    folder.root.polled = request.param
+    return folder
+
+
+def test_root_that_is_unmounted_and_comes_back_marks_nothing_missing(polled: Folder) -> None:
+    for number in range(5):
+        polled.write(f"album/{number}.jpg")
+    away = polled.top.parent / "away"
+    with watching(polled):
+        eventually(lambda: len(polled.rows()) == 5)
+
+        polled.top.rename(away)
+        polled.top.mkdir()  # the mount point without its disk
+        time.sleep(0.5)
+        assert polled.missing() == set()
+
+        polled.top.rmdir()
+        away.rename(polled.top)
+        polled.write("album/new.jpg")
+        eventually(lambda: len(polled.rows()) == 6)
+    assert polled.missing() == set()
+
+
+def test_root_that_cannot_be_observed_again_at_once_is_tried_later(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = folder.top.parent / "away"
+    start, tries = events.start, []
+
+    def fail_once(changes: events.Changes, *, poll_s: float | None) -> events.Observation:
+        tries.append(changes)
+        if len(tries) == 1:
+            raise RootError("photos: the system's limit is reached; raise it")
+        return start(changes, poll_s=poll_s)
+
+    with watching(folder) as running:
+        folder.top.rename(away)
+        eventually(lambda: running._roots[0]._observation is None)
+        monkeypatch.setattr(events, "start", fail_once)
+        away.rename(folder.top)
+        folder.write("a.jpg")
+        eventually(lambda: len(folder.rows()) == 1)
+
+    assert len(tries) == 2
+
+
+def test_root_that_is_away_for_a_moment_is_listened_to_again(polled: Folder) -> None:
+    away = polled.top.parent / "away"
+    with watching(polled) as running:
+        observation = running._roots[0]._observation
+        assert observation is not None
+        polled.top.rename(away)
+        if polled.root.polled:
+            eventually(lambda: not observation.is_listening())
+        away.rename(polled.top)  # the same folder in the same place, but nobody listens
+
+        polled.write("a.jpg")
+        eventually(lambda: len(polled.rows()) == 1)
+
+
+def test_many_files_that_are_deleted_with_their_folder_are_missing(polled: Folder) -> None:
+    names = {f"album/{number}.jpg" for number in range(50)}
+    for name in names:
+        polled.write(name)
+    polled.write("stays.jpg")
+    with watching(polled):
+        eventually(lambda: len(polled.rows()) == 51)
+        (polled.top / "album").rename(polled.top.parent / "elsewhere")
+        eventually(lambda: polled.missing() == names)
+    assert set(polled.rows()) == {"stays.jpg"}
