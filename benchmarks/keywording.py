@@ -125,7 +125,7 @@ def all_scores(data: Data, made: Ranking) -> NDArray[np.float64]:
     """Return (n_photos, n_words) scores."""
     everything = np.tile(np.arange(len(data.words)), (len(data.images), 1))
     cosine = data.images.astype(np.float64) @ data.words.T.astype(np.float64)
-    return made.score(everything, cosine, made.look(data.images))
+    return made.score(everything, cosine, made.project(data.images))
 
 
 def made(
@@ -210,7 +210,7 @@ def cross_validated(data: Data, folds: int = 5) -> Table:
 def chosen_keywords(data: Data) -> Table:
     """Return the figures of the scorer as it runs, near-duplicates dropped."""
     table = Table("scorer", "P@5", "R@10", "mAP")
-    preset = presets.from_vectors(data.words, data.words, priors.build(data.names))
+    preset = presets.rank_whitened(data.words, data.words, priors.build(data.names))
     for name, made_ranking, likeness in (
         ("paper", ranking.paper(*data.words.shape), None),
         ("default", preset.ranking, None),
@@ -221,7 +221,7 @@ def chosen_keywords(data: Data) -> Table:
             data.words,
             made_ranking,
             logit_scale=_LOGIT_SCALE,
-            choice=selection.Choice(1000, likeness),
+            rule=selection.Rule(1000, likeness),
         )
         places = {word: place for place, word in enumerate(data.names.words)}
         scores = np.full((len(data.images), len(places)), -np.inf)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from worker import scoring
 from worker.scoring import presets, ranking, selection
-from worker.scoring.presets import Preset
+from worker.scoring.presets import RankedWords
 
 DIM = 512
 AT_ONCE = 512
@@ -59,15 +59,15 @@ def bare(photos: NDArray[np.float32], words: NDArray[np.float32]) -> None:
 
 def make_scorer(preset: str, words: NDArray[np.float32]) -> scoring.Scorer:
     """Return a scorer as `scoring.build_scorer` makes it, for words without names."""
-    plain = Preset(words, ranking.paper(*words.shape), {})
-    whitened = presets.from_vectors(words, words[:2000], np.zeros(len(words)))
+    plain = RankedWords(words, ranking.paper(*words.shape), {})
+    whitened = presets.rank_whitened(words, words[:2000], np.zeros(len(words)))
     made = plain if preset == "paper" else whitened
     return scoring.Scorer(
         [f"word {place}" for place in range(len(words))],
         words,
         made.ranking,
         logit_scale=100.0,
-        choice=selection.Choice(10, made.max_likeness),
+        rule=selection.Rule(10, made.max_likeness),
     )
 
 

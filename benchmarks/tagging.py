@@ -24,9 +24,8 @@ from catalog.db import database
 from catalog.tags import taggers
 from catalog.tags.taggers import TaggerChoice
 from worker import extensions, settings
-from worker.models import clip
-from worker.tagging import tagger as tagger_factory
-from worker.tagging.pipeline import Pipeline
+from worker.tagging import tagger
+from worker.tagging.pipeline import Pipeline, PipelineSettings
 from worker.watch import ingest, roots, scan
 
 
@@ -44,10 +43,10 @@ def main() -> None:
         model = make_random(options.model, work)
         chosen = TaggerChoice(model, options.vocabulary, (), "default")
         how = settings.load(cache_dir=work / "cache")
-        built = tagger_factory.build(chosen, how, None)
+        loaded = tagger.load(chosen, how)
         inbox = copy_photos(options.folder, work / "photos", options.photos)
-        whole = [tag_all(inbox, work / f"{n}.db", built, how) for n in range(options.rounds)]
-        alone = [encode_all(built.model, options.photos) for _ in range(options.rounds)]
+        whole = [tag_all(inbox, work / f"{n}.db", loaded, how) for n in range(options.rounds)]
+        alone = [encode_all(loaded.encoder, options.photos) for _ in range(options.rounds)]
     way, encoder = (options.photos / statistics.median(each) for each in (whole, alone))
     print(f"{'the whole way':16}{way:8.1f} photos/s")
     print(f"{'the model alone':16}{encoder:8.1f} photos/s")
@@ -83,16 +82,14 @@ def copy_photos(source: Path, inbox: Path, count: int) -> Path:
     return inbox
 
 
-def tag_all(
-    inbox: Path, file: Path, built: tagger_factory.BuiltTagger, how: settings.Settings
-) -> float:
+def tag_all(inbox: Path, file: Path, loaded: tagger.Tagger, how: settings.Settings) -> float:
     """Return the seconds from an empty catalogue to one in which every photo is tagged."""
     opened = database.open_database(f"sqlite:///{file}", upgrade=True)
-    chosen = TaggerChoice(built.spec.model, built.spec.vocabulary, (), "default")
+    chosen = TaggerChoice(loaded.spec.model, loaded.spec.vocabulary, (), "default")
     with opened.write() as session:
         taggers.choose(session, chosen)
-    tagger, _ = tagger_factory.register(opened, built, chosen)
-    pipeline = Pipeline(opened, tagger, tagger_factory.pipeline_settings(how))
+    tagger_id = tagger.register(opened, loaded, chosen)
+    pipeline = Pipeline(opened, loaded, tagger_id, PipelineSettings.of(how))
     [folder] = roots.register(opened, [str(inbox)])
     began = time.perf_counter()
     for changed in scan.find_changes(opened, folder.root):
@@ -103,7 +100,7 @@ def tag_all(
     return seconds
 
 
-def encode_all(model: clip.ClipModel, count: int) -> float:
+def encode_all(model: tagger.Encoder, count: int) -> float:
     """Return the seconds that the model alone takes for so many photos."""
     size = model.preprocess.size
     pixels = np.random.default_rng(0).integers(0, 256, (32, size, size, 3), dtype=np.uint8)

@@ -14,17 +14,22 @@ _BACK = {stored: surrogate for surrogate, stored in _SURROGATES.items()}
 
 
 def to_text(path: str | os.PathLike[str]) -> str:
-    """Give a path its storable form; `/` separates parts on every system."""
+    """Return the storable form of a path; `/` separates parts on every system."""
     return Path(path).as_posix().translate(_SURROGATES)
 
 
 def from_text(text: str) -> Path:
-    """Undo `to_text`: the path as the operating system knows it."""
+    """Return the path of a stored text, as the operating system knows it."""
     return Path(text.translate(_BACK))
 
 
+def join(root: str, path: str) -> Path:
+    """Return the path of a file from the stored path of its root and its own below it."""
+    return from_text(root) / from_text(path)
+
+
 def printable(text: str) -> str:
-    """Show a stored path to a person: bytes that are not UTF-8 appear as U+FFFD."""
+    """Return a stored path to be shown; bytes that are not UTF-8 become U+FFFD."""
     shown = "".join("�" if ord(char) in _BACK else char for char in text)
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown
@@ -33,7 +38,7 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """What tells whether a file changed without reading it."""
+    """Size and time of change, which tell whether a file changed without reading it."""
 
     size_bytes: int
     mtime_ns: int

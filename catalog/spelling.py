@@ -1,4 +1,4 @@
-"""One spelling per keyword: how words are compared, everywhere in Kadr."""
+"""Owns how keywords are spelled and compared, everywhere in Kadr."""
 
 import unicodedata
 
@@ -7,7 +7,7 @@ MAX_WORD_CHARS = 100
 
 
 def clean(word: str) -> str:
-    """Give a word as it is shown: NFC, single spaces, no control characters."""
+    """Return a word as it is shown: NFC, single spaces, no control characters."""
     text = unicodedata.normalize("NFC", word)
     text = "".join(
         " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char for char in text
@@ -16,6 +16,6 @@ def clean(word: str) -> str:
 
 
 def fold(word: str) -> str:
-    """Give a word as it is looked up: `clean`, case-folded, with Russian io as ie."""
+    """Return a word as it is looked up: cleaned, case-folded, with Russian io as ie."""
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", clean(word)).casefold())
     return folded.replace("\N{CYRILLIC SMALL LETTER IO}", "\N{CYRILLIC SMALL LETTER IE}")

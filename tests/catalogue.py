@@ -49,7 +49,7 @@ def tag_photo(
 ) -> None:
     """Take a pending photo the whole way: claim, then record words with their confidences."""
     claim = lifecycle.claim_photos(session, [photo_id], limit=1, lease_s=60, now=NOW)
-    tagger = taggers.ensure_tagger(session, TAGGER)
+    tagger_id = taggers.ensure_tagger(session, TAGGER)
     result = results.TaggedPhoto(
         photo_id=photo_id,
         vector=np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32),
@@ -57,6 +57,6 @@ def tag_photo(
         tags=tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items()),
     )
     done = results.record_tagged(
-        session, claim.token, [result], tagger=tagger, words=specs or {}, now=NOW
+        session, claim.token, [result], tagger_id=tagger_id, words=specs or {}, now=NOW
     )
     assert done == 1

@@ -150,7 +150,7 @@ def test_prune_forgets_what_is_gone(kadr: Kadr, photos: Path):
     pruned = kadr.run("prune", "--yes")
 
     assert missing == 1
-    assert "Forgot 1 photos and 1 places" in pruned.stderr
+    assert "Forgot 1 photo and 1 place." in pruned.stderr
     assert kadr.json("status")["missing"] == 0
 
 
@@ -302,12 +302,15 @@ def test_doctor_tells_of_a_database_that_cannot_be_reached(kadr: Kadr):
 
     states = {finding["name"]: finding for finding in json.loads(done.stdout)}
     assert states["database"]["state"] == "bad"
+    assert states["packages"]["state"] == "ok"
+    assert "catalog, migrations, worker" in states["packages"]["fact"]
     assert "cannot be reached" in states["database"]["fact"]
     assert done.returncode == 1
 
 
-def test_a_worker_of_its_own_needs_a_broker(kadr: Kadr):
-    done = kadr.run("worker")
+@pytest.mark.parametrize("role", ["worker", "beat"])
+def test_roles_of_a_fleet_need_a_broker(kadr: Kadr, role: str):
+    done = kadr.run(role)
 
     assert done.returncode == 1
     assert "set KADR_BROKER_URL=redis://" in done.stderr

@@ -12,6 +12,7 @@ from catalog.db.database import Database, open_database
 from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoState, PhotoTag, Source, Tag
 from catalog.errors import DecisionFileError, KeywordError, NotFoundError
 from catalog.photos import files, roots
+from catalog.photos.history import EventKind
 from catalog.tags import decision_files, decisions, results, store, taggers
 from tests.catalogue import NOW, TAGGER, add_photos, seen, tag_photo
 
@@ -41,9 +42,9 @@ def state(session: Session, photo_id: int) -> dict[str, tuple[str, str | None]]:
 def retag(session: Session, photo_id: int, words: dict[str, float], model: str = "a") -> None:
     """Score a photo again, as `kadr retag` and another model do."""
     spec = TAGGER if model == "a" else taggers.TaggerSpec("other", model * 64, 4, *_REST)
-    tagger = taggers.ensure_tagger(session, spec)
+    tagger_id = taggers.ensure_tagger(session, spec)
     scored = tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items())
-    results.store_tags(session, {photo_id: scored}, tagger_id=tagger.tagger_id, words={})
+    results.store_tags(session, {photo_id: scored}, tagger_id=tagger_id, words={})
 
 
 _REST = ("test", "b" * 64, ("{word}",), "c" * 64, "d" * 64)
@@ -250,7 +251,7 @@ def test_photos_that_an_undo_left_out_are_undone_by_the_next(session: Session) -
     decisions.add(session, photos, ["trip"], now=NOW)
     decisions.undo(session, now=NOW)
     decisions.add(session, photos[:1], ["trip"], now=NOW)
-    is_undone = (PhotoEvent.kind == decisions.UNDONE) & (PhotoEvent.photo_id == photos[1])
+    is_undone = (PhotoEvent.kind == EventKind.UNDONE) & (PhotoEvent.photo_id == photos[1])
     session.execute(delete(PhotoEvent).where(is_undone))  # as a Kadr that stopped half-way did
 
     assert decisions.undo(session, now=NOW).photos == 1
@@ -278,12 +279,12 @@ def test_decision_that_changes_nothing_leaves_no_trace(session: Session, photo: 
 
 def test_unknown_keyword_cannot_be_confirmed_or_removed(session: Session, photo: int) -> None:
     for decide in (decisions.confirm, decisions.remove):
-        with pytest.raises(NotFoundError, match="'unicorn': no keyword of this catalogue"):
+        with pytest.raises(NotFoundError, match="'unicorn' is not a keyword of this catalogue"):
             decide(session, [photo], ["unicorn"], now=NOW)
 
 
 def test_empty_word_is_no_keyword(session: Session, photo: int) -> None:
-    with pytest.raises(NotFoundError, match="'  ': no keyword"):
+    with pytest.raises(NotFoundError, match="'  ' is not a keyword"):
         decisions.add(session, [photo], ["  "], now=NOW)
 
 
@@ -339,7 +340,7 @@ def test_imported_decision_is_about_the_keyword_of_this_vocabulary(
     "line", ["no json", "[]", '{"photo": "zz", "keyword": "a", "decision": "confirmed"}', "{}"]
 )
 def test_line_that_is_no_decision_is_refused_with_its_number(session: Session, line: str) -> None:
-    with pytest.raises(DecisionFileError, match="line 1: is no decision"):
+    with pytest.raises(DecisionFileError, match="line 1 is not a decision"):
         decision_files.read(session, [line], now=NOW)
 
 

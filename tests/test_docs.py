@@ -3,12 +3,16 @@
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from tests import photos
+from catalog.db.database import Database
+from tests import catalogue, photos
 from tests.kadr import Kadr
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +67,35 @@ def test_the_readme_names_every_setting():
     assert {name.upper() for name in Settings.model_fields} - named == set()
 
 
+def test_the_python_of_the_library_page_runs(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("KADR_DATABASE_URL", database_url)
+    monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))
+    with database.write() as session:
+        photo_ids = catalogue.add_photos(session, "a.jpg", "b.jpg", "c.jpg")
+        for photo_id in photo_ids:
+            catalogue.tag_photo(session, photo_id, {"dog": 0.9, "grass": 0.5})
+    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    made: dict[str, Any] = {}
+    exec(block, made)  # noqa: S102 - our own page
+
+    assert {hit.photo_id for hit in made["page"].hits} == set(photo_ids)
+    assert {match.photo_id for match in made["alike"]} < set(photo_ids)
+    assert made["groups"] == ()
+
+
+def test_the_way_into_the_library_is_cheap_and_complete():
+    program = (
+        "import sys, catalog\n"
+        "assert not {'sqlalchemy', 'numpy', 'catalog.query'} & set(sys.modules)\n"
+        "assert all(getattr(catalog, name) for name in catalog.__all__)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+
+
 def test_links_in_the_docs_lead_somewhere():
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
@@ -74,7 +107,7 @@ def test_the_compose_file_starts_commands_that_exist(newcomer: Kadr):
     ours = {name: each for name, each in services.items() if each.get("image") == "kadr"}
 
     assert set(ours) == {"upgrade", "watcher", "worker", "beat", "kadr"}
-    for name in ("upgrade", "watcher", "worker"):
+    for name in ("upgrade", "watcher", "worker", "beat"):
         command = [word for word in ours[name]["command"] if not word.startswith(("/", "-"))]
         assert newcomer.run(*command, "--help").returncode == 0, name
 

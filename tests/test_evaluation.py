@@ -93,7 +93,7 @@ def test_labels_are_read_with_either_separator_and_rows_of_a_photo_are_joined(
         (b"photo,colour\na.jpg,red\n", "has the columns photo, colour and no 'words'"),
         (b"photo,words\n\xff\xfe,dog\n", "is not UTF-8"),
         (b"photo,words\na.jpg," + "собака".encode("cp1251"), "is not UTF-8"),
-        (b'photo,words\n"a.jpg,dog\n', "is no CSV"),
+        (b'photo,words\n"a.jpg,dog\n', "is not a CSV"),
         (b"photo,words\na.jpg,dog|" + b"x" * 3000, "a.jpg has a word of 3000 characters"),
     ],
 )
@@ -115,9 +115,9 @@ def test_missing_labels_are_said(tmp_path: Path) -> None:
     ("vectors", "message"),
     [
         (np.ones((3, 4), np.float32), "has 3 rows for 2 labelled photos"),
-        (np.ones(4, np.float32), "no table of vectors"),
-        (np.ones((2, 4), np.int64), "no table of vectors"),
-        (np.full((2, 4), np.nan, np.float16), "zero or no numbers"),
+        (np.ones(4, np.float32), "not a table of vectors"),
+        (np.ones((2, 4), np.int64), "not a table of vectors"),
+        (np.full((2, 4), np.nan, np.float16), "zero or not numbers"),
     ],
 )
 def test_vectors_that_do_not_fit_are_refused(
@@ -130,7 +130,7 @@ def test_vectors_that_do_not_fit_are_refused(
 
 def test_file_that_is_no_vectors_is_refused(tmp_path: Path) -> None:
     (tmp_path / "v.npy").write_text("nothing")
-    with pytest.raises(EvaluationError, match=r"no \.npy file of vectors; write it with"):
+    with pytest.raises(EvaluationError, match=r"not an \.npy file of vectors; write it with"):
         contest.read_vectors(tmp_path / "v.npy", 2)
     with pytest.raises(EvaluationError, match="No such file or directory"):
         contest.read_vectors(tmp_path / "none.npy", 2)

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoFile, PhotoTag, Root, Source, Tag
-from catalog.errors import NotFoundError
-from catalog.groups import keyword_groups, store
+from catalog.errors import NotFoundError, OptionError
+from catalog.groups import keyword_groups, kinds, store
 from tests.generated import NOW
 
 GROUPS, WORDS, BACKGROUND = 6, 6, 60
@@ -139,6 +139,23 @@ def test_new_photos_join_the_groups_there_are_without_renaming_them(
     assert {g.number: g.name for g in after.groups} == {g.number: g.name for g in before.groups}
     grown = {group.number: group.photos for group in after.groups}
     assert sum(grown.values()) > sum(group.photos for group in before.groups) + 70
+
+
+def test_groups_that_are_first_asked_for_while_reading_are_kept(
+    database: Database, planted: NDArray[np.int64]
+) -> None:
+    with database.read() as session:
+        found = kinds.find_keyword_groups(session)
+        one = kinds.get_group(session, found.groups[0].number)
+    with database.read() as session:
+        kept = store.find(session)
+        again = kinds.find_keyword_groups(session)
+        with pytest.raises(OptionError, match="--refresh"):
+            kinds.find_keyword_groups(session, detail=0.9)
+    assert kept is not None
+    assert again == found
+    assert len(one.photo_ids) == found.groups[0].photos
+    assert one.name == found.groups[0].name
 
 
 def test_photo_that_is_of_two_groups_is_in_both(

@@ -80,7 +80,7 @@ def test_recall_of_the_nearest_is_that_of_exact_search(
         everything = query.prepare(session, "")
         shares = []
         for direction in unit(random.standard_normal((30, DIM))):
-            truth = exact_search.find_nearest(exact, direction, cut=False)
+            truth = exact_search.find_nearest(exact.photo_ids, exact.vectors, direction, cut=False)
             found = hnsw.find_nearest(index, direction, everything, cut=False)
             shares.append(len({m.photo_id for m in truth} & {m.photo_id for m in found}) / 50)
             both = {match.photo_id: match.similarity for match in truth}
@@ -127,7 +127,9 @@ def test_filter_gives_the_photos_that_exact_search_gives(
         for asked in ("odd", "even NOT odd", "path:1*", "nobody"):
             ready = query.prepare(session, asked)
             among = np.array(query.find_ids(session, asked), dtype=np.int64)
-            truth = exact_search.find_nearest(exact, direction, limit=20, among=among, cut=False)
+            truth = exact_search.find_nearest(
+                exact.photo_ids, exact.vectors, direction, limit=20, among=among, cut=False
+            )
             found = hnsw.find_nearest(index, direction, ready, limit=20, cut=False)
             same = {m.photo_id for m in truth} & {m.photo_id for m in found}
             assert len(same) >= 0.9 * len(truth), asked
@@ -148,7 +150,7 @@ def test_commands_build_it_use_it_and_go_around_it(
     assert "of the 50 nearest photos it finds" in done.stdout
     again = kadr.run("db", "index-vectors", "--model", "unheard-of")
     assert again.returncode == 1
-    assert "no photo was looked at by unheard-of yet" in again.stderr
+    assert "no photo has been encoded by unheard-of yet" in again.stderr
 
     monkeypatch.setenv("KADR_DATABASE_URL", postgresql_url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))

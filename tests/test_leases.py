@@ -1,7 +1,9 @@
 """Claims, renewals, the sweep: whatever dies, nothing is lost and nothing is tagged twice."""
 
+import ast
 import threading
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import select
 
@@ -97,12 +99,12 @@ def test_a_photo_that_kills_its_worker_is_found_and_quarantined(database: Databa
                 lifecycle.sweep(session, now=now)
                 continue
             for photo in batch.photos:
-                tagger = taggers.ensure_tagger(session, TAGGER)
+                tagger_id = taggers.ensure_tagger(session, TAGGER)
                 result = results.TaggedPhoto(
                     photo.photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ()
                 )
                 results.record_tagged(
-                    session, batch.token, [result], tagger=tagger, words={}, now=now
+                    session, batch.token, [result], tagger_id=tagger_id, words={}, now=now
                 )
         session.expire_all()
 
@@ -130,10 +132,10 @@ def test_the_result_of_a_lost_lease_is_dropped(database: Database):
         lifecycle.sweep(session, now=later)
         tag_photo(session, photo_id, {"dog": 0.9})
         late = results.TaggedPhoto(photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ())
-        tagger = taggers.ensure_tagger(session, TAGGER)
+        tagger_id = taggers.ensure_tagger(session, TAGGER)
 
         done = results.record_tagged(
-            session, slow.token, [late], tagger=tagger, words={}, now=later
+            session, slow.token, [late], tagger_id=tagger_id, words={}, now=later
         )
 
         assert done == 0
@@ -167,3 +169,39 @@ def test_a_postponed_photo_waits_for_its_file_and_no_attempt_is_counted(database
             "a.jpg: gone",
         )
         assert lifecycle.sweep(session, now=now) == photo_ids
+
+
+def test_only_lifecycle_sets_the_state_of_a_photo():
+    root = Path(__file__).parent.parent
+    sources = [*(root / "catalog").rglob("*.py"), *(root / "worker").rglob("*.py")]
+    owner = root / "catalog" / "photos" / "lifecycle.py"
+    setters = {path for path in sources if _sets_a_state(ast.parse(path.read_bytes()))}
+
+    assert setters == {owner}
+
+
+def _sets_a_state(module: ast.Module) -> bool:
+    """Return whether code assigns `.state`, or names a new state in a call or in a row's dict."""
+    for node in ast.walk(module):
+        match node:
+            case ast.Attribute(attr="state", ctx=ast.Store()):
+                return True
+            case ast.Call(func=ast.Attribute(attr="values")):
+                if any(keyword.arg == "state" for keyword in node.keywords):
+                    return True
+            case ast.Call():
+                if any(word.arg == "state" and _is_state(word.value) for word in node.keywords):
+                    return True
+            case ast.Dict():
+                pairs = zip(node.keys, node.values, strict=True)
+                if any(_is_text(key, "state") and _is_state(value) for key, value in pairs):
+                    return True
+    return False
+
+
+def _is_state(value: ast.expr) -> bool:
+    return ast.unparse(value).startswith(("PhotoState", "tables.PhotoState"))
+
+
+def _is_text(node: ast.expr | None, text: str) -> bool:
+    return isinstance(node, ast.Constant) and node.value == text

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from catalog.tags import results, store, taggers
 from tests.catalogue import TAGGER
 from worker.images import Preprocess
 from worker.tagging import retag
-from worker.tagging.pipeline import Pipeline, PipelineSettings, Tagger
+from worker.tagging.pipeline import Pipeline, PipelineSettings
+from worker.tagging.tagger import Tagger
 from worker.watch import ingest, roots, scan
 
 DIM = 4
@@ -76,15 +78,14 @@ def encoder() -> ColourEncoder:
 
 @pytest.fixture
 def pipeline(database: Database, encoder: ColourEncoder) -> Pipeline:
-    return Pipeline(database, make_tagger(database, encoder), PipelineSettings(batch_size=4))
+    return Pipeline(database, *make_tagger(database, encoder), PipelineSettings(batch_size=4))
 
 
-def make_tagger(database: Database, encoder: ColourEncoder, **spec: str) -> Tagger:
-    from dataclasses import replace
-
+def make_tagger(database: Database, encoder: ColourEncoder, **changes: str) -> tuple[Tagger, int]:
+    """Register a tagger that differs from `TAGGER` in `changes`; return it with its id."""
+    made = Tagger(encoder, ColourScorer(), replace(TAGGER, **changes), {})
     with database.write() as session:
-        identity = taggers.ensure_tagger(session, replace(TAGGER, **spec))
-    return Tagger(encoder, ColourScorer(), identity, {})
+        return made, taggers.ensure_tagger(session, made.spec)
 
 
 def add(database: Database, folder: Path, count: int) -> list[int]:
@@ -230,7 +231,7 @@ def test_two_pipelines_share_the_work_and_no_photo(
     both = threading.Barrier(2, timeout=60)
     encoders = [MeetingEncoder(both), MeetingEncoder(both)]
     pipelines = [
-        Pipeline(database, make_tagger(database, each), PipelineSettings(batch_size=3))
+        Pipeline(database, *make_tagger(database, each), PipelineSettings(batch_size=3))
         for each in encoders
     ]
 
@@ -262,7 +263,7 @@ def test_a_batch_costs_the_same_statements_however_large(
     database: Database, encoder: ColourEncoder, tmp_path: Path, statements: list[str], count: int
 ):
     photo_ids = add(database, tmp_path / "photos", count)
-    pipeline = Pipeline(database, make_tagger(database, encoder), PipelineSettings(batch_size=32))
+    pipeline = Pipeline(database, *make_tagger(database, encoder), PipelineSettings(batch_size=32))
     statements.clear()
 
     pipeline.tag_photos(photo_ids)
@@ -285,8 +286,8 @@ def test_retag_scores_stored_vectors_and_keeps_decisions(
     encoded = list(encoder.batches)
     other = make_tagger(database, encoder, prompt_digest="9" * 64)
 
-    done = retag.retag(database, other)
-    again = retag.retag(database, other)
+    done = retag.retag(database, *other)
+    again = retag.retag(database, *other)
 
     assert (done.scored, done.to_encode, again.scored) == (5, 0, 0)
     assert encoder.batches == encoded
@@ -294,7 +295,7 @@ def test_retag_scores_stored_vectors_and_keeps_decisions(
         rejected = session.scalars(select(PhotoTag).where(PhotoTag.decision == "rejected")).all()
         taggers = set(session.scalars(select(PhotoTag.tagger_id)))
     assert [(row.photo_id, row.tag_id) for row in rejected] == [(photo_ids[0], ids["red"])]
-    assert taggers == {other.identity.tagger_id}
+    assert taggers == {other[1]}
 
 
 def test_retag_by_another_model_asks_for_the_photos(
@@ -304,9 +305,9 @@ def test_retag_by_another_model_asks_for_the_photos(
     pipeline.tag_photos(photo_ids)
     other = make_tagger(database, encoder, model="other", model_digest="e" * 64)
 
-    done = retag.retag(database, other)
+    done = retag.retag(database, *other)
 
     assert (done.scored, done.to_encode) == (0, 3)
     assert states(database) == {"pending": 3}
-    again = Pipeline(database, other, PipelineSettings())
+    again = Pipeline(database, *other, PipelineSettings())
     assert again.tag_photos(photo_ids).tagged == 3

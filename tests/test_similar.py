@@ -18,6 +18,7 @@ from catalog.db.database import Database
 from catalog.db.tables import Embedding, Model, PhotoTag, Source, Tag
 from catalog.errors import ModelMismatchError, NotFoundError
 from catalog.similar import directions, exact, vector_file
+from catalog.similar.nearest import nearest
 from tests import catalogue
 
 DIM = 32
@@ -79,7 +80,7 @@ def store(session: Session, ids: list[int], vectors: NDArray[np.float32]) -> Non
     )
 
 
-def _open(database: Database, folder: Path) -> vector_file.VectorIndex:
+def _open(database: Database, folder: Path) -> vector_file.VectorFile:
     with database.read() as session:
         return vector_file.open_index(session, folder)
 
@@ -89,7 +90,7 @@ def test_what_looks_like_the_text_is_found_and_nothing_else(
 ) -> None:
     index = _open(database, tmp_path)
     direction = directions.encode_query(Encoder(), "rain at night", index.model)
-    found = exact.find_nearest(index, direction)
+    found = exact.find_nearest(index.photo_ids, index.vectors, direction)
     assert {match.photo_id for match in found} == set(photos[:5])
     assert found == sorted(found, key=lambda match: -match.similarity)
 
@@ -100,7 +101,7 @@ def test_what_is_not_there_is_not_found(
     index = _open(database, tmp_path)
     random = np.random.default_rng(11)
     hits = [
-        len(exact.find_nearest(index, direction))
+        len(exact.find_nearest(index.photo_ids, index.vectors, direction))
         for direction in unit(random.standard_normal((50, DIM)))
     ]
     assert sum(hit == 0 for hit in hits) >= 40
@@ -113,7 +114,7 @@ def test_nearest_are_those_of_a_plain_matrix_product(
     direction = unit(np.random.default_rng(5).standard_normal(DIM))
     expected = np.asarray(index.vectors, dtype=np.float32) @ direction
     best = np.argsort(-expected)[:10]
-    found = exact.find_nearest(index, direction, limit=10, cut=False)
+    found = exact.find_nearest(index.photo_ids, index.vectors, direction, limit=10, cut=False)
     assert [match.photo_id for match in found] == index.photo_ids[best].tolist()
     np.testing.assert_allclose([m.similarity for m in found], expected[best], rtol=1e-5)
 
@@ -129,7 +130,7 @@ def test_new_vectors_are_appended_and_gone_ones_passed_over(
         vector = unit(rain())
         session.add(Embedding(model_id=model_id, photo_id=ids[0], vector=vector))
     index = _open(database, tmp_path)
-    found = exact.find_nearest(index, unit(rain()), limit=1, cut=False)
+    found = exact.find_nearest(index.photo_ids, index.vectors, unit(rain()), limit=1, cut=False)
     assert [match.photo_id for match in found] == ids
     assert photos[0] not in index.photo_ids
     assert len(index.vectors) == len(photos) + 1
@@ -170,6 +171,22 @@ def test_commands_combine_looks_and_keywords(
     assert set(ids("search", "--like", "rain", "odd")) == {photos[1], photos[3]}
     assert set(ids("similar", str(photos[0]))) >= set(photos[1:5])
     assert photos[0] not in ids("similar", str(photos[0]), "--all")
+
+
+def test_library_finds_what_is_like_a_photo_or_a_text(
+    database: Database, photos: list[int], tmp_path: Path
+) -> None:
+    with database.read() as session:
+        of_text = nearest(session, "rain", cache_dir=tmp_path, load_encoder=lambda _: Encoder())
+        of_photo = nearest(session, photos[0], cache_dir=tmp_path)
+        odd = nearest(session, photos[0], within="odd", cache_dir=tmp_path)
+
+        assert {match.photo_id for match in of_text} == set(photos[:5])
+        assert {match.photo_id for match in of_photo} >= set(photos[1:5])
+        assert photos[0] not in {match.photo_id for match in of_photo}
+        assert {match.photo_id for match in odd} >= {photos[1], photos[3]}
+        with pytest.raises(NotFoundError, match="no text encoder"):
+            nearest(session, "rain", cache_dir=tmp_path)
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-7, 100.0])

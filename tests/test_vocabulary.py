@@ -134,7 +134,7 @@ def test_digest_tells_words_and_not_layout() -> None:
         ("[a photo]\ndog\ncat", r"line 1: template 'a photo' has no \{word\}"),
         ("[a {word}\ndog\ncat", "line 1: the templates in brackets have no end"),
         ("%colour red\ndog\ncat", "line 1: unknown directive '%colour red'"),
-        ("dog | @russian собака\ncat", "'@russian' is no language"),
+        ("dog | @russian собака\ncat", "'@russian' is not a language"),
         ("dog\ncat ^ -3", "line 2: after \\^ a bar from 0 to 10 is missing"),
         ("dog ^\ncat", "line 1: after \\^ a bar"),
     ],

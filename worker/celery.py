@@ -30,7 +30,7 @@ def _configuration() -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # A ring that cannot be sent must not hold up the watcher: the sweep sends it later.
+        # A message that cannot be sent must not block the watcher: the sweep sends it later.
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1, "interval_max": 0.5},
         "broker_transport_options": _transport_options(chosen),
         "worker_hijack_root_logger": False,
@@ -60,6 +60,6 @@ app.add_defaults(_configuration)
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
 def _configure_logs(**_: object) -> None:
-    """Log as every other part of Kadr does; Celery would have each library say what it does."""
+    """Configure logs as the rest of Kadr does; Celery's own setup logs what each library does."""
     chosen = settings.load()
     log.configure(chosen.log_level, as_json=chosen.log_format == "json")

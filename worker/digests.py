@@ -1,6 +1,7 @@
-"""What identifies bytes: the sha256 of large files, remembered so that a start does not read them.
+"""Computes the sha256 of texts and files; those of weights are cached.
 
-Weights are hundreds of megabytes; their digest is kept by path, size and modification time.
+Weights are hundreds of megabytes, which a start should not read just for their digest: it is kept
+by path, size and modification time.
 """
 
 import hashlib
@@ -17,7 +18,10 @@ def digest_of(*parts: str) -> str:
 def file_digest(path: Path, *, cache_dir: Path | None = None) -> str:
     """Return the sha256 (hex) of the file's content, from `cache_dir` while the file is unchanged.
 
-    Raises OSError where the file cannot be read; a cache that cannot be written is done without.
+    A cache that cannot be written is ignored.
+
+    Raises:
+        OSError: The file cannot be read.
     """
     stat = path.stat()
     known: list[str | int] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]

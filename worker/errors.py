@@ -1,4 +1,4 @@
-"""What can go wrong while photos are tagged, named by what the caller does about it.
+"""The errors of this package, one class for each thing that a caller can do about it.
 
 Every message is one sentence: the subject, the fact, and the next step.
 """
@@ -21,11 +21,11 @@ class VocabularyError(WorkerError):
 
 
 class BrokerError(WorkerError):
-    """The message broker cannot be reached; rows are safe and are rung for later."""
+    """The message broker cannot be reached; rows are safe, and the sweep rings for them later."""
 
 
 class RootError(WorkerError):
-    """A folder to watch is not there, not a folder, or cannot be read."""
+    """A folder to watch does not exist, is not a folder, or cannot be read."""
 
 
 class EvaluationError(WorkerError):

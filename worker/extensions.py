@@ -1,4 +1,4 @@
-"""Which files are taken for photos, by their names. Imports no decoder: the watcher asks it."""
+"""Lists the extensions of photos. `worker.watch` and `worker.images` ask; imports no decoder."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ RAW = frozenset(
     | {".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".ptx", ".pxn", ".r3d"}
     | {".raf", ".raw", ".rw2", ".rwl", ".rwz", ".sr2", ".srf", ".srw", ".x3f"}
 )
-#: What is taken, in lower case; what a file really is, its content decides.
+#: What is registered, in lower case; the content decides what a file really is.
 PHOTOS = RAW | frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".gif"}
     | {".bmp", ".dib", ".heic", ".heif", ".hif", ".heics", ".heifs", ".avif", ".avifs"}
@@ -18,5 +18,5 @@ PHOTOS = RAW | frozenset(
 
 
 def is_photo(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bool:
-    """Tell by the extension whether a file is taken for a photo."""
+    """Return whether a file is a photo by its extension."""
     return Path(os.fsdecode(path)).suffix.lower() in PHOTOS

@@ -29,7 +29,7 @@ def configure(level: str, *, as_json: bool) -> None:
         if as_json
         else [*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        # Asked for at each event: who runs Kadr in a program of his own may exchange the stream.
+        # Looked up for each event: a program that embeds Kadr may replace the stream.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
@@ -40,8 +40,8 @@ def configure(level: str, *, as_json: bool) -> None:
             foreign_pre_chain=shared,
         )
     )
-    # Of the libraries only Celery has news for a person: a worker is ready, a task is done.
+    # Celery is the only library whose log helps a person: a worker is ready, a task is done.
     logging.getLogger("celery").setLevel(level)
-    # Pillow logs what it then raises: `worker.images` tells it in words.
+    # Pillow logs errors that it also raises, which `worker.images` reports.
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     logging.basicConfig(level=max(logging.WARNING, logging.getLevelName(level)), handlers=[handler])

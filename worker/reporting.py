@@ -1,4 +1,4 @@
-"""How a long step tells what it does to whoever started it."""
+"""Types of the callbacks by which a long step reports to whoever started it."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Everything that can be set, from KADR_... variables or a `.env` file; read once per process."""
+"""Reads the settings from KADR_... variables or a `.env` file, once per process."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from catalog.settings import CatalogSettings, explain
 
 
 class Settings(CatalogSettings):
-    """Settings of the watching process and of the workers, beside the catalogue's own."""
+    """Settings of the watching process and of the workers, in addition to the catalogue's."""
 
     #: Celery's broker: `memory://...` is one process with its worker inside, `redis://...` a fleet.
     broker_url: str = "memory://localhost/"
@@ -21,7 +21,7 @@ class Settings(CatalogSettings):
     preset: str | None = None
     #: Prompt templates with {word}, or names of sets of them; None: those the model was made for.
     prompts: list[str] | None = None
-    #: Keywords that a photo gets at most.
+    #: Maximum number of keywords per photo.
     top_k: int = Field(10, ge=1, le=1000)
     #: `auto`, `cuda`, `cuda:1`, `mps`, `cpu`; and `auto`, `float32`, `float16`, `bfloat16`.
     device: str = "auto"
@@ -33,16 +33,16 @@ class Settings(CatalogSettings):
     decode_threads: int = Field(4, ge=1, le=64)
     #: Photos of one message; a worker claims them batch by batch.
     ring_size: int = Field(256, ge=1, le=10_000)
-    #: A worker that says nothing for so long has lost its photos to another one.
+    #: A worker that does not renew its lease for so long loses its photos to another one.
     lease_s: float = Field(60.0, ge=5.0)
     #: How often expired leases and lost messages are looked for.
     sweep_s: float = Field(10.0, ge=0.1)
 
-    #: A file is taken when its size and time of change have been still for so long.
+    #: A file is registered when its size and mtime have not changed for so long.
     settle_s: float = Field(2.0, ge=0.0)
     #: How often every root is compared with the catalogue, events or not.
     reconcile_s: float = Field(900.0, ge=1.0)
-    #: How often a polled root (network file systems) is looked at.
+    #: How often a polled root (network file systems) is scanned.
     poll_s: float = Field(30.0, ge=0.5)
 
     #: A photo above these is quarantined with a reason, not decoded.
@@ -55,7 +55,7 @@ class Settings(CatalogSettings):
 
     @property
     def is_embedded(self) -> bool:
-        """Tell whether watcher and worker share this process."""
+        """Return whether watcher and worker share this process."""
         return self.broker_url.startswith("memory:")
 
 
@@ -63,7 +63,7 @@ def load(**overrides: object) -> Settings:
     """Read the settings; `overrides` that are None are left to the environment.
 
     Raises:
-        SettingsError: a variable has a value that makes no sense; the message names it.
+        SettingsError: A variable has an invalid value; the message names it.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:

@@ -6,32 +6,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from catalog import settings
-from catalog.db import database
-from catalog.db.database import Database
-from catalog.errors import NotFoundError, QueryError
-
-
-def open_catalogue() -> Database:
-    """Open the catalogue; a command that reads never makes one.
-
-    A SQLite catalogue of an older version is upgraded; a server's is upgraded by its keeper.
-
-    Raises:
-        NotFoundError: nothing was ever tagged here.
-        CatalogError: it cannot be opened, or is of another version.
-    """
-    url = settings.load().database_url
-    is_file = url.startswith("sqlite:")
-    if is_file:
-        file = database.sqlite_file(url)
-        if file is not None and not file.expanduser().exists():
-            message = (
-                f"there is no catalogue at {file.expanduser()} yet; make one with `kadr tag DIR`, "
-                "or set KADR_DATABASE_URL"
-            )
-            raise NotFoundError(message)
-    return database.open_database(url, upgrade=is_file)
+from catalog.db.database import open_catalogue
+from catalog.errors import QueryError
 
 
 @contextmanager

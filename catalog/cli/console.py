@@ -17,14 +17,14 @@ PIPE_COLUMNS = 160
 
 def out() -> "Console":
     """Return rich's console on standard output."""
-    from rich.console import Console
+    from rich.console import Console  # noqa: PLC0415 - lists of paths and JSON are printed without it
 
     return Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False)
 
 
 def err() -> "Console":
     """Return rich's console on standard error."""
-    from rich.console import Console
+    from rich.console import Console  # noqa: PLC0415 - lists of paths and JSON are printed without it
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
 

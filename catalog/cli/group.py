@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from catalog.cli import catalogue, console, groups, listing, options
-from catalog.groups import keyword_groups
+from catalog.groups import kinds
 from catalog.query import hits
 from catalog.query.pages import Position
 
@@ -26,19 +26,14 @@ def group(
 ) -> None:
     """List the photos of a group, those that it fits best first."""
     with catalogue.reading() as session:
-        if by == "tags":
-            made = groups.definitions(session, within, detail, refresh=False)
-            name = keyword_groups.name_of(made, number)
-            pairs = keyword_groups.find_photos(session, made, number, within=within)
-        else:
-            name, photo_ids = groups.find_other(session, by, within, number)
-            pairs = [(photo_id, 1.0) for photo_id in photo_ids]
-        places = [Position(share, photo_id) for photo_id, share in pairs[: limit or None]]
-        found = hits.load(session, places)
+        chosen = kinds.get_group(session, number, kind=by, within=within, detail=detail)
+        pairs = list(zip(chosen.shares, chosen.photo_ids, strict=True))[: limit or None]
+        found = hits.load(session, [Position(share, photo_id) for share, photo_id in pairs])
+    name, size = chosen.name, len(chosen.photo_ids)
     if as_json:
         photos = [listing.hit_data(hit) for hit in found]
-        console.print_json({"number": number, "name": name, "size": len(pairs), "photos": photos})
+        console.print_json({"number": number, "name": name, "size": size, "photos": photos})
         return
-    console.out().print(f"[bold]{number}[/] {name}: {console.count_of(len(pairs), 'photo')}")
+    console.out().print(f"[bold]{number}[/] {name}: {console.count_of(size, 'photo')}")
     pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
     console.out().print(listing.hit_table(found, pictures))

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from catalog.cli import catalogue, console
+from catalog.cli import console
+from catalog.db.database import open_catalogue
 from catalog.photos import files
 from catalog.photos.files import Pruned
 
@@ -22,7 +23,7 @@ def prune(
 ) -> None:
     """Forget photos whose files are gone, with their tags and a person's decisions about them."""
     before = datetime.now(UTC) - timedelta(days=days)
-    with catalogue.open_catalogue() as database:
+    with open_catalogue() as database:
         with database.read() as session:
             planned = files.count_prunable(session, before)
         if not planned.files and not planned.photos:

@@ -98,7 +98,7 @@ def search(
     with catalogue.reading() as session:
         found = queries.prepare(session, text)
         if like is not None:
-            from catalog.cli import similar
+            from catalog.cli import similar  # noqa: PLC0415 - brings NumPy, for `--like` alone
 
             is_whole = chosen in ("csv", *listing.PATH_ENDS) if limit is None else limit == 0
             size = similar.ALL if is_whole else limit or options.PAGE
@@ -174,8 +174,8 @@ def print_page(found: queries.Prepared, asked: PageOptions) -> None:
 
 
 def _fold(session: Session, page: queries.Page) -> dict[int, list[int]]:
-    from catalog.groups import alike
-    from catalog.similar import vector_file
+    from catalog.groups import alike  # noqa: PLC0415 - brings NumPy, for `--fold` alone
+    from catalog.similar import vector_file  # noqa: PLC0415 - brings NumPy, for `--fold` alone
 
     index = vector_file.open_index(session, settings.load().cache_dir)
     return alike.fold(session, index, [hit.photo_id for hit in page.hits])

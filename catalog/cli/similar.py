@@ -8,12 +8,12 @@ import typer
 from catalog import query
 from catalog.cli import catalogue, console, listing, options
 from catalog.cli.options import Loaders, ThumbnailLoader
-from catalog.errors import NotFoundError, OptionError
+from catalog.errors import OptionError
 from catalog.query import Prepared, hits
 from catalog.query import photo as photos
 from catalog.query.pages import Position
-from catalog.similar import directions, nearest, vector_file
 from catalog.similar.exact import Match
+from catalog.similar.nearest import nearest
 
 #: As many as no catalogue holds; PostgreSQL takes it for a limit.
 ALL = 2**31 - 1
@@ -40,16 +40,11 @@ def similar(
     """List photos that look like a photo, most alike first."""
     with catalogue.reading() as session:
         photo_id = photos.find_photo_id(session, photo)
-        index = nearest.open_index(session, exact=exact)
-        direction = directions.like_photo(
-            index.sample, vector_file.vector_of(session, photo_id, index.model)
-        )
         among = query.prepare(session, within)
-        found = nearest.find(among, index, direction, limit + 1, cut=cut)
-        others = [match for match in found if match.photo_id != photo_id][:limit]
+        found = nearest(session, photo_id, within=among, limit=limit, cut=cut, exact=exact)
         chosen = listing.choose_format(form, nul=nul, as_json=as_json)
         pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
-        _print(among, others, chosen, pictures)
+        _print(among, found, chosen, pictures)
 
 
 def search_like(
@@ -71,11 +66,15 @@ def search_like(
     """
     if not like.strip():
         raise OptionError("say what photos should look like: --like 'a rainy street at night'")
-    index = nearest.open_index(within.session, exact=exact)
-    if given.encoder is None:
-        raise NotFoundError("there is no text encoder here; run `kadr search --like`")
-    direction = directions.encode_query(given.encoder(index.model.name), like, index.model)
-    found = nearest.find(within, index, direction, limit, cut=cut)
+    found = nearest(
+        within.session,
+        like,
+        within=within,
+        limit=limit,
+        cut=cut,
+        exact=exact,
+        load_encoder=given.encoder,
+    )
     _print(within, found, form, thumbnails)
 
 

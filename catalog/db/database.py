@@ -1,7 +1,8 @@
-"""Opens the catalogue's database, SQLite or PostgreSQL, at the right version.
+"""Opens the catalogue's database, SQLite or PostgreSQL, and checks or upgrades its version.
 
-Both are used alike: `Database.write` for a transaction that changes rows (SQLite takes its one
-write lock at once, so that it never fails half-way), `Database.read` for one that only looks.
+Every program gets its sessions here: `Database.write` for a transaction that changes rows (SQLite
+takes its one write lock at the start, so that it cannot fail half-way), `Database.read` for one
+that only reads.
 """
 
 import sqlite3
@@ -17,10 +18,11 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from catalog import settings
 from catalog.db import migrate
 from catalog.db.tables import HEAD_REVISION
 from catalog.db.types import HALFVEC_FLAG
-from catalog.errors import DatabaseUnavailableError, SchemaVersionError
+from catalog.errors import DatabaseUnavailableError, NotFoundError, SchemaVersionError
 
 #: How long a SQLite connection waits for another one's write to end.
 BUSY_TIMEOUT_S = 30.0
@@ -41,13 +43,13 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """Give a session whose changes are committed at the end, or undone by an exception."""
+        """Yield a session that is committed at the end, or rolled back on an exception."""
         with _explained(self.engine.url), self._sessions.begin() as session:
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """Give a session on one snapshot, which blocks nobody and is never committed."""
+        """Yield a session on one snapshot that blocks no writer and is never committed."""
         with _explained(self.engine.url), self._sessions() as session:
             session.connection(execution_options={"kadr_read_only": True})
             yield session
@@ -57,12 +59,33 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str, *, upgrade: bool) -> Database:
-    """Open the catalogue at `url`, built or upgraded to this program's version if `upgrade`.
+def open_catalogue(url: str | None = None) -> Database:
+    """Open a catalogue that exists, by default the one that KADR_DATABASE_URL names.
+
+    A SQLite catalogue of an older version is upgraded; a server's is upgraded by `kadr db upgrade`.
 
     Raises:
-        SchemaVersionError: it is newer than this program, or older and `upgrade` is False.
-        DatabaseUnavailableError: it cannot be reached or is no database.
+        NotFoundError: There is no such SQLite file.
+        DatabaseUnavailableError: The database cannot be reached, or is not one.
+        SchemaVersionError: The catalogue is of another version than this program.
+    """
+    chosen = url or settings.load().database_url
+    file = sqlite_file(chosen) if chosen.startswith("sqlite:") else None
+    if file is not None and not file.expanduser().exists():
+        message = (
+            f"there is no catalogue at {file.expanduser()} yet; make one with `kadr tag DIR`, "
+            "or set KADR_DATABASE_URL"
+        )
+        raise NotFoundError(message)
+    return open_database(chosen, upgrade=file is not None)
+
+
+def open_database(url: str, *, upgrade: bool) -> Database:
+    """Open the catalogue at `url`; with `upgrade`, create or upgrade its tables first.
+
+    Raises:
+        SchemaVersionError: The catalogue is newer than this program, or older without `upgrade`.
+        DatabaseUnavailableError: The database cannot be reached, or is not a database.
     """
     engine = create(url)
     with ExitStack() as on_failure:
@@ -76,8 +99,27 @@ def open_database(url: str, *, upgrade: bool) -> Database:
     return Database(engine, sessionmaker(engine, expire_on_commit=False))
 
 
+@contextmanager
+def write_beside(session: Session) -> Iterator[Session]:
+    """Yield a session that may write, for a caller whose own session may only read.
+
+    If `session` only reads, this is another one, committed at the end; else it is `session` itself,
+    which its owner commits.
+    """
+    connection = session.connection()
+    if not connection.get_execution_options().get("kadr_read_only", False):
+        yield session
+        return
+    with Session(connection.engine) as writing, writing.begin():
+        yield writing
+
+
 def create(url: str) -> Engine:
-    """Build an engine with this catalogue's settings; nothing is connected yet."""
+    """Return an engine with this catalogue's settings, not yet connected.
+
+    Raises:
+        DatabaseUnavailableError: The URL is not one of a supported database.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -97,18 +139,18 @@ def create(url: str) -> Engine:
 
 
 def shown_url(url: str) -> str:
-    """Return a database URL as it may be printed: without its password."""
+    """Return a database URL without its password, to be printed."""
     return make_url(url).render_as_string(hide_password=True)
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Return the file of a SQLite database, which may not be there; None for a server's."""
+    """Return the file of a SQLite database, which need not exist, or None for a server's."""
     parsed = make_url(url)
     return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
 
 
 def current_revision(engine: Engine) -> str | None:
-    """Return the version of the database, None where there is none yet."""
+    """Return the revision of the database's tables, or None if there are none yet."""
     with engine.connect().execution_options(kadr_read_only=True) as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -191,7 +233,7 @@ def _note_halfvec(engine: Engine) -> None:
 
 @contextmanager
 def _explained(url: URL) -> Iterator[None]:
-    """Turn a driver's connection trouble into one sentence that says what to do."""
+    """Turn a driver's errors into one sentence that says what to do."""
     try:
         yield
     except OperationalError as error:

@@ -1,4 +1,7 @@
-"""Brings a database to this program's version with Alembic, which is imported only here."""
+"""Upgrades and downgrades the tables with Alembic, which is imported only here.
+
+`catalog.db.database` calls it when a catalogue is opened; tests go back and forth.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,14 +17,14 @@ _ADVISORY_LOCK = 0x6B616472
 
 def known_revisions() -> set[str]:
     """Return the revisions that this program's `migrations/` holds."""
-    from alembic.script import ScriptDirectory
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - slow, and few commands migrate
 
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Build or upgrade the tables; a program that does the same at this moment is waited for."""
-    from alembic import command
+    """Create or upgrade the tables, after any other program that is doing so at this moment."""
+    from alembic import command  # noqa: PLC0415 - slow, and few commands migrate
 
     config = _config()
     with engine.begin() as connection:
@@ -32,8 +35,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    """Take the tables back to an older revision, `base` for none."""
-    from alembic import command
+    """Downgrade the tables to an older revision; `base` removes them."""
+    from alembic import command  # noqa: PLC0415 - slow, and few commands migrate
 
     config = _config()
     with engine.begin() as connection:
@@ -42,9 +45,9 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 
 def _config() -> "Config":
-    from alembic.config import Config
+    from alembic.config import Config  # noqa: PLC0415 - slow, and few commands migrate
 
-    import migrations
+    import migrations  # noqa: PLC0415 - only for its folder
 
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))

@@ -1,4 +1,7 @@
-"""The tables of the catalogue. `migrations/` builds them; a test holds the two together."""
+"""The tables of the catalogue, which all of `catalog` reads and writes.
+
+`migrations/` creates them; a test checks that both agree.
+"""
 
 import enum
 from datetime import datetime
@@ -27,13 +30,13 @@ from catalog.db.types import BigId, Key, StoredVector, UtcDateTime, by_value
 #: `kadr search` the import of Alembic.
 HEAD_REVISION = "0003"
 
-#: Of `photo_tag` rows, the ones that count, in SQLite's words. The migration says the same in
-#: PostgreSQL's; said here, it would load that dialect wherever a model is imported, 30 ms a start.
+#: The condition of `photo_tag`'s partial index on SQLite. The migration has the one for PostgreSQL:
+#: here it would load that dialect wherever a table is imported, 30 ms at every start.
 _ALIVE = text("decision IS NOT 'rejected'")
 
 
 class PhotoState(enum.StrEnum):
-    """Where a photo is on its way."""
+    """The state of a photo; only `catalog.photos.lifecycle` sets it."""
 
     PENDING = "pending"
     LEASED = "leased"
@@ -42,7 +45,7 @@ class PhotoState(enum.StrEnum):
 
 
 class Source(enum.StrEnum):
-    """Who says that a photo has a tag; the strongest of several: person, metadata, clip."""
+    """Where a photo's tag comes from; of several sources the strongest: person, metadata, clip."""
 
     CLIP = "clip"
     METADATA = "metadata"
@@ -50,7 +53,7 @@ class Source(enum.StrEnum):
 
 
 class Decision(enum.StrEnum):
-    """What a person said of a tag on a photo; no re-run changes it."""
+    """A person's decision about a tag on a photo, which tagging again never changes."""
 
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
@@ -72,7 +75,7 @@ class Base(DeclarativeBase):
 
 
 class Setting(Base):
-    """What the catalogue was told once and remembers: its model, vocabulary and preset."""
+    """A value by its key; see `catalog.db.remembered`."""
 
     __tablename__ = "setting"
 
@@ -109,7 +112,7 @@ class Model(Base):
 
 
 class Tagger(Base):
-    """What makes scores comparable: model, vocabulary, prompts, way of scoring."""
+    """Model, vocabulary, prompts and scoring; the scores of one tagger are comparable."""
 
     __tablename__ = "tagger"
 
@@ -137,7 +140,7 @@ class Tagger(Base):
 
 
 class Photo(Base):
-    """One row per content; where it lies is `PhotoFile`."""
+    """A photo: one row per content. Its files are `PhotoFile` rows."""
 
     __tablename__ = "photo"
 
@@ -185,7 +188,7 @@ class Photo(Base):
 
 
 class PhotoFile(Base):
-    """One row per path. A move gives a photo another row here and keeps its tags."""
+    """A file: one row per path. A moved photo gets another row here and keeps its tags."""
 
     __tablename__ = "photo_file"
 
@@ -208,14 +211,14 @@ class PhotoFile(Base):
 
 
 class PhotoEvent(Base):
-    """What happened to a photo, for `kadr show` and for undo."""
+    """An event in a photo's history, for `kadr show` and for undo."""
 
     __tablename__ = "photo_event"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     photo_id: Mapped[int] = mapped_column(ForeignKey("photo.id", ondelete="CASCADE"), index=True)
     at: Mapped[datetime]
-    #: A stable word: `added`, `tagged`, `quarantined`, `moved`, `missing`, `retried`, ...
+    #: A value of `catalog.photos.history.EventKind`.
     kind: Mapped[str] = mapped_column(String(24))
     detail: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: The decision that the event is part of, or takes back; `catalog.decisions` undoes by it.
@@ -231,7 +234,7 @@ class PhotoEvent(Base):
 
 
 class Embedding(Base):
-    """The vector of a photo by a model: a new vocabulary opens no photo."""
+    """The vector of a photo by a model; with it a new vocabulary needs no photo opened again."""
 
     __tablename__ = "embedding"
 

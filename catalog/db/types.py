@@ -2,7 +2,7 @@
 
 Vectors are stored as float16, little-endian, L2-normalised by the caller: SQLite, and PostgreSQL
 without pgvector, hold the bytes; PostgreSQL with pgvector holds a `halfvec`.
-Which of them a connection meets is found by `catalog.db.database` and noted on the dialect.
+`catalog.db.database` finds out which of the two a database has and sets a flag on the dialect.
 """
 
 import enum
@@ -30,20 +30,20 @@ Key = Text().with_variant(Text(collation="C"), "postgresql")
 
 def to_bytes(vector: "NDArray[Any]") -> bytes:
     """Pack a vector (dim,) of any float dtype as float16 little-endian bytes."""
-    import numpy as np
+    import numpy as np  # noqa: PLC0415 - see the top
 
     return np.ascontiguousarray(vector, dtype="<f2").tobytes()
 
 
 def from_bytes(data: bytes) -> "NDArray[np.float16]":
     """Unpack `to_bytes`: (dim,) float16, read-only."""
-    import numpy as np
+    import numpy as np  # noqa: PLC0415 - see the top
 
     return np.frombuffer(data, dtype="<f2")
 
 
 class Halfvec(UserDefinedType[Any]):
-    """pgvector's `halfvec`, of any dimension: vectors of several models share the column."""
+    """pgvector's `halfvec` of any dimension, because several models share the column."""
 
     cache_ok = True
 
@@ -59,7 +59,7 @@ class StoredVector(TypeDecorator["NDArray[np.float16]"]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Choose the column's type by what the connected database has."""
+        """Return `halfvec` where the connected database has it, else bytes."""
         if getattr(dialect, HALFVEC_FLAG, False):
             return Halfvec()
         return dialect.type_descriptor(LargeBinary())
@@ -67,11 +67,11 @@ class StoredVector(TypeDecorator["NDArray[np.float16]"]):
     def process_bind_param(
         self, value: "NDArray[Any] | None", dialect: Dialect
     ) -> bytes | str | None:
-        """Turn a vector into bytes, or into pgvector's text form."""
+        """Return a vector as bytes or in pgvector's text form."""
         if value is None:
             return None
         if getattr(dialect, HALFVEC_FLAG, False):
-            import numpy as np
+            import numpy as np  # noqa: PLC0415 - see the top
 
             return "[" + ",".join(map(str, np.asarray(value, dtype="<f2").tolist())) + "]"
         return to_bytes(value)
@@ -79,17 +79,17 @@ class StoredVector(TypeDecorator["NDArray[np.float16]"]):
     def process_result_value(
         self, value: bytes | None, dialect: Dialect
     ) -> "NDArray[np.float16] | None":
-        """Turn what was selected back into (dim,) float16."""
+        """Return the selected vector: (dim,) float16."""
         if value is None:
             return None
         if getattr(dialect, HALFVEC_FLAG, False):  # halfvec_send: int16 dim, int16 0, big-endian
-            import numpy as np
+            import numpy as np  # noqa: PLC0415 - see the top
 
             return np.frombuffer(value, dtype=">f2", offset=4).astype("<f2")
         return from_bytes(value)
 
     def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Select a `halfvec` in its binary form: parsing text is ten times slower."""
+        """Return the column in its binary form: parsing text takes ten times as long."""
         return _Binary(column, type_=self)
 
 
@@ -117,7 +117,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times, store UTC."""
+        """Return the time in UTC.
+
+        Raises:
+            ValueError: The time is naive.
+        """
         if value is None:
             return None
         if value.tzinfo is None:
@@ -138,7 +142,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def by_value(kind: type[enum.StrEnum]) -> Enum:
-    """Store an enumeration as its values, as text that an older program can read."""
+    """Return a column type that stores an enumeration's values as text."""
     return Enum(
         kind,
         native_enum=False,

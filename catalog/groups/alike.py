@@ -1,8 +1,9 @@
-"""The same picture in other sizes or edits, and bursts: photos that are nearly alike.
+"""Finds near duplicates (one picture in several sizes or edits) and bursts.
 
-Candidates come from random hyperplanes (Charikar 2002, doi:10.1145/509907.509965): vectors of
-nearly one direction fall on the same sides of most of them. Each candidate pair is then compared
-exactly. Work and memory grow with the photos, not with their pairs.
+`catalog.groups.kinds` lists them, `kadr search` folds them. Candidates come from random hyperplanes
+(Charikar 2002, doi:10.1145/509907.509965): similar vectors lie on the same side of most of them.
+Each candidate pair is then compared exactly. Time and memory grow with the number of photos, not of
+pairs.
 """
 
 import itertools
@@ -20,19 +21,19 @@ from catalog import query
 from catalog.db import sql
 from catalog.db.tables import Photo
 from catalog.query import all_matches
-from catalog.similar.vector_file import VectorIndex
+from catalog.similar.vector_file import VectorFile
 
-#: Cosine of two vectors less the catalogue's mean: other sizes and edits of one picture lie above.
+#: Least cosine of two near duplicates, after the catalogue's mean is subtracted from both vectors.
 ALIKE = 0.95
-#: Photos of a burst are less alike, but by one camera and within so many seconds.
+#: Least cosine of two photos of a burst, by one camera and at most so many seconds apart.
 BURST_ALIKE, BURST_S = 0.75, 5
-#: Tables of hyperplanes: the more, the fewer pairs are missed.
+#: Tables of hyperplanes; more of them miss fewer pairs.
 TABLES = 16
-#: Photos of one bucket that are compared with one another; a larger bucket is cut.
+#: Each photo is compared with at most so many that follow it in its bucket.
 _BUCKET = 32
 _PAIRS_AT_ONCE = 20_000
 _BLOCK_ROWS = 8_192
-#: Up to so many photos are asked for by id; more are picked out of all.
+#: At most so many photos are selected by id; for more, all rows are read.
 _FEW_PHOTOS = 1_000
 
 
@@ -40,12 +41,12 @@ _FEW_PHOTOS = 1_000
 class AlikePhotos:
     """Photos that are nearly the same picture."""
 
-    #: The first one stands for all where they are folded: the largest, then the oldest.
+    #: The one shown first when they are folded: the largest, then the oldest.
     photo_ids: tuple[int, ...]
 
 
-def find_alike(session: Session, index: VectorIndex, *, within: str = "") -> list[AlikePhotos]:
-    """Find sets of near duplicates and bursts among the photos of a query, the largest first."""
+def find_alike(session: Session, index: VectorFile, *, within: str = "") -> list[AlikePhotos]:
+    """Return the sets of near duplicates and bursts among a query's photos, the largest first."""
     wanted = all_matches.find_id_array(session, query.prepare(session, within))
     rows = np.flatnonzero(np.isin(index.photo_ids, wanted))
     ids = index.photo_ids[rows]
@@ -54,10 +55,10 @@ def find_alike(session: Session, index: VectorIndex, *, within: str = "") -> lis
     return _sets(session, ids, np.concatenate(pairs))
 
 
-def fold(session: Session, index: VectorIndex, photo_ids: Sequence[int]) -> dict[int, list[int]]:
+def fold(session: Session, index: VectorFile, photo_ids: Sequence[int]) -> dict[int, list[int]]:
     """Fold near duplicates and bursts among a page's photos.
 
-    Gives each photo that stays, in order, with those that it stands for.
+    Return the photos that stay, in order, each with the photos folded into it.
     """
     rows = np.flatnonzero(np.isin(index.photo_ids, photo_ids))
     ids = index.photo_ids[rows]
@@ -84,7 +85,7 @@ def fold(session: Session, index: VectorIndex, photo_ids: Sequence[int]) -> dict
 
 
 def centred(vectors: NDArray[np.floating]) -> NDArray[np.float16]:
-    """Give vectors less their mean, L2-normalised: (n, dim) float16."""
+    """Return vectors minus their mean, L2-normalised: (n, dim) float16."""
     found = np.empty(vectors.shape, dtype=np.float16)
     mean = np.zeros(vectors.shape[1], dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK_ROWS):
@@ -98,7 +99,7 @@ def centred(vectors: NDArray[np.floating]) -> NDArray[np.float16]:
 
 
 def near_pairs(vectors: NDArray[np.float16], least: float, *, seed: int = 0) -> NDArray[np.int64]:
-    """Find pairs of rows (n_pairs, 2) whose cosine is at least `least`; nearly all of them."""
+    """Return nearly all pairs of rows (n_pairs, 2) whose cosine is at least `least`."""
     random = np.random.default_rng(seed)
     bits = max(4, int(np.ceil(np.log2(max(2, len(vectors))))) - 2)
     found = [np.empty((0, 2), dtype=np.int64)]
@@ -111,7 +112,7 @@ def near_pairs(vectors: NDArray[np.float16], least: float, *, seed: int = 0) -> 
 
 
 def _codes(vectors: NDArray[np.float16], planes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Say on which side of each hyperplane a vector lies, as the bits of a number."""
+    """Return for each vector its sides of the hyperplanes, as bits of an integer."""
     powers = 1 << np.arange(planes.shape[1], dtype=np.int64)
     codes = np.empty(len(vectors), dtype=np.int64)
     for start in range(0, len(vectors), _BLOCK_ROWS):
@@ -121,7 +122,7 @@ def _codes(vectors: NDArray[np.float16], planes: NDArray[np.float32]) -> NDArray
 
 
 def _candidates(codes: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Give pairs of rows with one code, some at a time, by their distance in a bucket."""
+    """Yield pairs of rows with equal codes, in blocks, by their distance in the bucket."""
     order = np.argsort(codes, kind="stable")
     ordered = codes[order]
     for distance in range(1, _BUCKET):
@@ -142,7 +143,7 @@ def _cosines(vectors: NDArray[np.float16], pairs: NDArray[np.int64]) -> NDArray[
 def _burst_pairs(
     session: Session, ids: NDArray[np.int64], vectors: NDArray[np.float16]
 ) -> NDArray[np.int64]:
-    """Find pairs that follow one another on one camera, within seconds, and are alike enough."""
+    """Return pairs of successive photos by one camera that are close in time and similar."""
     row_of = {int(photo_id): row for row, photo_id in enumerate(ids)}
     dated = select(Photo.id, Photo.taken_at, Photo.camera).where(Photo.taken_at.is_not(None))
     if len(ids) <= _FEW_PHOTOS:
@@ -165,7 +166,7 @@ def _burst_pairs(
 
 
 def _label(n_rows: int, pairs: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Give rows (n_rows,) that pairs (n_pairs, 2) link, however far, the same number."""
+    """Return the connected component (n_rows,) of each row; `pairs` (n_pairs, 2) are the edges."""
     ones = np.ones(len(pairs), dtype=np.int8)
     graph = sparse.coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n_rows, n_rows))
     _, label = csgraph.connected_components(graph, directed=False)

@@ -1,9 +1,10 @@
-"""Groups of keywords that belong together, and which photos have enough of one: pure numerics.
+"""Finds groups of keywords and assigns photos to them; arrays only, no database.
 
-Keywords that stand on the same photos more often than chance are linked, the stronger the more of
-their photos they share; communities of linked keywords are found by the Leiden algorithm (Traag,
-Waltman, van Eck 2019, doi:10.1038/s41598-019-41695-z); a photo belongs where its keywords do. The
-work grows with the photos' keywords, never with pairs of photos. `docs/grouping.md` explains it.
+`catalog.groups.keyword_groups` calls it. Two keywords are linked if they are on the same photos
+more often than by chance; the weight of the link is their normalised pointwise mutual information.
+Communities of linked keywords come from the Leiden algorithm (Traag, Waltman, van Eck 2019,
+doi:10.1038/s41598-019-41695-z), and a photo belongs to those that explain enough of its keywords.
+Time grows with the keywords of the photos, not with pairs of photos; see `docs/grouping.md`.
 """
 
 import itertools
@@ -16,16 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
 
-#: How strongly the keywords of one group are linked on average; higher gives more, smaller groups.
+#: Least average weight of the links within a group; higher values give more, smaller groups.
 DETAIL = 0.25
-#: Fewer common photos are no link, nor are those that chance explains: of all links, so many for
-#: each keyword may be chance's.
+#: Least number of photos in common, and the expected number of false links per keyword, which sets
+#: the level of significance.
 MIN_COMMON = 3
 CHANCE_LINKS = 0.02
-#: The part of a photo's keywords, by weight, that a group must explain; and how many of them.
+#: Least part of a photo's keywords, by weight, and least number of them, that a group must contain.
 MIN_SHARE = 0.12
 MIN_SHARED_TAGS = 2
-#: A photo is in a second group that explains at least this much of what its first one does.
+#: A photo is also in other groups that explain at least this part of what its best one explains.
 OVERLAP = 0.6
 
 _BLOCK_ENTRIES = 20_000_000
@@ -33,7 +34,7 @@ _BLOCK_ENTRIES = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Pairs of keywords that belong together."""
+    """Weighted pairs of keywords."""
 
     #: (n_links, 2) int64, column numbers, the smaller one first.
     pairs: NDArray[np.int64]
@@ -42,10 +43,11 @@ class Links:
 
 
 def link_tags(has: sparse.csr_array) -> Links:
-    """Link the columns of `has` (n_photos, n_tags), whose entries are 1 where a photo has a tag.
+    """Return the links of the columns of `has` (n_photos, n_tags), 1 where a photo has a tag.
 
-    The weight is normalised pointwise mutual information (Bouma 2009): 0 for what chance explains,
-    1 for keywords that are never without each other, so a keyword on every photo has no links.
+    The weight is normalised pointwise mutual information (Bouma 2009), with probabilities p as
+    parts of the photos: log(p(a, b) / (p(a) p(b))) / -log(p(a, b)). It is 0 if two keywords are
+    independent and 1 if they are always together; a keyword on every photo has no links.
     """
     n_photos = has.shape[0]
     photos_of = np.asarray(has.sum(axis=0), dtype=np.float64).ravel()
@@ -76,9 +78,9 @@ def _surprise(
     second: NDArray[np.float64],
     n_photos: int,
 ) -> NDArray[np.float64]:
-    """Give the log-likelihood ratio of two tags' common photos (Dunning 1993), in nats.
+    """Return the log-likelihood ratio of two tags' common photos (Dunning 1993), in nats.
 
-    Chance alone reaches `x` with a probability of about exp(-x).
+    By chance alone it exceeds `x` with a probability of about exp(-x).
     """
     cells = (
         (both, first, second),
@@ -93,7 +95,7 @@ def _surprise(
 
 
 def _blocks(has: sparse.csr_array, photos_of: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Cut the tags so that one product holds a bounded number of entries."""
+    """Return ranges of tags such that the product of each has a bounded number of entries."""
     per_photo = max(1.0, has.nnz / max(1, has.shape[0]))
     # A row of the product has no more entries than there are tags.
     entries = np.cumsum(np.minimum(photos_of * per_photo, has.shape[1]))
@@ -105,11 +107,11 @@ def _blocks(has: sparse.csr_array, photos_of: NDArray[np.float64]) -> list[tuple
 
 
 def find_communities(n_tags: int, links: Links, *, detail: float) -> list[NDArray[np.int64]]:
-    """Find groups of at least two linked keywords, each a sorted array of column numbers.
+    """Return groups of at least two linked keywords, each a sorted array of column numbers.
 
-    The quality is the constant Potts model (Traag, Van Dooren, Nesterov 2011,
-    doi:10.1103/PhysRevE.84.016114), which has no resolution limit: what belongs together in a
-    small catalogue does so as part of a large one. The same links give the same groups.
+    The quality function is the constant Potts model (Traag, Van Dooren, Nesterov 2011,
+    doi:10.1103/PhysRevE.84.016114). It has no resolution limit: a group of a small catalogue is
+    also one as part of a large catalogue. The same links give the same groups.
     """
     graph = igraph.Graph(n=n_tags, edges=links.pairs)
     # igraph draws from Python's generator: a seeded one makes the result repeatable.
@@ -132,10 +134,10 @@ def find_communities(n_tags: int, links: Links, *, detail: float) -> list[NDArra
 def assign_photos(
     rated: sparse.csr_array, weights: NDArray[np.float64], groups: list[NDArray[np.int64]]
 ) -> sparse.csr_array:
-    """Give each photo its groups: (n_photos, n_groups) float64, the part of it that they explain.
+    """Return (n_photos, n_groups) float64: the part of a photo's keywords that a group explains.
 
-    `rated` (n_photos, n_tags) holds confidences, `weights` (n_tags,) how telling a tag is. A photo
-    has at most one row entry that is the greatest; it may have others, or none: ungrouped.
+    `rated` (n_photos, n_tags) holds confidences, `weights` (n_tags,) the weight of each tag. The
+    row of an ungrouped photo is empty; a photo of several groups has an entry for each.
     """
     tags = np.concatenate(groups) if groups else np.empty(0, dtype=np.int64)
     numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
@@ -164,8 +166,8 @@ def _keep_members(explained: Any, shared: Any, totals: NDArray[np.float64]) -> s
 
 
 def tell_weights(photos_of: NDArray[np.float64], n_photos: int) -> NDArray[np.float64]:
-    """Weigh tags by how much they tell: log(n_photos / photos with it), 0 for one on all of them.
+    """Return the inverse document frequency of tags: log(n_photos / photos with the tag).
 
-    (Sparck Jones 1972, doi:10.1108/eb026526.)
+    It is 0 for a tag on every photo (Sparck Jones 1972, doi:10.1108/eb026526).
     """
     return np.log(max(1, n_photos) / np.clip(photos_of, 1, max(1, n_photos)))

@@ -1,8 +1,9 @@
-"""Groups of photos that share keywords, each named by what its photos share and others do not.
+"""Groups of photos that share keywords, named by the keywords that set each group apart.
 
-A group is a set of keywords; which photos are in it follows from their keywords, so new photos
-join the groups there are. `make` finds the sets once, `catalog.groups.store` keeps them with their
-numbers and names, and `find_groups` says who is in them now. `docs/grouping.md` explains it.
+A group is a set of keywords; its photos follow from their keywords, so that new photos join
+existing groups. `make` finds the sets once, `catalog.groups.store` keeps them with their numbers
+and names, and `find_groups` assigns the current photos. `catalog.groups.kinds` calls all three;
+`docs/grouping.md` explains how it works.
 """
 
 from collections.abc import Sequence
@@ -11,17 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import query
-from catalog.db import sql
-from catalog.db.tables import Tag
 from catalog.errors import NotFoundError
 from catalog.groups import communities, matrix, store
 from catalog.groups import names as group_names
 from catalog.groups.matrix import Incidence
 from catalog.groups.store import Definition, Definitions
+from catalog.tags import store as tag_store
 
 #: Photos that make a group, unless told otherwise.
 MIN_SIZE = 3
@@ -32,7 +31,7 @@ class SharedTag:
     """A keyword that photos of a group share."""
 
     name: str
-    #: How many of the group's photos have it, and which part of them.
+    #: How many of the group's photos have it, and what part of them.
     photos: int
     share: float
 
@@ -44,7 +43,7 @@ class Group:
     number: int
     name: str
     photos: int
-    #: The most telling first: shared within the group, rare outside.
+    #: The most distinctive first: frequent within the group, rare outside.
     tags: tuple[SharedTag, ...]
 
 
@@ -53,14 +52,14 @@ class Grouping:
     """All groups of a catalogue, or of a search result, the largest first."""
 
     groups: tuple[Group, ...]
-    #: Photos that were looked at, and those that are in no group.
+    #: Number of photos in all, and of those in no group.
     photos: int
     ungrouped: int
     detail: float
 
 
 def make(session: Session, *, within: str = "", detail: float | None = None) -> Definitions:
-    """Find the groups of all photos that a query finds; the same photos give the same groups."""
+    """Return new groups of a query's photos; the same photos give the same groups."""
     found = matrix.load(session, query.prepare(session, within))
     chosen = communities.DETAIL if detail is None else detail
     links = communities.link_tags(found.has)
@@ -69,7 +68,7 @@ def make(session: Session, *, within: str = "", detail: float | None = None) -> 
     sizes = group_names.sizes_of(members)
     order = [n for n in np.lexsort((np.arange(len(groups)), -sizes)) if sizes[n] >= 2]  # noqa: PLR2004
     ranked = group_names.rank_tags(found, members)
-    names = _load_names(session, {int(found.tag_ids[t]) for n in order for t in ranked[n]})
+    names = tag_store.find_names(session, {int(found.tag_ids[t]) for n in order for t in ranked[n]})
     named = group_names.choose_names(
         [[names[int(found.tag_ids[t])] for t in ranked[n]] for n in order]
     )
@@ -85,12 +84,12 @@ def make(session: Session, *, within: str = "", detail: float | None = None) -> 
 def find_groups(
     session: Session, definitions: Definitions, *, within: str = "", min_size: int = MIN_SIZE
 ) -> Grouping:
-    """Say who is in groups that were made before, and what their photos share now."""
+    """Assign the current photos to existing groups and summarise what each group shares."""
     found = matrix.load(session, query.prepare(session, within))
     kept, members = _members(found, definitions, min_size)
     ranked, shared = group_names.rank_tags(found, members), group_names.count_shared(found, members)
     shown = {int(found.tag_ids[tag]) for tags in ranked for tag in tags}
-    names, sizes = _load_names(session, shown), group_names.sizes_of(members)
+    names, sizes = tag_store.find_names(session, shown), group_names.sizes_of(members)
     groups = [
         Group(
             number=each.number,
@@ -112,10 +111,10 @@ def find_groups(
 def find_photos(
     session: Session, definitions: Definitions, number: int, *, within: str = ""
 ) -> list[tuple[int, float]]:
-    """Give a group's photos: (id, which part of its keywords the group explains), best first.
+    """Return a group's photos, best first: (id, the part of its keywords that the group explains).
 
     Raises:
-        NotFoundError: no group has this number.
+        NotFoundError: No group has this number.
     """
     own = next((n for n, each in enumerate(definitions.groups) if each.number == number), None)
     if own is None:
@@ -140,14 +139,14 @@ def find_photos(
 
 
 def name_of(definitions: Definitions, number: int) -> str:
-    """Give a group's name, empty if there is no such group."""
+    """Return a group's name, or an empty text if there is no such group."""
     return next((each.name for each in definitions.groups if each.number == number), "")
 
 
 def load_or_make(
     session: Session, *, detail: float | None = None, refresh: bool = False
 ) -> tuple[Definitions, bool]:
-    """Give the catalogue's groups; the second value says that they are new and to be saved."""
+    """Return the catalogue's groups, and whether they are new and need to be saved."""
     known = None if refresh else store.find(session)
     if known is not None:
         return known, False
@@ -167,7 +166,7 @@ def _members(
 
 
 def _columns(found: Incidence, definitions: Sequence[Definition]) -> list[NDArray[np.int64]]:
-    """Translate tag ids into columns; tags that no photo has any more drop out."""
+    """Return each group's columns of `found`; tags that no photo has any more are left out."""
     places = {int(tag_id): place for place, tag_id in enumerate(found.tag_ids)}
     return [
         np.array([places[tag] for tag in each.tag_ids if tag in places], dtype=np.int64)
@@ -179,10 +178,3 @@ def _assign(found: Incidence, groups: list[NDArray[np.int64]]) -> sparse.csr_arr
     photos_of = np.asarray(found.has.sum(axis=0), dtype=np.float64).ravel()
     weights = communities.tell_weights(photos_of, len(found.photo_ids))
     return communities.assign_photos(found.rated, weights, groups)
-
-
-def _load_names(session: Session, tag_ids: set[int]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for chunk in sql.chunks(sorted(tag_ids)):
-        names |= dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk))).all())
-    return names

@@ -1,7 +1,7 @@
-"""Photos and their keywords as one sparse matrix, read from the database in long strings.
+"""Loads photos and their keywords as one sparse matrix, for all groups by keywords.
 
-A row per keyword on a photo would make fifteen million Python objects of a million photos; the
-database joins each tag's photos into one text, which NumPy reads at once.
+One row per keyword on a photo would be fifteen million Python objects for a million photos. The
+database joins the photos of each tag into one text instead, which NumPy parses at once.
 """
 
 from collections.abc import Sequence
@@ -13,32 +13,32 @@ from scipy import sparse
 from sqlalchemy import Integer, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
-from catalog.db.sql import member
+from catalog.db.sql import member, read_ids
 from catalog.db.tables import PhotoTag
 from catalog.query import all_matches, plan
 from catalog.tags import threshold
 
-#: Confidences travel as thousandths; a keyword that is there counts at least so much.
+#: Confidences are read in thousandths; a keyword that a photo has counts at least `_LEAST`.
 _SCALE, _LEAST = 1000, 0.1
-#: Up to so many photos are asked for by id; more are picked out of all.
+#: At most so many photos are selected by id; for more, all rows are read.
 _FEW_PHOTOS = 50_000
 _TAGS_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Incidence:
-    """Which photo has which tag."""
+    """A photo-by-tag matrix of confidences."""
 
-    #: (n_photos,) int64, rising.
+    #: (n_photos,) int64, ascending.
     photo_ids: NDArray[np.int64]
-    #: (n_tags,) int64, rising; only tags that some of the photos have.
+    #: (n_tags,) int64, ascending; only tags that some of the photos have.
     tag_ids: NDArray[np.int64]
     #: (n_photos, n_tags) float32: the confidence, at least 0.1 where the photo has the tag.
     rated: sparse.csr_array
 
     @property
     def has(self) -> sparse.csr_array:
-        """The same with 1 for every keyword."""
+        """The same matrix with 1 for every keyword."""
         ones = np.ones(self.rated.nnz, dtype=np.float32)
         return sparse.csr_array((ones, self.rated.indices, self.rated.indptr), self.rated.shape)
 
@@ -46,7 +46,7 @@ class Incidence:
 def load(
     session: Session, ready: plan.Plan, photo_ids: NDArray[np.int64] | None = None
 ) -> Incidence:
-    """Load the keywords of all photos that a query finds, or of those given (n,) int64, rising."""
+    """Return the keywords of a query's photos, or of `photo_ids` (n,) int64, ascending."""
     if photo_ids is None:
         photo_ids = all_matches.find_id_array(session, ready)
     names: list[int] = []
@@ -77,7 +77,7 @@ def load(
 def find_ids_sharing(
     session: Session, ready: plan.Plan, tag_ids: Sequence[int], least: int
 ) -> NDArray[np.int64]:
-    """Find the photos of a query that have at least so many of some tags: (n,) int64, rising."""
+    """Return a query's photos with at least `least` of some tags: (n,) int64, ascending."""
     some = (
         select(PhotoTag.photo_id)
         .where(
@@ -88,13 +88,11 @@ def find_ids_sharing(
         .having(func.count() >= least)
         .subquery("some")
     )
-    query = select(func.aggregate_strings(cast(some.c.photo_id, Text), ","))
-    joined = session.scalar(query.where(ready.matches(some.c.photo_id)))
-    return np.sort(all_matches.parse_numbers(joined or ""))
+    return read_ids(session, select(some.c.photo_id).where(ready.matches(some.c.photo_id)))
 
 
 def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:
-    """Count the photos of a query that have each tag."""
+    """Return how many photos of a query have each tag, by tag id."""
     query = select(PhotoTag.tag_id, func.count()).where(
         threshold.counts(PhotoTag, ready.least),
         ready.matches(PhotoTag.photo_id, is_whole=True),

@@ -1,4 +1,7 @@
-"""What the photos of a group share and what sets it apart, and the names that follow from it."""
+"""Ranks the keywords that set a group apart, and names the group by them.
+
+`catalog.groups.keyword_groups` and `occasions` call it.
+"""
 
 from collections.abc import Sequence
 
@@ -8,27 +11,31 @@ from scipy import sparse
 
 from catalog.groups.matrix import Incidence
 
-#: Keywords that name a group, and those that are listed with it.
+#: Number of keywords in a group's name, and of those listed with it.
 NAME_TAGS, SHOWN_TAGS = 3, 8
-#: Keywords that fewer of its photos share, or that are hardly more frequent within than without,
-#: say nothing of a group.
+#: Least part of a group's photos that have a keyword, and least ratio of its frequency within the
+#: group to that in the whole catalogue, for the keyword to describe the group.
 _LEAST_SHARED, _LEAST_LIFT = 0.15, 1.25
 
 
 def sizes_of(members: sparse.csr_array) -> NDArray[np.int64]:
-    """Count the photos of each group: (n_groups,) int64."""
+    """Return the number of photos of each group: (n_groups,) int64."""
     return np.bincount(members.indices, minlength=members.shape[1])
 
 
 def count_shared(found: Incidence, members: sparse.csr_array) -> sparse.csr_array:
-    """Count how many photos of each group have each tag: (n_groups, n_tags)."""
+    """Return how many photos of each group have each tag: (n_groups, n_tags)."""
     one = np.ones(members.nnz, dtype=np.float32)
     belongs = sparse.csr_array((one, members.indices, members.indptr), members.shape)
     return sparse.csr_array(belongs.T.tocsr() @ found.has)
 
 
 def rank_tags(found: Incidence, members: sparse.csr_array) -> list[list[int]]:
-    """Rank each group's tags by share x log(lift): shared within, rare outside."""
+    """Return each group's tags by falling share x log(lift).
+
+    The share is the part of the group's photos with the tag; the lift is that share divided by the
+    part of all photos with the tag.
+    """
     shared, sizes = count_shared(found, members), sizes_of(members)
     photos_of = np.asarray(found.has.sum(axis=0), dtype=np.float64).ravel()
     ranked = []
@@ -45,7 +52,7 @@ def rank_tags(found: Incidence, members: sparse.csr_array) -> list[list[int]]:
 
 
 def choose_names(tags: Sequence[Sequence[str]]) -> list[str]:
-    """Name groups by their first keywords; by more of them where two would be named alike."""
+    """Return names of groups from their first keywords, or more where two would be equal."""
     names: list[str] = []
     taken: set[str] = set()
     for each in tags:

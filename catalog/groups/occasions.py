@@ -1,7 +1,8 @@
-"""Events: photos that were taken in one go, cut where the gap in time or place is large.
+"""Finds occasions: photos taken one after another, split where the gap in time or place is large.
 
-A gap is large against the gaps around it (Platt, Czerwinski, Field 2003, PhotoTOC,
-doi:10.1109/ICICS.2003.1292402): an hour ends a walk, not a holiday with three photos a day.
+`catalog.groups.kinds` calls it. A gap is compared with the gaps around it (Platt, Czerwinski, Field
+2003, PhotoTOC, doi:10.1109/ICICS.2003.1292402): an hour ends a walk, but not a holiday with three
+photos a day.
 """
 
 import itertools
@@ -15,18 +16,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import query
-from catalog.db import sql
-from catalog.db.tables import Photo, Tag
+from catalog.db.tables import Photo
 from catalog.groups import matrix
 from catalog.groups import names as group_names
 from catalog.groups.matrix import Incidence
 from catalog.query import geo
+from catalog.tags import store
 
-#: PhotoTOC's: a gap ends an event if it is 17 times the mean (of logarithms) of the ten around.
+#: PhotoTOC: a gap splits two occasions if it exceeds 17 x the geometric mean of the ten gaps on
+#: each side.
 RATIO, NEIGHBOURS = 17.0, 10
-#: No shorter gap ends an event; every longer one does.
+#: A shorter gap than the first never splits; a longer one than the second always does.
 LEAST_GAP_S, MOST_GAP_S = 1800.0, 36 * 3600.0
-#: A journey ends one too: so far within at least so long.
+#: A gap of at least this distance and duration splits too.
 JOURNEY_KM, JOURNEY_S = 30.0, 1200.0
 
 
@@ -34,9 +36,9 @@ JOURNEY_KM, JOURNEY_S = 30.0, 1200.0
 class Event:
     """Photos of one occasion."""
 
-    #: By time, from 1 on.
+    #: Counted by time from 1.
     number: int
-    #: Date, place if known, and the keywords that set it apart.
+    #: The date, the place if known, and the keywords that set it apart.
     name: str
     start: datetime
     end: datetime
@@ -55,7 +57,7 @@ class _Shot:
 
 
 def find_events(session: Session, *, within: str = "", min_size: int = 1) -> list[Event]:
-    """Find the events of a query's photos, oldest first; undated photos are in none."""
+    """Return the occasions of a query's photos, oldest first, without undated photos."""
     found = matrix.load(session, query.prepare(session, within))
     shots = _load_shots(session, set(found.photo_ids.tolist()))
     if not shots:
@@ -68,9 +70,9 @@ def find_events(session: Session, *, within: str = "", min_size: int = 1) -> lis
 
 
 def find_ends(moments: NDArray[np.float64], moved_km: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say for each of the n - 1 gaps whether it ends an event.
+    """Return (n - 1,) bool: whether each gap splits two occasions.
 
-    `moments` (n,) are seconds, rising; `moved_km` (n - 1,) what lies between, 0 if unknown.
+    `moments` (n,) are seconds, ascending; `moved_km` (n - 1,) are distances, 0 if unknown.
     """
     gaps = np.diff(moments)
     logs = np.log(np.maximum(gaps, 1.0))
@@ -120,17 +122,9 @@ def _telling_words(session: Session, found: Incidence, parts: list[list[_Shot]])
     members = sparse.csr_array(sparse.coo_array((ones, (rows, numbers)), shape=shape))
     ranked = group_names.rank_tags(found, members)
     wanted = {int(found.tag_ids[tag]) for tags in ranked for tag in tags[: group_names.NAME_TAGS]}
-    names = {tag.id: tag.name for tag in _load_tags(session, sorted(wanted))}
+    names = store.find_names(session, wanted)
     return [
         [names[int(found.tag_ids[tag])] for tag in tags[: group_names.NAME_TAGS]] for tags in ranked
-    ]
-
-
-def _load_tags(session: Session, tag_ids: list[int]) -> list[Tag]:
-    return [
-        tag
-        for chunk in sql.chunks(tag_ids)
-        for tag in session.scalars(select(Tag).where(Tag.id.in_(chunk)))
     ]
 
 

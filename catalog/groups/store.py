@@ -1,19 +1,21 @@
-"""Keeps the groups of a catalogue: their numbers, names and keywords, until they are made anew."""
+"""Owns the kept groups of a catalogue: their numbers, names and keywords.
+
+`catalog.groups.kinds` saves them when they are made anew.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
-from catalog.db.tables import Setting
+from catalog.db import remembered
 
 _KEY = "groups"
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a group is, whoever is in it."""
+    """A group's number, name and keywords, without its photos."""
 
     number: int
     name: str
@@ -22,24 +24,22 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Definitions:
-    """All groups as they were made."""
+    """All groups, as they were made."""
 
     detail: float
-    #: By number, from 1 on; the largest came first.
+    #: By number, from 1; the largest comes first.
     groups: tuple[Definition, ...]
 
 
 def find(session: Session) -> Definitions | None:
-    """Return the groups that were kept; None if none were ever made."""
-    row = session.get(Setting, _KEY, populate_existing=True)
-    return None if row is None else _from_json(row.value)
+    """Return the kept groups, or None if none were ever made."""
+    value = remembered.find(session, _KEY)
+    return None if value is None else _from_json(value)
 
 
 def save(session: Session, definitions: Definitions) -> None:
-    """Keep groups in place of those there were."""
-    value = asdict(definitions)
-    sql.insert_new(session, Setting, [{"key": _KEY, "value": value}])
-    session.get_one(Setting, _KEY).value = value
+    """Replace the kept groups."""
+    remembered.replace(session, _KEY, asdict(definitions))
 
 
 def _from_json(value: dict[str, Any]) -> Definitions:

@@ -1,4 +1,7 @@
-"""Dates as people write them in a query: `2023`, `2023-05`, `today`, `-7d`."""
+"""Reads dates in a query: `2023`, `2023-05`, `today`, `-7d`.
+
+`catalog.language.fields` calls it.
+"""
 
 import re
 from dataclasses import dataclass
@@ -15,19 +18,19 @@ _HELP = "write 2023, 2023-05, 2023-05-17, today, yesterday, or -7d (h d w m y) f
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` up to, not including, `end`; a moment has both alike; None is no limit."""
+    """Half-open interval [start, end). Equal bounds are an instant; None is unbounded."""
 
     start: datetime | None
     end: datetime | None
 
 
 def read_period(text: str, *, now: datetime, zone: tzinfo | None) -> Period:
-    """Read a date as the period it names: `2023-05` is all of that May.
+    """Return the period that a date names: `2023-05` is all of that May.
 
-    `now` is aware; the result is in `zone`, or naive on the clock of `now` if that is None.
+    `now` is aware. The result is in `zone`, or naive on the clock of `now` if `zone` is None.
 
     Raises:
-        ValueError: with a sentence on what to write.
+        ValueError: The text is not a date; the message says what to write.
     """
     text = text.strip()
     here = now.replace(tzinfo=zone) if zone is None else now.astimezone(zone)
@@ -42,7 +45,7 @@ def read_period(text: str, *, now: datetime, zone: tzinfo | None) -> Period:
         return Period(moment, moment)
     if iso := _ISO.fullmatch(text):
         return _named_period(iso, text, zone)
-    raise ValueError(f"{text!r} is no date; {_HELP}")
+    raise ValueError(f"{text!r} is not a date; {_HELP}")
 
 
 def _ago(here: datetime, count: int, unit: str) -> datetime:

@@ -1,4 +1,7 @@
-"""The fields of the keyword language (`taken:`, `camera:`, ...) and how their values are read."""
+"""Owns the fields of the query language (`taken:`, `camera:`, ...) and reads their values.
+
+`catalog.language.parser` calls it; `catalog.query.conditions` turns the operands into SQL.
+"""
 
 import difflib
 import math
@@ -11,12 +14,12 @@ from catalog.language import dates
 
 
 class OperandError(ValueError):
-    """What stands after the colon is wrong; the text says why."""
+    """The value after a field's colon is wrong; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Numbers or times from `low` to `high`; None is no limit, an open end excludes it."""
+    """Numbers or times from `low` to `high`; None is unbounded, an open end is excluded."""
 
     low: float | datetime | None = None
     high: float | datetime | None = None
@@ -26,21 +29,21 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of these words."""
+    """One of several words."""
 
     values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A text in which `*` stands for any characters and `?` for one; without, a part of it."""
+    """A text with `*` for any characters and `?` for one; without these, a part of the value."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """Within `km` of a place, WGS 84 degrees."""
+    """Within `km` of a position in WGS 84 degrees."""
 
     latitude: float
     longitude: float
@@ -52,14 +55,14 @@ Operand = Interval | Choice | Pattern | Near
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What was written after the colon: `:` a value, `<` `<=` `>` `>=`, or a range's two ends."""
+    """A field's value: `:` and a value, a comparison (`<` `<=` `>` `>=`), or a range's two ends."""
 
     relation: str
     value: str
     end: str = ""
 
 
-#: What `is:` knows, with the help's text.
+#: The values of `is:`, with their help text.
 STATES = {
     "untagged": "has no keyword",
     "tagged": "a model has looked at it",
@@ -84,16 +87,16 @@ _MAX_KM = 20040.0  # half-way round
 
 
 def read_operand(name: str, parts: Parts, *, now: datetime) -> Operand:
-    """Read the value of a field.
+    """Return the value of a field.
 
     Raises:
-        OperandError: it is no such value.
+        OperandError: The field does not take this value.
     """
     return _READERS[name](name, parts, now)
 
 
 def explain_unknown(name: str) -> str:
-    """Say which field may have been meant."""
+    """Return a message that an unknown field does not exist, with a similar one if there is one."""
     near = difflib.get_close_matches(name.casefold(), [*FIELDS], n=1, cutoff=0.6)
     meant = f"did you mean {near[0]}:? " if near else ""
     return f"there is no field {name!r}; {meant}fields are {', '.join(sorted(FIELDS))}"
@@ -108,7 +111,7 @@ def _read_number(text: str, name: str) -> float | None:
         number = math.nan
     if not math.isfinite(number):
         example = {"confidence": "0.5", "size": "2.5MB"}.get(name, "4000")
-        raise OperandError(f"{text!r} is no number; write e.g. {name}:>{example}")
+        raise OperandError(f"{text!r} is not a number; write e.g. {name}:>{example}")
     return number
 
 

@@ -1,7 +1,7 @@
-"""The keyword language: query text to a tree of conditions, before any database is asked.
+"""Parses the query language, which has Lucene's syntax, into a tree of conditions.
 
-Lucene's syntax, parsed by luqum; `catalog.query.terms` finds the tags of its words and
-`catalog.query.compiler` turns the tree into SQL.
+luqum parses the syntax; no database is needed. `catalog.query` calls it, looks up the tags of the
+words in `terms`, and turns the tree into SQL in `compiler`.
 """
 
 import re
@@ -36,10 +36,12 @@ _PLACE = re.compile(r"position (\d+)")
 
 
 def parse(text: str, *, now: datetime) -> Node:
-    """Read a query; `now` (aware) is what `added:>-7d` counts from, and whose zone days are in.
+    """Return the tree of a query.
+
+    `now` is aware: `added:>-7d` counts from it, and days are in its zone.
 
     Raises:
-        QueryError: with the place and the reason.
+        QueryError: The query is wrong; the error has the position and the reason.
     """
     try:
         return _parse(text, now)
@@ -107,7 +109,7 @@ def _at(position: int, why: str) -> QueryError:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Turns luqum's tree into ours."""
+    """Turns luqum's tree into that of `catalog.language.tree`."""
 
     now: datetime
 
@@ -136,11 +138,11 @@ class _Reader:
         return make_word(item, position, exact=False)
 
     def minimum(self, item: tree.Item) -> Node:
-        """`dog^0.5`: the confidence that the words inside must have."""
+        """Read `dog^0.5`: the least confidence of the words inside."""
         position = item.pos or 0
         least = float(item.force)
         if not 0 <= least <= 1:
-            raise _at(position, f"^{item.force} is no confidence; write a number from 0 to 1")
+            raise _at(position, f"^{item.force} is not a confidence; write a number from 0 to 1")
         rule = Rule("confidence", Interval(low=least), position)
         return And((self.read(item.children[0]), rule))
 
@@ -152,7 +154,7 @@ class _Reader:
         return self.field_value(name, item.expr, position)
 
     def field_value(self, name: str, item: tree.Item, position: int) -> Node:
-        """Read what stands after the colon; brackets hold several: `camera:(nikon OR canon)`."""
+        """Read what follows the colon; brackets hold several values: `camera:(nikon OR canon)`."""
         if isinstance(item, tree.FieldGroup | tree.Group):
             return self.field_value(name, item.children[0], position)
         if isinstance(item, tree.OrOperation) and name in fields.RULES:
@@ -172,7 +174,7 @@ class _Reader:
         raise _at(position, "after tag: comes a keyword: tag:dog, or tag:=dog for the word itself")
 
     def rule_choice(self, name: str, item: tree.Item, position: int) -> Node:
-        """`source:(person OR metadata)` is one rule with two choices."""
+        """Read `source:(person OR metadata)` as one rule with two choices."""
         read = [self.condition(name, child, position) for child in item.children]
         operands = [rule.operand for rule in read if isinstance(rule, Rule)]
         values = [value for each in operands if isinstance(each, Choice) for value in each.values]
@@ -204,7 +206,7 @@ _READERS: dict[type[tree.Item], Callable[[_Reader, tree.Item], Node]] = {
 
 
 def _beside(item: tree.Item) -> Iterator[tree.Item]:
-    """Give what stands side by side: `a b AND c` is three, brackets keep theirs together."""
+    """Yield the operands of nested ANDs: `a b AND c` has three; one in brackets stays whole."""
     for child in item.children:
         if isinstance(child, tree.AndOperation | tree.UnknownOperation):
             yield from _beside(child)
@@ -213,7 +215,11 @@ def _beside(item: tree.Item) -> Iterator[tree.Item]:
 
 
 def make_word(item: tree.Item, position: int, *, exact: bool) -> Word:
-    """Read one keyword, quoted or not."""
+    """Return one keyword, quoted or not.
+
+    Raises:
+        QueryError: The keyword is empty, or has a `*` or `?` before its end.
+    """
     if isinstance(item, tree.Phrase):
         phrase = str(item.value)[1:-1]
         phrase = phrase.removeprefix("=") if exact else phrase
@@ -233,7 +239,7 @@ def _named(word: Word) -> Word:
 
 
 def _operand_parts(item: tree.Item) -> fields.Parts:
-    """Take luqum's node apart: what was compared with what."""
+    """Return the relation and the values of a field from luqum's node."""
     if isinstance(item, tree.Word | tree.Phrase):
         return fields.Parts(":", _value(item))
     if isinstance(item, tree.Range):

@@ -1,4 +1,4 @@
-"""The tree of a query: `catalog.language` reads it, `catalog.query.compiler` makes SQL of it."""
+"""The tree of a query: `catalog.language.parser` builds it, `catalog.query` turns it into SQL."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,15 +13,15 @@ class Word:
     text: str
     position: int
     prefix: bool = False
-    #: Narrower words do not count.
+    #: Photos with narrower words do not match.
     exact: bool = False
-    #: Which of the photo's keywords count: all of these must hold.
+    #: Conditions that the photo's keyword must all meet.
     rules: tuple["Rule", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`confidence:` or `source:`: which keywords count, for the words that stand beside it."""
+    """`confidence:` or `source:`: a condition on the keywords of the words beside it."""
 
     field: str
     operand: Operand
@@ -39,28 +39,28 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class AnyKeyword:
-    """Rules with no word beside them: the photo has some keyword that meets all of them."""
+    """Rules without a word beside them: the photo has a keyword that meets all of them."""
 
     rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All of these; with none, every photo."""
+    """Photos that match all children; every photo if there are none."""
 
     children: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """At least one of these."""
+    """Photos that match at least one child."""
 
     children: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """What the child does not find."""
+    """Photos that do not match the child."""
 
     child: "Node"
 
@@ -69,7 +69,7 @@ Node = Word | Rule | Filter | AnyKeyword | And | Or | Not
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Give a node and all below it."""
+    """Yield a node and all nodes below it."""
     yield node
     if isinstance(node, Not):
         yield from walk(node.child)
@@ -79,12 +79,12 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def words_of(node: Node) -> list[Word]:
-    """Give all words of a query, in its order."""
+    """Return all words of a query, in order."""
     return [each for each in walk(node) if isinstance(each, Word)]
 
 
 def apply_rules(node: Node, rules: tuple[Rule, ...]) -> Node:
-    """Hand `confidence:` and `source:` to the words beside them, or make them conditions."""
+    """Return the tree with each rule moved into the words beside it, or as `AnyKeyword`."""
     if isinstance(node, Word):
         return replace(node, rules=rules)
     if isinstance(node, Rule):

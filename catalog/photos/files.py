@@ -1,7 +1,8 @@
-"""Which photos there are and where they lie: the write side that `worker.watch` calls.
+"""Owns the rows of photos and files; `worker.watch` calls it with what it finds on disk.
 
-The content's sha256 is the photo; a path is a place where it lies. Whether a photo lies anywhere is
-said by its files, and noted in `Photo.missing_since` for searches. The caller owns the transaction.
+A photo is its content, named by its sha256; a file is a path at which that content was seen.
+Whether any file of a photo still exists is cached in `Photo.missing_since` for searches. The caller
+owns the transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,11 +16,14 @@ from catalog.db import sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState
 from catalog.paths import FileStat
 from catalog.photos import history, lifecycle
+from catalog.photos.history import EventKind
 
-#: A registered photo is rung for at once; if that ring is lost, the sweep rings after this.
+#: The caller sends a message for a new photo at once; if it gets lost, the sweep sends another
+#: after this time.
 RING_GRACE_S = 30.0
 
-#: Up to so many photos that are gone a statement reads their list once; else it asks of each photo.
+#: With at most this many missing photos, a statement reads their list once; with more it asks for
+#: each photo.
 FEW_GONE = 1_000
 
 
@@ -30,7 +34,7 @@ class SeenFile:
     #: Relative to its root, in the form of `catalog.paths`.
     path: str
     stat: FileStat
-    #: sha256 of its bytes; None where it could not be read.
+    #: sha256 of its bytes; None if it could not be read.
     sha256: bytes | None
     #: Why it could not be read.
     failure: str | None = None
@@ -38,7 +42,7 @@ class SeenFile:
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file as the catalogue has it."""
+    """A file as the catalogue knows it."""
 
     stat: FileStat
     photo_id: int | None
@@ -46,7 +50,7 @@ class KnownFile:
 
 
 def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str, KnownFile]:
-    """Return what is known of these relative paths."""
+    """Return the known files among relative paths, by path."""
     columns = (
         PhotoFile.path,
         PhotoFile.size_bytes,
@@ -63,7 +67,7 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
 
 
 def find_present_paths(session: Session, root_id: int, folder: str = ".") -> list[str]:
-    """Return the paths of files that are known and not missing, below a relative folder."""
+    """Return the paths of known files below a relative folder that are not missing."""
     query = select(PhotoFile.path).where(
         PhotoFile.root_id == root_id, PhotoFile.missing_since.is_(None)
     )
@@ -75,9 +79,10 @@ def find_present_paths(session: Session, root_id: int, folder: str = ".") -> lis
 def register_files(
     session: Session, root_id: int, files: Sequence[SeenFile], *, now: datetime
 ) -> list[int]:
-    """Write down files found on disk; returns the photos to ring for, in the order of `files`.
+    """Register files found on disk; return the pending photos among them, in the order of `files`.
 
-    A new content becomes a pending photo. A known content gets one more place where it lies.
+    New content becomes a pending photo; known content gets another file. The caller sends messages
+    for the returned photos after the commit.
     """
     photo_ids, new_ids = _upsert_photos(session, files, now)
     before = find_known(session, root_id, [file.path for file in files])
@@ -95,7 +100,7 @@ def register_files(
 
 
 def mark_missing(session: Session, root_id: int, files: Iterable[str], *, now: datetime) -> int:
-    """Note that files are gone; photos and their tags stay until `kadr prune`. Returns how many."""
+    """Mark files as missing and return their number; photos and tags stay until `kadr prune`."""
     marked = 0
     for chunk in sql.chunks(files):
         marked += _mark_missing(session, root_id, PhotoFile.path.in_(chunk), now)
@@ -103,7 +108,7 @@ def mark_missing(session: Session, root_id: int, files: Iterable[str], *, now: d
 
 
 def mark_folder_missing(session: Session, root_id: int, folder: str, *, now: datetime) -> int:
-    """Note that everything below a relative folder is gone; returns how many files."""
+    """Mark every file below a relative folder as missing, and return their number."""
     return _mark_missing(session, root_id, sql.is_below(PhotoFile.path, folder), now)
 
 
@@ -121,7 +126,7 @@ def _upsert_photos(
     sql.insert_new(session, Photo, rows)
     ids = _photo_ids(session, sizes) if new else known
     new_ids = {ids[digest] for digest in new}
-    history.add_events(session, sorted(new_ids), "added", now=now)
+    history.add_events(session, sorted(new_ids), EventKind.ADDED, now=now)
     return ids, new_ids
 
 
@@ -136,7 +141,7 @@ def _photo_ids(session: Session, digests: Iterable[bytes]) -> dict[bytes, int]:
 def _find_arrivals(
     files: Sequence[SeenFile], before: Mapping[str, KnownFile], photo_ids: Mapping[bytes, int]
 ) -> dict[int, tuple[str, bool]]:
-    """Return photos that appeared at a path, and whether they had been there before."""
+    """Return, by photo, the path at which it appeared and whether it had been there before."""
     arrived: dict[int, tuple[str, bool]] = {}
     for file in files:
         if file.sha256 is None:
@@ -151,12 +156,12 @@ def _find_arrivals(
 def _note_arrivals(
     session: Session, arrived: Mapping[int, tuple[str, bool]], now: datetime
 ) -> None:
-    """Write `moved`, `copied` or `returned` into the history of photos that were known before."""
+    """Add `moved`, `copied` or `returned` to the history of photos that were known before."""
     elsewhere = find_present(session, arrived)
-    lifecycle.try_again(session, sorted(arrived.keys() - elsewhere), now)
+    lifecycle.retry_returned(session, sorted(arrived.keys() - elsewhere), now=now)
     for photo_id, (path, was_here) in arrived.items():
-        came = "copied" if photo_id in elsewhere else "moved"
-        kind = "returned" if was_here else came
+        came = EventKind.COPIED if photo_id in elsewhere else EventKind.MOVED
+        kind = EventKind.RETURNED if was_here else came
         history.add_events(session, [photo_id], kind, now=now, details={photo_id: {"to": path}})
 
 
@@ -200,14 +205,15 @@ def _mark_missing(
     lock(session, photo_ids)
     lost = photo_ids - find_present(session, photo_ids)
     note_missing(session, lost, now)
-    history.add_events(session, sorted(lost), "missing", now=now)
+    history.add_events(session, sorted(lost), EventKind.MISSING, now=now)
     return len(gone)
 
 
 def lock(session: Session, photo_ids: Iterable[int]) -> None:
-    """Let one writer at a time say where photos lie; SQLite has only one at any time.
+    """Lock photos before their files change; SQLite has only one writer anyway.
 
-    Of two that look at a photo's files at one moment, neither would see what the other writes.
+    Of two transactions that change files of one photo at the same time, neither would see the
+    other's rows, and both could get `missing_since` wrong.
     """
     for chunk in sql.chunks(sorted(photo_ids)):
         locked = select(Photo.id).where(Photo.id.in_(chunk)).order_by(Photo.id)
@@ -215,7 +221,7 @@ def lock(session: Session, photo_ids: Iterable[int]) -> None:
 
 
 def note_present(session: Session, photo_ids: Iterable[int]) -> None:
-    """Note that photos lie somewhere again."""
+    """Mark photos as not missing."""
     for chunk in sql.chunks(photo_ids):
         session.execute(
             update(Photo)
@@ -226,7 +232,7 @@ def note_present(session: Session, photo_ids: Iterable[int]) -> None:
 
 
 def note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> None:
-    """Note that photos lie nowhere any more, those of them that do not."""
+    """Mark those of the photos as missing that have no file left."""
     lies = exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
     for chunk in sql.chunks(sorted(photo_ids)):
         session.execute(
@@ -238,7 +244,7 @@ def note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> N
 
 
 def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
-    """Return which of some photos lie in at least one place now, by their files."""
+    """Return which of the photos have at least one file that is not missing."""
     present: set[int] = set()
     for chunk in sql.chunks(photo_ids):
         query = select(PhotoFile.photo_id).where(
@@ -249,7 +255,7 @@ def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
 
 
 def are_few_gone(session: Session) -> bool:
-    """Return whether at most FEW_GONE photos are missing: a hint for plans, never an answer."""
+    """Return whether at most `FEW_GONE` photos are missing: a hint for planning, never a result."""
     some = select(Photo.id).where(Photo.missing_since.is_not(None)).limit(FEW_GONE + 1)
     gone = session.scalar(select(func.count()).select_from(some.subquery())) or 0
     return gone <= FEW_GONE
@@ -264,7 +270,7 @@ class Pruned:
 
 
 def count_prunable(session: Session, missing_before: datetime) -> Pruned:
-    """Count what `prune` would remove."""
+    """Return what `prune` would remove."""
     files = count_files(session, PhotoFile.missing_since < missing_before)
     stays = _lies_somewhere(missing_before)
     photos = session.scalar(select(func.count(Photo.id)).where(~stays)) or 0
@@ -272,9 +278,9 @@ def count_prunable(session: Session, missing_before: datetime) -> Pruned:
 
 
 def prune(session: Session, missing_before: datetime) -> Pruned:
-    """Forget files missing since before a time, and photos that lie nowhere else, with their tags.
+    """Delete files missing since before a time, and photos without other files.
 
-    A person's decisions about these photos are forgotten too.
+    The tags of these photos and the decisions about them are deleted too.
     """
     counted = count_prunable(session, missing_before)
     gone = select(Photo.id).where(~_lies_somewhere(missing_before))
@@ -293,5 +299,5 @@ def _lies_somewhere(missing_before: datetime) -> ColumnElement[bool]:
 
 
 def count_files(session: Session, condition: ColumnElement[bool]) -> int:
-    """Count the files that meet a condition."""
+    """Return the number of files that meet a condition."""
     return session.scalar(select(func.count(PhotoFile.id)).where(condition)) or 0

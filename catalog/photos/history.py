@@ -1,5 +1,10 @@
-"""What has happened to photos: one event a line, and the news for `kadr watch` and the demo."""
+"""Owns the history of photos: the kinds of events, adding events, and news.
 
+`catalog.photos` and `catalog.tags` add an event with each change. `kadr watch` and the demo ask for
+news, which are the photos tagged or quarantined since a given event.
+"""
+
+import enum
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,38 +17,63 @@ from catalog import paths
 from catalog.db import sql
 from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoFile, PhotoState, PhotoTag, Tag
 
-_SHOWN = frozenset({"tagged", "quarantined"})
+
+class EventKind(enum.StrEnum):
+    """What happened to a photo; rows hold the value."""
+
+    ADDED = "added"
+    #: Its content appeared at a new path while no other file of it was there.
+    MOVED = "moved"
+    #: Its content appeared at one more path.
+    COPIED = "copied"
+    #: A missing file of it is back at its path.
+    RETURNED = "returned"
+    #: Its last file is gone.
+    MISSING = "missing"
+    TAGGED = "tagged"
+    #: It got the keywords of another tagger without being opened.
+    RETAGGED = "retagged"
+    QUARANTINED = "quarantined"
+    #: A person asked for another attempt after quarantine.
+    RETRIED = "retried"
+    #: A person added, removed, confirmed or rejected keywords.
+    DECIDED = "decided"
+    #: A person took a decision back.
+    UNDONE = "undone"
+
+
+_NEWS = frozenset({EventKind.TAGGED, EventKind.QUARANTINED})
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """A photo that was tagged, or put aside."""
+    """A photo that was tagged or quarantined."""
 
     photo_id: int
     #: File name, printable.
     name: str
-    #: (word, confidence), the surest first; empty if it was put aside.
+    #: (keyword, confidence), the highest confidence first; empty if it was quarantined.
     keywords: tuple[tuple[str, float], ...]
-    #: Why it was put aside; None if it was tagged.
+    #: Why it was quarantined; None if it was tagged.
     reason: str | None
     added_at: datetime
     finished_at: datetime
 
 
 def last_event_id(session: Session) -> int:
-    """Return a mark for `find_news`: what comes after now."""
+    """Return the id of the newest event, to be given to `find_news`."""
     return session.scalar(select(func.max(PhotoEvent.id))) or 0
 
 
 def find_news(session: Session, after: int, *, limit: int = 100) -> tuple[list[News], int]:
-    """Return what came after a mark, in order, and the next mark."""
+    """Return the news after an event id, in order, and the id to ask after next time."""
     events = session.execute(
         select(PhotoEvent.id, PhotoEvent.photo_id, PhotoEvent.kind, PhotoEvent.at)
         .where(PhotoEvent.id > after)
         .order_by(PhotoEvent.id)
         .limit(limit)
     ).all()
-    shown = {photo_id: at for _, photo_id, kind, at in events if kind in _SHOWN}
+    shown = {photo_id: at for _, photo_id, kind, at in events if kind in _NEWS}
     return _describe(session, shown), max((event_id for event_id, *_ in events), default=after)
 
 
@@ -56,7 +86,7 @@ def _describe(session: Session, finished: dict[int, datetime]) -> list[News]:
             photo_id,
             names.get(photo_id, f"photo {photo_id}"),
             tuple(keywords.get(photo_id, ())),
-            photos[photo_id].failure if _is_put_aside(photos[photo_id]) else None,
+            photos[photo_id].failure if _is_quarantined(photos[photo_id]) else None,
             photos[photo_id].added_at,
             at,
         )
@@ -65,7 +95,7 @@ def _describe(session: Session, finished: dict[int, datetime]) -> list[News]:
     ]
 
 
-def _is_put_aside(photo: Photo) -> bool:
+def _is_quarantined(photo: Photo) -> bool:
     return photo.state == PhotoState.QUARANTINED
 
 
@@ -99,15 +129,19 @@ def _keywords(session: Session, photo_ids: Collection[int]) -> dict[int, list[tu
 def add_events(
     session: Session,
     photo_ids: Iterable[int],
-    kind: str,
+    kind: EventKind,
     *,
     now: datetime,
     details: Mapping[int, dict[str, Any]] | None = None,
     change_id: str | None = None,
 ) -> None:
-    """Write one line into each photo's history; `change_id` is the decision that it belongs to."""
+    """Add one event to each photo's history, with details by photo id.
+
+    `change_id` is the person's decision that the events belong to, for undo.
+    """
+    known = details or {}
     rows = [
-        {"photo_id": photo_id, "at": now, "kind": kind, "detail": (details or {}).get(photo_id)}
+        {"photo_id": photo_id, "at": now, "kind": kind.value, "detail": known.get(photo_id)}
         | {"change_id": change_id}
         for photo_id in photo_ids
     ]

@@ -1,7 +1,9 @@
-"""What state a photo is in and who works on it: claims under a lease, renewals, and the sweep.
+"""Owns the state of every photo: no other module sets `Photo.state`.
 
-A worker that dies leaves a lease behind; it runs out, and the photo is pending again. `attempts` is
-raised before a photo is opened, so a photo that kills its worker is found and quarantined.
+`worker` claims photos under a lease, renews it, and reports each photo as tagged, quarantined or
+postponed; `kadr retry` and `kadr retag` make photos pending again. The lease of a worker that died
+expires, and the sweep frees it. `attempts` is raised before a photo is opened, so that a photo that
+crashes its worker is found and quarantined.
 """
 
 import secrets
@@ -9,29 +11,31 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import ColumnElement, and_, exists, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db import sql
 from catalog.db.tables import Embedding, Photo, PhotoFile, PhotoState, Root
 from catalog.photos import history
+from catalog.photos.history import EventKind
 
 #: Claims of one photo before it is quarantined.
 MAX_ATTEMPTS = 3
-#: A photo that was rung for is not rung for again before this: a long queue stays as long as it is.
+#: Minimum time between two messages for one photo, so that a long queue does not grow.
 RING_AGAIN_S = 600.0
-#: Photos that one sweep rings for at most.
+#: Maximum number of photos that one sweep returns.
 SWEEP_LIMIT = 10_000
 
-#: A photo whose file was away or changing is looked at again after this.
+#: Delay before the next look at a photo whose file was missing or changing.
 RETRY_DELAY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a photo lies, and what its file looked like when it was hashed."""
+    """A file of a photo, with its size and time of change when it was hashed."""
 
     path: Path
     stat: paths.FileStat
@@ -39,12 +43,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedPhoto:
-    """A photo that is ours to tag until the lease ends."""
+    """A photo that the holder of the claim may tag until the lease ends."""
 
     photo_id: int
     #: How often it was claimed, this time included.
     attempts: int
-    #: Every place where it lies now.
+    #: Every file of it that is not missing.
     places: tuple[Place, ...]
 
 
@@ -56,17 +60,25 @@ class Claim:
     photos: tuple[ClaimedPhoto, ...]
 
 
+def is_waiting() -> ColumnElement[bool]:
+    """Return the SQL condition that a photo is waiting for its file.
+
+    Such a photo is pending and has a failure: its file was missing or changing at the last attempt.
+    """
+    return and_(Photo.state == PhotoState.PENDING, Photo.failure.is_not(None))
+
+
 def claim_photos(
     session: Session, photo_ids: Collection[int], *, limit: int, lease_s: float, now: datetime
 ) -> Claim:
     """Lease up to `limit` pending photos among `photo_ids`; the claim may be empty.
 
-    A photo that was claimed before is claimed alone: if it brings the worker down, it is the one.
-    One that was claimed `MAX_ATTEMPTS` times without a result is quarantined instead.
+    A photo that was claimed before is claimed alone: if the worker crashes again, that photo is the
+    cause. A photo that was claimed `MAX_ATTEMPTS` times without a result is quarantined instead.
     """
     found = _find_pending(session, photo_ids, limit)
     exhausted = [photo_id for photo_id, attempts in found if attempts >= MAX_ATTEMPTS]
-    quarantine_exhausted(session, exhausted, now=now)
+    _quarantine_exhausted(session, exhausted, now)
     suspects = [photo_id for photo_id, attempts in found if 0 < attempts < MAX_ATTEMPTS]
     chosen = [photo_id for photo_id, attempts in found if attempts == 0] or suspects[:1]
     token = secrets.token_hex(16)
@@ -85,7 +97,7 @@ def claim_photos(
 
 
 def renew_lease(session: Session, token: str, *, lease_s: float, now: datetime) -> int:
-    """Keep what is still leased under `token` for another `lease_s`; returns how many photos."""
+    """Extend the lease of photos still held under `token`; return their number."""
     return len(
         session.scalars(
             update(Photo)
@@ -97,7 +109,10 @@ def renew_lease(session: Session, token: str, *, lease_s: float, now: datetime) 
 
 
 def release_claim(session: Session, token: str, *, now: datetime) -> list[int]:
-    """Give unopened photos back, as if never claimed (a worker that stops); returns their ids."""
+    """Make leased photos pending again as if never claimed, and return their ids.
+
+    A worker that stops calls this for photos that it has not opened.
+    """
     return list(
         session.scalars(
             update(Photo)
@@ -114,11 +129,11 @@ def release_claim(session: Session, token: str, *, now: datetime) -> list[int]:
 
 
 def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[int]:
-    """Free expired leases and return pending photos whose ring is due: lost messages, dead workers.
+    """Free expired leases and return pending photos whose message is due.
 
-    The caller rings for what is returned, after the commit. A lease that ran out means that a
-    worker died, and with it the rest of its message: then every pending photo is rung for again.
-    Workers that meet a photo twice find it claimed or done.
+    The caller sends messages for the returned photos after the commit. An expired lease means that
+    a worker died with the rest of its message, so every pending photo becomes due. A second message
+    for one photo does no harm: the worker finds it claimed or tagged.
     """
     freed = session.scalars(
         update(Photo)
@@ -147,40 +162,51 @@ def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[
 
 
 def mark_rung(session: Session, photo_ids: Iterable[int], *, now: datetime) -> None:
-    """Note that a message is under way, so that the sweep does not send another one soon."""
+    """Record that a message was sent, so that the sweep does not soon send another."""
     _set_due(session, photo_ids, now + timedelta(seconds=RING_AGAIN_S))
 
 
 def make_due(session: Session, photo_ids: Iterable[int], *, now: datetime) -> None:
-    """Let the next sweep ring for pending photos: the message was not taken."""
+    """Make pending photos due in the next sweep, because their message could not be sent."""
     _set_due(session, photo_ids, now)
 
 
 def make_all_due(session: Session, *, now: datetime) -> None:
-    """Let the next sweep ring for every pending photo: the messages went with their process.
+    """Make every pending photo due in the next sweep, because its message may be lost.
 
-    Photos whose file was away keep their pause.
+    Photos that wait for their file keep their delay.
     """
     session.execute(
         update(Photo)
-        .where(Photo.state == PhotoState.PENDING, Photo.due_at > now, Photo.failure.is_(None))
+        .where(Photo.state == PhotoState.PENDING, Photo.due_at > now, ~is_waiting())
         .values(due_at=now)
         .execution_options(synchronize_session=False)
     )
 
 
-def quarantine_exhausted(session: Session, photo_ids: Sequence[int], *, now: datetime) -> None:
+def _quarantine_exhausted(session: Session, photo_ids: Sequence[int], now: datetime) -> None:
     """Quarantine photos that were claimed `MAX_ATTEMPTS` times; the last failure is the reason."""
-    for photo in session.scalars(select(Photo).where(Photo.id.in_(photo_ids))):
-        photo.state = PhotoState.QUARANTINED
-        photo.failure = photo.failure or (
-            f"the worker died {photo.attempts} times while reading it; "
-            "open it in another program, then run `kadr retry`"
-        )
-        photo.due_at = photo.lease_token = None
-        reason = {photo.id: {"reason": photo.failure}}
-        history.add_events(session, [photo.id], "quarantined", now=now, details=reason)
-    session.flush()
+    query = select(Photo.id, Photo.attempts, Photo.failure).where(Photo.id.in_(photo_ids))
+    reasons = {
+        photo_id: failure
+        or f"the worker died {attempts} times while reading it; "
+        "open it in another program, then run `kadr retry`"
+        for photo_id, attempts, failure in session.execute(query)
+    }
+    _set_quarantined(session, reasons, now)
+
+
+def _set_quarantined(session: Session, reasons: Mapping[int, str], now: datetime) -> None:
+    rows = [
+        {"id": photo_id, "state": PhotoState.QUARANTINED, "failure": reasons[photo_id]}
+        | {"lease_token": None, "due_at": None}
+        for photo_id in sorted(reasons)
+    ]
+    if not rows:
+        return
+    session.execute(update(Photo), rows)
+    details = {photo_id: {"reason": reason} for photo_id, reason in reasons.items()}
+    history.add_events(session, sorted(reasons), EventKind.QUARANTINED, now=now, details=details)
 
 
 def _set_due(session: Session, photo_ids: Iterable[int], due_at: datetime) -> None:
@@ -225,7 +251,7 @@ def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
     )
     for file, root in session.execute(query):
         stat = paths.FileStat(file.size_bytes, file.mtime_ns)
-        path = paths.from_text(root) / paths.from_text(file.path)
+        path = paths.join(root, file.path)
         if file.photo_id is not None:
             places[file.photo_id].append(Place(path, stat))
     attempts = dict(
@@ -237,56 +263,49 @@ def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
     ]
 
 
-def try_again(session: Session, photo_ids: Sequence[int], now: datetime) -> None:
-    """Give photos that were put aside another chance, now that their files are back."""
+def _pending_afresh(now: datetime) -> dict[str, Any]:
+    """Return the columns of a photo that is pending as if it had never been claimed."""
+    return {"state": PhotoState.PENDING, "attempts": 0, "due_at": now, "failure": None}
+
+
+def retry_returned(session: Session, photo_ids: Sequence[int], *, now: datetime) -> None:
+    """Make quarantined photos pending again because their files have come back."""
     for chunk in sql.chunks(photo_ids):
         session.execute(
             update(Photo)
             .where(Photo.id.in_(chunk), Photo.state == PhotoState.QUARANTINED)
-            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+            .values(**_pending_afresh(now))
             .execution_options(synchronize_session=False)
         )
 
 
 def retry(session: Session, photo_ids: Sequence[int] | None, *, now: datetime) -> list[int]:
-    """Make quarantined photos pending again, all of them for None; returns which."""
+    """Make quarantined photos pending again (all of them for None), and return their ids."""
     condition = Photo.id.in_(photo_ids) if photo_ids is not None else Photo.id.is_not(None)
     retried = list(
         session.scalars(
             update(Photo)
             .where(Photo.state == PhotoState.QUARANTINED, Photo.missing_since.is_(None), condition)
-            .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+            .values(**_pending_afresh(now))
             .returning(Photo.id)
             .execution_options(synchronize_session=False)
         )
     )
-    history.add_events(session, sorted(retried), "retried", now=now)
+    history.add_events(session, sorted(retried), EventKind.RETRIED, now=now)
     return sorted(retried)
 
 
 def quarantine(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
-    """Put photos aside that cannot be read, each with its reason; returns how many were ours."""
+    """Quarantine photos that cannot be read; return how many were still leased under `token`."""
     owned = find_owned(session, token, list(reasons))
-    for photo_id in sorted(owned):
-        session.execute(
-            update(Photo)
-            .where(Photo.id == photo_id)
-            .values(
-                state=PhotoState.QUARANTINED,
-                failure=reasons[photo_id],
-                lease_token=None,
-                due_at=None,
-            )
-        )
-    details = {photo_id: {"reason": reasons[photo_id]} for photo_id in owned}
-    history.add_events(session, sorted(owned), "quarantined", now=now, details=details)
+    _set_quarantined(session, {photo_id: reasons[photo_id] for photo_id in owned}, now)
     return len(owned)
 
 
 def postpone(session: Session, token: str, reasons: Mapping[int, str], *, now: datetime) -> int:
-    """Give photos back whose files are away or changing; the sweep rings for them later.
+    """Let photos wait whose files are missing or changing; return how many were still leased.
 
-    No attempt is counted: a disk that is not mounted is no fault of its photos.
+    The attempt is not counted: photos are not to blame for a disk that is not mounted.
     """
     owned = find_owned(session, token, list(reasons))
     rows = [
@@ -305,26 +324,48 @@ def postpone(session: Session, token: str, reasons: Mapping[int, str], *, now: d
     return len(owned)
 
 
+def mark_tagged(
+    session: Session, facts: Mapping[int, Mapping[str, Any]], tagger_id: int, *, now: datetime
+) -> None:
+    """Mark photos as tagged and end their lease.
+
+    Args:
+        session: The caller's transaction, in which `find_owned` locked the photos.
+        facts: By photo id, other columns of `Photo` to write in the same statement.
+        tagger_id: The tagger that the keywords come from.
+        now: The time of the result.
+    """
+    rows = [
+        {"id": photo_id, "state": PhotoState.TAGGED, "tagger_id": tagger_id}
+        | {"tagged_at": now, "failure": None, "lease_token": None, "due_at": None}
+        | dict(columns)
+        for photo_id, columns in facts.items()
+    ]
+    if rows:
+        session.execute(update(Photo), rows)
+    history.add_events(session, sorted(facts), EventKind.TAGGED, now=now)
+
+
 def mark_retagged(
     session: Session, photo_ids: Sequence[int], tagger_id: int, *, now: datetime
 ) -> None:
-    """Note that tagged photos have the keywords of another tagger now."""
+    """Record that tagged photos now have the keywords of another tagger."""
     session.execute(
         update(Photo).where(Photo.id.in_(photo_ids)).values(tagger_id=tagger_id, tagged_at=now)
     )
-    history.add_events(session, photo_ids, "retagged", now=now)
+    history.add_events(session, photo_ids, EventKind.RETAGGED, now=now)
 
 
 def request_encoding(session: Session, model_id: int, *, now: datetime) -> int:
-    """Make tagged photos pending that a model has not seen; their old keywords stay until then.
+    """Make tagged photos pending that have no vector of a model, and return their number.
 
-    Returns how many.
+    They keep their keywords until they are tagged again.
     """
     encoded = exists().where(Embedding.photo_id == Photo.id, Embedding.model_id == model_id)
     requested = session.scalars(
         update(Photo)
         .where(Photo.state == PhotoState.TAGGED, ~encoded)
-        .values(state=PhotoState.PENDING, attempts=0, due_at=now, failure=None)
+        .values(**_pending_afresh(now))
         .returning(Photo.id)
         .execution_options(synchronize_session=False)
     )
@@ -332,7 +373,7 @@ def request_encoding(session: Session, model_id: int, *, now: datetime) -> int:
 
 
 def find_owned(session: Session, token: str, photo_ids: Iterable[int]) -> set[int]:
-    """Lock and return those of the photos that are still leased under `token`."""
+    """Lock the photos that are still leased under `token`, and return their ids."""
     owned: set[int] = set()
     for chunk in sql.chunks(photo_ids):
         query = (

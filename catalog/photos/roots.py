@@ -1,4 +1,7 @@
-"""The folders that photos are below: a root is known by its name and its absolute path."""
+"""Owns the roots: the folders below which photos lie, each with a name and an absolute path.
+
+`worker.watch` registers a root before it registers files below it.
+"""
 
 from pathlib import Path
 
@@ -10,10 +13,10 @@ from catalog.db.tables import PhotoFile, Root
 
 
 def register_root(session: Session, path: Path, *, polled: bool = False) -> Root:
-    """Return the root that an absolute path belongs to, made known if there is none.
+    """Return the root that contains an absolute path, registered if there is none.
 
-    A folder below a known root is that root's. A new root takes in the known ones below it: their
-    files become its files, so that no file is in the catalogue twice.
+    A folder below a known root belongs to that root. A new root absorbs the known roots below it:
+    their files become its own, so that no file is in the catalogue twice.
     """
     text = paths.to_text(path)
     roots = list(session.scalars(select(Root)))

@@ -1,6 +1,6 @@
-"""How the catalogue stands: how many photos are in each state, what failed and why.
+"""Counts photos by state and lists failures; it changes nothing.
 
-`kadr status`, `failures` and every progress bar ask here; nothing is changed here.
+`kadr status`, `kadr failures` and every progress bar call it.
 """
 
 from collections.abc import Collection
@@ -12,42 +12,42 @@ from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Tag
-from catalog.photos import files
+from catalog.photos import files, lifecycle
 
-#: Over how long the rate is measured.
+#: The period over which the rate is measured.
 RATE_WINDOW_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Photos by state. Photos that lie nowhere any more are `missing` and in no other count."""
+    """Photos by state. Missing photos are in `missing` and in no other count."""
 
     pending: int = 0
-    #: Of the pending ones: their file was away or changing at the last look.
+    #: Of the pending ones: their file was missing or changing at the last attempt.
     waiting: int = 0
     leased: int = 0
     tagged: int = 0
     quarantined: int = 0
     missing: int = 0
-    #: Files that could not be read, so that no photo is known of them.
+    #: Files that could not be read, and so belong to no photo.
     unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A photo that is put aside, or a file that cannot be read."""
+    """A quarantined photo, or a file that cannot be read."""
 
     #: None for a file that could not be read at all.
     photo_id: int | None
-    #: Where it lies, absolute, printable.
+    #: Absolute and printable.
     path: str
     reason: str
 
 
 def count_states(session: Session, root_ids: Collection[int] | None = None) -> Counts:
-    """Count photos by state, of the whole catalogue or of some roots."""
+    """Return the number of photos in each state, in the whole catalogue or in some roots."""
     here = _is_here(root_ids)
-    waits = and_(Photo.state == PhotoState.PENDING, Photo.failure.is_not(None))
+    waits = lifecycle.is_waiting()
     rows = session.execute(
         select(Photo.state, waits, func.count()).where(here).group_by(Photo.state, waits)
     )
@@ -68,26 +68,25 @@ def count_states(session: Session, root_ids: Collection[int] | None = None) -> C
 
 
 def count_unfinished(session: Session, root_ids: Collection[int] | None = None) -> int:
-    """Count photos that a worker has, or can do something about now; cheap where few are left."""
-    waits = and_(Photo.state == PhotoState.PENDING, Photo.failure.is_not(None))
+    """Return how many photos are leased, or pending and not waiting; cheap if few are left."""
     state = Photo.state.in_([PhotoState.PENDING, PhotoState.LEASED])
-    query = select(func.count(Photo.id)).where(state, ~waits, _is_here(root_ids))
+    query = select(func.count(Photo.id)).where(state, ~lifecycle.is_waiting(), _is_here(root_ids))
     return session.scalar(query) or 0
 
 
 def count_tagged_since(session: Session, since: datetime) -> int:
-    """Count photos that were tagged after a time."""
+    """Return how many photos were tagged after a time."""
     return session.scalar(select(func.count(Photo.id)).where(Photo.tagged_at > since)) or 0
 
 
 def get_rate(session: Session, now: datetime) -> float:
-    """Return photos tagged per second over the last minutes."""
+    """Return the photos tagged per second over the last `RATE_WINDOW_S`."""
     recent = count_tagged_since(session, now - timedelta(seconds=RATE_WINDOW_S))
     return recent / RATE_WINDOW_S
 
 
 def find_failures(session: Session, *, limit: int | None = None) -> list[Failure]:
-    """Return what could not be tagged, with reasons, in the order of paths."""
+    """Return quarantined photos and unreadable files with reasons, ordered by path."""
     put_aside = and_(Photo.state == PhotoState.QUARANTINED, PhotoFile.missing_since.is_(None))
     query = (
         select(PhotoFile.photo_id, Root.path, PhotoFile.path, Photo.failure, PhotoFile.failure)
@@ -104,7 +103,7 @@ def find_failures(session: Session, *, limit: int | None = None) -> list[Failure
 
 
 def count_tags(session: Session) -> int:
-    """Count keywords that at least one photo has."""
+    """Return how many keywords at least one photo has."""
     used = exists().where(PhotoTag.tag_id == Tag.id)
     return session.scalar(select(func.count(Tag.id)).where(used)) or 0
 

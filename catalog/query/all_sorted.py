@@ -57,7 +57,7 @@ def find_sorted(
 def _select_ids(plan: Plan, driver: Driver | None) -> Select[int]:
     if driver is None or not counting.are_flags_cheaper(plan, driver):
         return matching_ids(plan, driver)
-    from catalog.query import all_matches
+    from catalog.query import all_matches  # noqa: PLC0415 - brings NumPy, for many matches alone
 
     photo_id: Any = Photo.id
     return select(photo_id).where(member(photo_id, all_matches.find_ids(plan), plan.dialect))

@@ -19,7 +19,7 @@ def count(plan: Plan, cap: int | None) -> int:
     if driver is not None and not driver.tag_ids:
         return 0
     if cap is None and driver is not None and are_flags_cheaper(plan, driver):
-        from catalog.query import all_matches
+        from catalog.query import all_matches  # noqa: PLC0415 - brings NumPy, for many matches alone
 
         return all_matches.count(plan)
     ids = matching_ids(plan, driver, is_whole=cap is None).limit(cap).subquery()

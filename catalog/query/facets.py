@@ -74,7 +74,7 @@ def _sampled(ready: plan.Plan, driver: plan.Driver | None) -> tuple[Sequence[int
         if len(ids) * step > SAMPLE:
             return ids, step
     if driver is not None and counting.are_flags_cheaper(ready, driver):
-        from catalog.query import all_matches
+        from catalog.query import all_matches  # noqa: PLC0415 - brings NumPy, for many matches alone
 
         found = all_matches.find_ids(ready)
         step = max(1, len(found) // SAMPLE)

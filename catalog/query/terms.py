@@ -50,7 +50,7 @@ def lemmas(key: str) -> list[str]:
 
     English only so far; other languages' forms are aliases in the vocabulary.
     """
-    import simplemma
+    import simplemma  # noqa: PLC0415 - reads its tables on first use
 
     *before, last = key.split(" ")
     lemma = fold(simplemma.lemmatize(last, lang="en"))

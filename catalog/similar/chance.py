@@ -1,9 +1,10 @@
-"""Which similarities count as found, and which chance explains.
+"""Decides which similarities count as found and which are due to chance.
 
-What is not there must not be found: the best of a million photos always looks a little like
-anything. A catalogue's similarities to one query are taken as mostly chance, around their median;
-as many of the greatest count as found as chance explains no more than one in a hundred of
-(Benjamini and Hochberg 1995, doi:10.1111/j.2517-6161.1995.tb02031.x, with an empirical null).
+Both indexes call it. The best of a million photos always looks a little like any query, so a cut is
+needed. Most of a catalogue's similarities to one query are taken as chance: a normal distribution
+around their median. The cut keeps as many of the greatest similarities as possible such that at
+most `FALSE_PART` of them are expected to be due to chance (Benjamini and Hochberg 1995,
+doi:10.1111/j.2517-6161.1995.tb02031.x, with an empirical null).
 """
 
 from dataclasses import dataclass
@@ -12,34 +13,37 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-#: Of photos that are found, the part that chance may have brought.
+#: The expected part of the found photos that are due to chance.
 FALSE_PART = 0.01
-#: With fewer photos there is no telling what is chance: the best are shown as they are.
+#: With fewer photos chance cannot be estimated, and there is no cut.
 LEAST_PHOTOS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """How alike photos are to a query that have nothing to do with it: a normal curve."""
+    """The normal distribution of similarities of photos that do not match a query."""
 
     middle: float
     spread: float
 
     @classmethod
     def of(cls, similarities: NDArray[np.float32]) -> "Chance":
-        """Fit the curve to the lower half of similarities (n,), which knows no matches."""
+        """Return the distribution fitted to the lower half of similarities (n,).
+
+        Matches are all in the upper half.
+        """
         low, middle = np.percentile(similarities, [15.87, 50])
         return cls(float(middle), max(float(middle - low), 1e-6))
 
     def find_cut(self, best: NDArray[np.float32], total: int) -> float:
-        """Give the least of the `best` (n,), falling, of `total` that chance does not explain."""
+        """Return the least of the `best` (n,), falling, of `total` that chance does not explain."""
         explained = special.ndtr(-(best - self.middle) / self.spread)
         passed = np.flatnonzero(explained <= FALSE_PART * np.arange(1, len(best) + 1) / total)
         return float(best[passed[-1]]) if passed.size else np.inf
 
 
 def find_cut(similarities: NDArray[np.float32]) -> float:
-    """Give the least similarity that counts as found; more than any where nothing does."""
+    """Return the least similarity that counts as found; infinity if none does."""
     if len(similarities) < LEAST_PHOTOS:
         return -np.inf
     chance = Chance.of(similarities)

@@ -1,4 +1,8 @@
-"""The direction in which photos look more like a text, or like a photo, than others do."""
+"""Query vectors for search by meaning, from a text or a photo.
+
+`catalog.similar.nearest` calls it. A mean over many texts or photos is subtracted, so that only
+what is special about the query counts.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,10 +10,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog import vectors
 from catalog.db.tables import Model
 from catalog.errors import ModelMismatchError
 
-#: What any photo looks like a little; a text is compared with what it says beyond these.
+#: Texts that fit almost any photo a little; their mean is subtracted from a query's vector.
 BACKGROUND = (
     *("a photo", "a picture of something", "an object", "a person", "an animal", "a place"),
     *("food", "a plant", "a building", "a vehicle", "clothes", "a room", "a landscape", "a tool"),
@@ -19,21 +24,21 @@ BACKGROUND = (
 
 
 class TextEncoder(Protocol):
-    """Turns texts into vectors of the space that the photos' vectors are in."""
+    """Encodes texts into the vector space of the photos."""
 
     @property
     def digest(self) -> str:
-        """The model's sha256, as `Model.digest` has it."""
+        """The model's sha256, as in `Model.digest`."""
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode texts as (n_texts, dim) float32, L2-normalised."""
 
 
 def encode_query(encoder: TextEncoder, text: str, model: Model) -> NDArray[np.float32]:
-    """Give the direction (dim,) float32 in which photos look more like the text than like any.
+    """Return the unit query vector (dim,) float32: the text's embedding minus BACKGROUND's mean.
 
     Raises:
-        ModelMismatchError: the encoder is not of the model that the photos' vectors are by.
+        ModelMismatchError: The encoder is not the model that encoded the photos.
     """
     if encoder.digest != model.digest:
         message = (
@@ -41,22 +46,15 @@ def encode_query(encoder: TextEncoder, text: str, model: Model) -> NDArray[np.fl
             "run `kadr doctor`"
         )
         raise ModelMismatchError(message)
-    vectors = encoder.encode_texts([text, *BACKGROUND])
-    return _unit(vectors[0] - vectors[1:].mean(axis=0))
+    encoded = encoder.encode_texts([text, *BACKGROUND])
+    return vectors.unit(encoded[0] - encoded[1:].mean(axis=0))
 
 
 def like_photo(sample: NDArray[np.float16], vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give the direction in which photos look more like one photo than like the average one.
+    """Return the unit query vector (dim,) float32: a photo's vector minus the mean of a sample.
 
-    `sample` is (n, dim) float16, some of the catalogue's vectors; `vector` (dim,) float32.
+    `sample` is (n, dim) float16, some of the catalogue's vectors; `vector` is (dim,) float32.
     """
     mean = sample.astype(np.float32).mean(axis=0)
     direction = vector - mean
-    return _unit(direction if np.linalg.norm(direction) > 1e-3 else vector)  # noqa: PLR2004
-
-
-def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    unit: NDArray[np.float32] = (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(
-        np.float32
-    )
-    return unit
+    return vectors.unit(direction if np.linalg.norm(direction) > 1e-3 else vector)  # noqa: PLR2004

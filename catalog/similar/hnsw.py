@@ -1,10 +1,10 @@
-"""Photos that look alike by pgvector's HNSW: fast, on the server, and not always all of them.
+"""Approximate search by meaning in PostgreSQL, with pgvector's HNSW index.
 
-The file of `vector_file` answers exactly, but every machine that searches keeps its own
-copy of the vectors. On PostgreSQL an index beside the vectors spares that: HNSW (Malkov, Yashunin
-2018, doi:10.1109/TPAMI.2018.2889473). `kadr db index-vectors` makes one for a model, and says how
-many of the truly nearest photos it finds. What counts as found is decided as in exact search
-(`catalog.similar`), from a sample of the vectors.
+The exact index of `catalog.similar.vector_file` needs a copy of the vectors on every machine that
+searches. On PostgreSQL an HNSW index beside the vectors avoids that (Malkov, Yashunin 2018,
+doi:10.1109/TPAMI.2018.2889473), but may miss some of the nearest photos. `kadr db index-vectors`
+builds it for a model and reports its recall; `catalog.similar.nearest` uses it. The cut is that of
+exact search, estimated from a sample of the vectors.
 """
 
 from dataclasses import dataclass
@@ -33,17 +33,17 @@ from catalog.query import all_matches
 from catalog.query.plan import Plan
 from catalog.similar import chance, directions, exact
 
-#: Edges of a vector in the graph, and how widely its neighbours are looked for when it is added.
+#: pgvector's `m` and `ef_construction`: edges per vector, and candidates when one is added.
 EDGES, EF_CONSTRUCTION = 16, 128
-#: How widely a search looks: as far as pgvector allows.
+#: pgvector's `ef_search`, candidates of a search: its maximum.
 EF_SEARCH = 1_000
-#: Vectors that are drawn to tell what is chance.
+#: Vectors in the sample from which chance is estimated.
 SAMPLE = 4_096
-#: A filter that leaves about so many photos is asked first, and their vectors compared exactly.
+#: If a filter leaves at most about so many photos, their vectors are compared exactly.
 FEW_PHOTOS = 20_000
-#: How far a search walks past photos that its filter does not let through, in vectors.
+#: pgvector's `max_scan_tuples`: vectors that a filtered search visits at most.
 MAX_WALK = 200_000
-#: Photos that recall is measured with, and how many of the nearest of each.
+#: Recall is measured with so many photos, and so many of the nearest of each.
 RECALL_PHOTOS, RECALL_NEAREST = 50, 50
 
 Floats = NDArray[np.float32]
@@ -51,7 +51,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class HnswIndex:
-    """The index of one model."""
+    """The index of one model in PostgreSQL: a `catalog.similar.nearest.VectorIndex`."""
 
     session: Session
     model: Model
@@ -60,9 +60,15 @@ class HnswIndex:
     #: (n, dim) float16: some of them, drawn evenly.
     sample: NDArray[np.float16]
 
+    def find(
+        self, direction: Floats, among: Plan, *, limit: int = 50, cut: bool = True
+    ) -> list[exact.Match]:
+        """Return the photos of a query that are most similar to a unit vector, best first."""
+        return find_nearest(self, direction, among, limit=limit, cut=cut)
+
 
 def open_index(session: Session, model: Model) -> HnswIndex | None:
-    """Give the index of a model; None where there is none: no PostgreSQL, no pgvector, not made."""
+    """Return the index of a model, or None if it was not built or pgvector is not there."""
     if not getattr(session.get_bind().dialect, HALFVEC_FLAG, False):
         return None
     found = session.execute(_FIND, {"name": name_of(model)}).first()
@@ -73,13 +79,13 @@ def open_index(session: Session, model: Model) -> HnswIndex | None:
 
 
 def build(database: Database, model: Model, *, memory: str = "1GB") -> None:
-    """Make the index of a model, anew if there is one; photos can be tagged meanwhile.
+    """Build or rebuild the index of a model; photos can be tagged meanwhile.
 
-    `memory` is what PostgreSQL may use for it: where the graph outgrows it, building takes many
+    `memory` is PostgreSQL's `maintenance_work_mem`: if the graph does not fit, building takes many
     times as long.
 
     Raises:
-        UnsupportedError: the catalogue is not on PostgreSQL with pgvector.
+        UnsupportedError: The catalogue is not on PostgreSQL with pgvector.
     """
     if not getattr(database.engine.dialect, HALFVEC_FLAG, False):
         raise UnsupportedError(
@@ -104,16 +110,17 @@ def build(database: Database, model: Model, *, memory: str = "1GB") -> None:
 
 
 def name_of(model: Model) -> str:
-    """Give the name of a model's index in the database."""
+    """Return the name of a model's index in the database."""
     return f"ix_embedding_hnsw_{model.id}"
 
 
 def find_nearest(
     index: HnswIndex, direction: Floats, ready: Plan, *, limit: int = 50, cut: bool = True
 ) -> list[exact.Match]:
-    """Find the photos of a query most alike, best first, as `exact.find_nearest` does.
+    """Return the photos of a query that are most similar, best first.
 
-    `direction` is (dim,) float32, L2-normalised.
+    `direction` is (dim,) float32, L2-normalised. Few photos are compared exactly; if the index
+    finds fewer than `limit`, all photos of the query are.
     """
     least = find_cut(index, direction) if cut else -np.inf
     driver = ready.driver
@@ -128,9 +135,9 @@ def find_nearest(
 
 
 def find_cut(index: HnswIndex, direction: Floats) -> float:
-    """Give the least similarity that counts as found, see `chance.find_cut`.
+    """Return the least similarity that counts as found; see `chance.find_cut`.
 
-    What is rare is judged by the nearest thousand, what is common by its share of the sample.
+    If few photos match, the nearest `EF_SEARCH` decide; if many do, the sample decides.
     """
     sampled = index.sample.astype(np.float32) @ direction
     if len(sampled) < chance.LEAST_PHOTOS:
@@ -142,9 +149,9 @@ def find_cut(index: HnswIndex, direction: Floats) -> float:
 
 
 def measure_recall(index: HnswIndex) -> float:
-    """Give the share of the true nearest photos that the index finds, in [0, 1].
+    """Return the index's recall in [0, 1]: the share of the truly nearest photos that it finds.
 
-    Drawn photos are asked for as `kadr similar` does, and every vector compared for the truth.
+    Some sampled photos are searched for as by `kadr similar`, with the index and exactly.
     """
     step = max(1, len(index.sample) // RECALL_PHOTOS)
     shares = []
@@ -169,7 +176,7 @@ _SET = text(
 
 
 def _draw(session: Session, model: Model, photos: int) -> NDArray[np.float16]:
-    """Draw vectors evenly, by blocks of the table: (n, dim) float16."""
+    """Return vectors drawn evenly, by blocks of the table: (n, dim) float16."""
     percent = min(100.0, 100.0 * SAMPLE / max(photos, 1))
     some = tablesample(Embedding, percent, seed=literal_column("0"))
     drawn = aliased(Embedding, some)
@@ -180,7 +187,7 @@ def _draw(session: Session, model: Model, photos: int) -> NDArray[np.float16]:
 
 
 def _is_of(model: Model) -> ColumnElement[bool]:
-    """Say that a vector is of a model, in the words of its index."""
+    """Return the SQL condition that a vector is of a model, with the text of its partial index."""
     return Embedding.model_id == literal_column(str(model.id))
 
 
@@ -192,7 +199,7 @@ def _rank(
     *,
     is_exact: bool = False,
 ) -> list[exact.Match]:
-    """Give the nearest of the vectors that are wanted, best first; by the index unless exact."""
+    """Return the nearest of the wanted vectors, best first; without the index if `is_exact`."""
     query_text = "[" + ",".join(map(str, direction.astype("<f2").tolist())) + "]"
     kind = f"halfvec({index.model.dim})"
     stored: ColumnElement[Any] = literal_column(f"(embedding.vector::{kind})")

@@ -1,7 +1,7 @@
-"""The catalogue's vectors in one file, mapped into memory: what exact search by meaning reads.
+"""The catalogue's vectors in one file, mapped into memory, for exact search by meaning.
 
-The database holds the truth; the file can be made again at any time. New vectors are appended when
-a search begins, vectors of photos that are gone are passed over.
+`catalog.similar.nearest` and `catalog.groups` open it. The database holds the truth, and the file
+can be deleted at any time. Opening it appends new vectors; those of deleted photos are skipped.
 """
 
 import contextlib
@@ -14,22 +14,25 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Text, cast, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import Embedding, Model, Photo
 from catalog.errors import NotFoundError
+from catalog.query import all_matches
+from catalog.query.plan import Plan
+from catalog.similar import exact
 
-#: A lock that is older was left by a program that died.
+#: An older lock was left behind by a program that died.
 _LOCK_S = 600.0
 _APPENDED_AT_ONCE = 5_000
 _SAMPLE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class VectorIndex:
-    """Vectors of one model."""
+class VectorFile:
+    """The vectors of one model, mapped from a file: a `catalog.similar.nearest.VectorIndex`."""
 
     model: Model
     #: (n_rows,) int64, in the order of `vectors`; 0 where the photo is gone.
@@ -39,33 +42,44 @@ class VectorIndex:
 
     @property
     def sample(self) -> NDArray[np.float16]:
-        """Some of the vectors, spread evenly: (n, dim) float16."""
+        """Some of the vectors, drawn evenly: (n, dim) float16."""
         return self.vectors[:: max(1, len(self.vectors) // _SAMPLE)]
 
+    def find(
+        self, direction: NDArray[np.float32], among: Plan, *, limit: int = 50, cut: bool = True
+    ) -> list[exact.Match]:
+        """Return the photos of a query that are most similar to a unit vector, best first."""
+        ids = all_matches.find_id_array(among.session, among)
+        return exact.find_nearest(
+            self.photo_ids, self.vectors, direction, limit=limit, among=ids, cut=cut
+        )
 
-def open_index(session: Session, folder: Path, *, model: Model | None = None) -> VectorIndex:
-    """Bring the file of a model (by default the one with most vectors) up to date and map it.
+
+def open_index(session: Session, folder: Path, *, model: Model | None = None) -> VectorFile:
+    """Update the file of a model (by default the one with most vectors) and map it.
 
     Raises:
-        NotFoundError: the catalogue holds no vectors.
+        NotFoundError: The catalogue holds no vectors.
     """
     chosen = model or find_model(session)
     place = folder / "vectors" / _key(session, chosen)
     place.mkdir(parents=True, exist_ok=True)
-    stored = _stored_ids(session, chosen.id)
+    stored = sql.read_ids(
+        session, select(Embedding.photo_id).where(Embedding.model_id == chosen.id)
+    )
     known = _read_ids(place)
     if np.setdiff1d(stored, known, assume_unique=True).size:
         with _locked(place):
             known = _append(session, chosen, place, stored, _read_ids(place))
     vectors = np.memmap(place / "vectors.f2", dtype="<f2", mode="r", shape=(len(known), chosen.dim))
-    return VectorIndex(chosen, np.where(np.isin(known, stored), known, 0), vectors)
+    return VectorFile(chosen, np.where(np.isin(known, stored), known, 0), vectors)
 
 
 def find_model(session: Session, *, name: str | None = None) -> Model:
-    """Return the model that most photos were last tagged with; of those of a name if one is given.
+    """Return the model with most vectors, among those of a name if one is given.
 
     Raises:
-        NotFoundError: the catalogue holds no vectors, or none by that model.
+        NotFoundError: The catalogue holds no vectors, or none by that model.
     """
     photos = func.count(Embedding.photo_id)
     ranked = select(Embedding.model_id).group_by(Embedding.model_id).order_by(photos.desc())
@@ -74,7 +88,7 @@ def find_model(session: Session, *, name: str | None = None) -> Model:
     found = session.scalars(ranked.limit(1)).first()
     if found is None:
         by = "" if name is None else f" by {name}"
-        raise NotFoundError(f"no photo was looked at{by} yet; run `kadr tag DIR` first")
+        raise NotFoundError(f"no photo has been encoded{by} yet; run `kadr tag DIR` first")
     return session.get_one(Model, found)
 
 
@@ -82,7 +96,7 @@ def vector_of(session: Session, photo_id: int, model: Model) -> NDArray[np.float
     """Return a photo's vector (dim,) float32.
 
     Raises:
-        NotFoundError: this model has not looked at the photo.
+        NotFoundError: The model has not encoded the photo.
     """
     found = session.get(Embedding, (model.id, photo_id))
     if found is None:
@@ -98,12 +112,6 @@ def _key(session: Session, model: Model) -> str:
     return hashlib.sha256(f"{url}\n{model.digest}".encode()).hexdigest()[:24]
 
 
-def _stored_ids(session: Session, model_id: int) -> NDArray[np.int64]:
-    joined = func.aggregate_strings(cast(Embedding.photo_id, Text), ",")
-    text = session.scalar(select(joined).where(Embedding.model_id == model_id)) or ""
-    return np.sort(np.fromstring(text, dtype=np.int64, sep=","))
-
-
 def _read_ids(place: Path) -> NDArray[np.int64]:
     file = place / "ids.npy"
     return np.load(file) if file.exists() else np.empty(0, dtype=np.int64)
@@ -116,7 +124,7 @@ def _append(
     stored: NDArray[np.int64],
     known: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Write the vectors that the file lacks behind those it has; the ids follow when all are in."""
+    """Append the vectors that the file lacks, then replace the list of ids, and return it."""
     new = np.setdiff1d(stored, known, assume_unique=True).tolist()
     appended: list[int] = []
     file = place / "vectors.f2"
@@ -139,7 +147,7 @@ def _append(
 
 @contextlib.contextmanager
 def _locked(place: Path) -> Iterator[None]:
-    """Let one program append at a time."""
+    """Hold the lock that lets one program append at a time."""
     lock = place / "lock"
     while True:
         try:

@@ -1,4 +1,7 @@
-"""Half-typed and misspelt words: what they may become, with counts."""
+"""Completes half-typed keywords and suggests known ones for misspelt words.
+
+The shell's completion and `kadr search` call it.
+"""
 
 import difflib
 import re
@@ -18,14 +21,14 @@ _LAST_WORD = re.compile(r'(?:"(?P<quoted>[^"]*)|(?P<bare>[^\s()":]*))$')
 #: Letters that a misspelt word may lack, by the script that it is written in.
 _ALPHABETS = ("abcdefghijklmnopqrstuvwxyz", "абвгдежзийклмнопрстуфхцчшщъыьэюя")
 _JOINTS = " -'"
-#: Keys that are compared one by one when no single slip of a finger explains a word.
+#: Keys that are compared one by one when no single typing error explains a word.
 _COMPARED = 3_000
 _LEAST_ALIKE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A keyword that a half-typed word may become."""
+    """A keyword that completes a half-typed word."""
 
     #: The tag's name, or the alias that was being typed.
     word: str
@@ -36,7 +39,7 @@ class Completion:
 
 
 def complete(session: Session, text: str, *, limit: int = 10) -> list[Completion]:
-    """Complete the last word of a query, the most frequent keywords first."""
+    """Return completions of a query's last word, the most frequent keywords first."""
     prefix = fold(half_typed(text))
     if not prefix:
         return []
@@ -50,16 +53,16 @@ def complete(session: Session, text: str, *, limit: int = 10) -> list[Completion
 
 
 def half_typed(text: str) -> str:
-    """Give the word at the end of a query that is being typed."""
+    """Return the word at the end of a query that is being typed."""
     found = _LAST_WORD.search(text)
     return "" if found is None else found["quoted"] or found["bare"] or ""
 
 
 def suggest(session: Session, word: str, *, limit: int = 3) -> list[str]:
-    """Give known keywords that an unknown word may have been meant for, the likeliest first.
+    """Return known keywords similar to an unknown word, the most likely first.
 
-    One slip of a finger (a letter too many, missing, wrong, or two swapped) comes before any other
-    likeness (Norvig, "How to write a spelling corrector").
+    Words that differ by one typing error (a letter added, missing, wrong, or two swapped) come
+    before all others (Norvig, "How to write a spelling corrector").
     """
     key = fold(word)
     near = _known(session, _edits(key)) or _alike(session, key)

@@ -1,7 +1,7 @@
-"""How many photos have each tag: counted exactly for `kadr tags`, and noted with the tag for plans.
+"""Counts the photos of each tag: exactly for `kadr tags`, and cached in `Tag.photos` for planning.
 
-Whoever tags calls `refresh` now and then. A noted count that is behind makes a search slower or a
-completion's order older, never an answer wrong.
+`worker` calls `refresh` from time to time. An outdated cached count can make a search slower or the
+order of completions older, but never a result wrong.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from catalog.tags import store, threshold
 
 @dataclass(frozen=True, slots=True)
 class TagCount:
-    """A keyword and how many photos have it."""
+    """A keyword and the number of photos that have it."""
 
     name: str
     photos: int
@@ -37,8 +37,17 @@ def list_tags(
     unused: bool = False,
     least: float | None = None,
 ) -> list[TagCount]:
-    """Count keywords exactly, those of which a name begins with `prefix`; unused ones on demand."""
-    typed = prefix.encode(errors="replace").decode()  # a shell may give bytes that are no text
+    """Return keywords with their exact number of photos.
+
+    Args:
+        session: A session that reads the catalogue.
+        prefix: Only keywords of which a name or alias begins with it.
+        sort: By falling number of photos, or by name.
+        limit: Maximum number of keywords.
+        unused: Include keywords that no photo has.
+        least: How sure a keyword must be to count; KADR_MIN_CONFIDENCE if None.
+    """
+    typed = prefix.encode(errors="replace").decode()  # a shell may pass bytes that are not text
     low, high = store.prefix_bounds(fold(typed))
     photos = func.count(PhotoTag.photo_id).label("photos")
     on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.choose(least))
@@ -51,7 +60,9 @@ def list_tags(
     query = query.order_by(*([photos.desc(), Tag.key] if sort == "count" else [Tag.key]))
     found = session.execute(query.limit(limit)).all()
     aliases = _load_aliases(session, [row.id for row in found])
-    parents = _load_names(session, {row.parent_id for row in found if row.parent_id is not None})
+    parents = store.find_names(
+        session, {row.parent_id for row in found if row.parent_id is not None}
+    )
     return [
         TagCount(row.name, row.photos, tuple(aliases.get(row.id, ())), parents.get(row.parent_id))
         for row in found
@@ -67,16 +78,8 @@ def _load_aliases(session: Session, tag_ids: Iterable[int]) -> dict[int, list[st
     return found
 
 
-def _load_names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
-    return {
-        tag_id: name
-        for chunk in sql.chunks(sorted(tag_ids))
-        for tag_id, name in session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk)))
-    }
-
-
 def refresh(session: Session) -> int:
-    """Count again, and write down what changed; returns how many tags did.
+    """Update the cached counts, and return how many changed.
 
     A million photos with fifteen tags each take a few seconds.
     """

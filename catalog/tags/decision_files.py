@@ -1,6 +1,7 @@
-"""A person's decisions as a file: one JSON object a line, photos named by their content.
+"""Exports and imports a person's decisions: one JSON object per line, photos named by sha256.
 
-They survive a catalogue that is made anew, and move between catalogues of the same photos.
+`kadr keyword export` and `import` call it, to move decisions to another catalogue of the same
+photos.
 """
 
 import json
@@ -20,15 +21,15 @@ from catalog.tags import decisions, store
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did."""
+    """The result of an import."""
 
     changed: int
-    #: Decisions on photos that this catalogue does not have.
+    #: Photos in the file that this catalogue does not have.
     unknown_photos: int
 
 
 def export(session: Session) -> Iterator[str]:
-    """Yield a line for every decision, in a lasting order."""
+    """Yield one line per decision, in an order that does not depend on ids."""
     query = (
         select(Photo.sha256, Tag.name, PhotoTag.decision)
         .join(PhotoTag, PhotoTag.photo_id == Photo.id)
@@ -48,10 +49,10 @@ def read(
     now: datetime,
     look_up: store.LookUp = store.nothing_known,
 ) -> Imported:
-    """Take over decisions; one that is here already under another value is overwritten.
+    """Import decisions; they replace those that the catalogue has about the same keywords.
 
     Raises:
-        DecisionFileError: a line makes no sense; the message names it. Nothing may be committed.
+        DecisionFileError: A line is not a decision; the caller must roll back.
     """
     wanted: dict[tuple[Decision, str], list[bytes]] = {}
     for number, line in enumerate(lines, start=1):
@@ -74,7 +75,7 @@ def _parse(line: str, number: int) -> tuple[Decision, str, bytes]:
         return Decision(entry["decision"]), word, sha256
     except (ValueError, KeyError, TypeError) as error:
         raise DecisionFileError(
-            f"line {number}: is no decision ({error}); export them with `kadr keyword export`"
+            f"line {number} is not a decision ({error}); export them with `kadr keyword export`"
         ) from error
 
 

@@ -1,6 +1,7 @@
-"""A person's word about keywords: added, confirmed, rejected, taken back. No re-run changes it.
+"""Owns a person's decisions about keywords: added, removed, confirmed, rejected, undone.
 
-Every change is written into the photos' history with what was before, so that it can be undone.
+`kadr keyword` calls it. Tagging again never changes a decision. Every change is recorded in the
+photos' history with what was there before, so that it can be undone.
 """
 
 import uuid
@@ -17,13 +18,10 @@ from catalog.db import sql
 from catalog.db.tables import Decision, PhotoEvent, PhotoTag, Source, Tag
 from catalog.errors import KeywordError, NotFoundError
 from catalog.photos import history
+from catalog.photos.history import EventKind
 from catalog.tags import store
 
 Action = Literal["add", "remove", "confirm", "reject"]
-
-#: Kinds of `PhotoEvent`.
-DECIDED = "decided"
-UNDONE = "undone"
 
 #: Photos that an undo reads and writes at a time: a change may be about a million.
 UNDO_BATCH = 10_000
@@ -33,21 +31,21 @@ _NOTHING_TO_UNDO = "there is no decision to undo; `kadr show PHOTO` tells its hi
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a decision did."""
+    """The result of a decision."""
 
     #: What `undo` takes; empty if nothing changed.
     change_id: str
     action: str
-    #: Keywords on photos that are now otherwise than before.
+    #: How many keywords on photos changed.
     changed: int
     photos: int
-    #: Words that are another keyword's alias, with that keyword.
+    #: Words that are aliases, with the keyword that each stands for.
     meant: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a person's word changes of a `PhotoTag`; None in its place: no row."""
+    """The columns of a `PhotoTag` that a decision changes; None in its place stands for no row."""
 
     source: Source
     decision: Decision | None
@@ -62,14 +60,22 @@ def add(
     now: datetime,
     look_up: store.LookUp = store.nothing_known,
 ) -> Change:
-    """Give photos keywords; a keyword that is new to the catalogue is made."""
+    """Add keywords to photos; a keyword that is new to the catalogue is created.
+
+    Raises:
+        KeywordError: A word is too long.
+    """
     return _decide(session, "add", photo_ids, words, now, look_up)
 
 
 def confirm(
     session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
 ) -> Change:
-    """Say that keywords which photos have are right; photos without them are left as they are."""
+    """Confirm keywords on the photos that have them.
+
+    Raises:
+        NotFoundError: A word is not a keyword of this catalogue.
+    """
     return _decide(session, "confirm", photo_ids, words, now)
 
 
@@ -81,22 +87,30 @@ def reject(
     now: datetime,
     look_up: store.LookUp = store.nothing_known,
 ) -> Change:
-    """Keep keywords away from photos for ever, whether they have them now or not."""
+    """Reject keywords on photos, whether they have them now or not: they never come back.
+
+    Raises:
+        KeywordError: A word is too long.
+    """
     return _decide(session, "reject", photo_ids, words, now, look_up)
 
 
 def remove(
     session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
 ) -> Change:
-    """Take keywords off photos: a person's own goes, one that a machine or a file gave is rejected.
+    """Remove keywords from photos.
 
-    It would come back with the next run otherwise.
+    A keyword that a person added is deleted. One from a model or a file is rejected instead,
+    because the next run would bring it back.
+
+    Raises:
+        NotFoundError: A word is not a keyword of this catalogue.
     """
     return _decide(session, "remove", photo_ids, words, now)
 
 
 def count_by_word(session: Session) -> dict[str, dict[Decision | None, int]]:
-    """Count what was decided about each word, of keywords that a machine proposed."""
+    """Return the number of each decision, by word, about keywords that a model proposed."""
     query = (
         select(Tag.name, PhotoTag.decision, func.count())
         .join(Tag, Tag.id == PhotoTag.tag_id)
@@ -110,10 +124,10 @@ def count_by_word(session: Session) -> dict[str, dict[Decision | None, int]]:
 
 
 def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Change:
-    """Take back a change, by default the last one that still stands.
+    """Undo a change, by default the newest one that was not undone.
 
     Raises:
-        NotFoundError: there is nothing to undo, or no such change.
+        NotFoundError: There is nothing to undo, or no such change.
     """
     found = change_id or _find_newest(session)
     changed = photos = 0
@@ -126,7 +140,9 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
         _write(session, rows)
         photo_ids = [event.photo_id for event in events]
         details = {photo_id: {"change": found} for photo_id in photo_ids}
-        history.add_events(session, photo_ids, UNDONE, now=now, details=details, change_id=found)
+        history.add_events(
+            session, photo_ids, EventKind.UNDONE, now=now, details=details, change_id=found
+        )
         changed, photos = changed + len(rows), photos + len(events)
     if not photos:
         raise NotFoundError(_NOTHING_TO_UNDO)
@@ -134,9 +150,9 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
 
 
 def drop_machine_tags(session: Session, photo_ids: Iterable[int] | None = None) -> int:
-    """Delete what models gave and no person confirmed, from some photos or all; returns how many.
+    """Delete keywords that come from models and that nobody decided about; return their number.
 
-    Keywords of people and of files stay.
+    Keywords from people and files stay. `photo_ids` None means all photos.
     """
     machine = delete(PhotoTag).where(PhotoTag.source == Source.CLIP, PhotoTag.decision.is_(None))
     if photo_ids is None:
@@ -160,7 +176,7 @@ def _decide(
     look_up: store.LookUp = store.nothing_known,
 ) -> Change:
     found = _tag_ids(session, action, words, look_up)
-    tag_ids = _names(session, found.values())
+    tag_ids = store.find_names(session, found.values())
     change_id = uuid.uuid4().hex
     details: dict[int, dict[str, Any]] = {}
     rows: dict[tuple[int, int], _Row | None] = {}
@@ -176,7 +192,7 @@ def _decide(
             details[photo_id] = {"change": change_id, "action": action, "keywords": entries}
     _write(session, rows)
     history.add_events(
-        session, sorted(details), DECIDED, now=now, details=details, change_id=change_id
+        session, sorted(details), EventKind.DECIDED, now=now, details=details, change_id=change_id
     )
     meant = {word: tag_ids[tag_id] for word, tag_id in found.items()}
     others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
@@ -184,7 +200,7 @@ def _decide(
 
 
 def _after(action: Action, before: _Row | None) -> _Row | None:
-    """Return what a row is after an action."""
+    """Return what a row becomes by an action."""
     source = before.source if before is not None else Source.PERSON
     match action:
         case "add":
@@ -201,11 +217,11 @@ def _after(action: Action, before: _Row | None) -> _Row | None:
 def _tag_ids(
     session: Session, action: Action, words: Sequence[str], look_up: store.LookUp
 ) -> dict[str, int]:
-    """Return the words' tags; made if they are new, unless there is then nothing to say of them.
+    """Return the tag of each word; `add` and `reject` create those that are new.
 
     Raises:
-        KeywordError: a word is too long.
-        NotFoundError: a word to confirm or to remove is no keyword here, or a word is empty.
+        KeywordError: A word is too long.
+        NotFoundError: A word to confirm or remove is not a keyword here, or a word is empty.
     """
     too_long = next((word for word in words if len(word) > spelling.MAX_WORD_CHARS), None)
     if too_long is not None:
@@ -221,14 +237,9 @@ def _tag_ids(
         found = {word: known[key] for word, key in keys.items() if key in known}
     missing = [word for word in words if word not in found]
     if missing:
-        message = f"'{missing[0]}': no keyword of this catalogue; `kadr tags` lists them"
+        message = f"'{missing[0]}' is not a keyword of this catalogue; `kadr tags` lists them"
         raise NotFoundError(message)
     return found
-
-
-def _names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
-    names = select(Tag.id, Tag.name).where(Tag.id.in_(set(tag_ids)))
-    return {row.id: row.name for row in session.execute(names)}
 
 
 def _rows(
@@ -249,7 +260,7 @@ def _rows(
 
 
 def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> None:
-    """Make rows so, by photo and tag; scores that a machine gave meanwhile stay."""
+    """Write or delete rows by (photo, tag); scores that a model wrote meanwhile stay."""
     for tag_id in {tag_id for (_, tag_id), row in rows.items() if row is None}:
         gone = [photo for (photo, tag), row in rows.items() if tag == tag_id and row is None]
         for chunk in sql.chunks(gone):
@@ -272,7 +283,11 @@ def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> Non
 
 
 def _find_newest(session: Session) -> str:
-    """Return the newest change that still stands on a photo at least."""
+    """Return the newest change that was not undone on every photo.
+
+    Raises:
+        NotFoundError: There is none.
+    """
     newest = select(PhotoEvent.change_id).where(PhotoEvent.change_id.is_not(None), _stands())
     found = session.scalar(newest.order_by(PhotoEvent.id.desc()).limit(1))
     if found is None:
@@ -281,7 +296,7 @@ def _find_newest(session: Session) -> str:
 
 
 def _standing(session: Session, change_id: str) -> Iterator[Sequence[Any]]:
-    """Yield the events of a change that were not taken back, a batch of photos at a time."""
+    """Yield the events of a change that were not undone, a batch of photos at a time."""
     query = (
         select(PhotoEvent.photo_id, PhotoEvent.detail)
         .where(PhotoEvent.change_id == change_id, _stands())
@@ -295,7 +310,7 @@ def _standing(session: Session, change_id: str) -> Iterator[Sequence[Any]]:
 
 
 def _stands() -> ColumnElement[bool]:
-    """Return the SQL condition that an event is a decision about a photo that no undo took back.
+    """Return the SQL condition that an event is a decision that was not undone.
 
     A scalar subquery on purpose: PostgreSQL joins for EXISTS, and compares every pair of events
     until its statistics know how many there are.
@@ -303,10 +318,10 @@ def _stands() -> ColumnElement[bool]:
     other = aliased(PhotoEvent)
     undone = select(other.id).where(
         other.change_id == PhotoEvent.change_id,
-        other.kind == UNDONE,
+        other.kind == EventKind.UNDONE,
         other.photo_id == PhotoEvent.photo_id,
     )
-    return and_(PhotoEvent.kind == DECIDED, undone.limit(1).scalar_subquery().is_(None))
+    return and_(PhotoEvent.kind == EventKind.DECIDED, undone.limit(1).scalar_subquery().is_(None))
 
 
 def _to_json(row: _Row | None) -> dict[str, Any] | None:

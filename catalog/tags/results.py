@@ -1,7 +1,7 @@
-"""What tagging found, written in one transaction and guarded by the lease: `worker.tagging` calls.
+"""Records the results of tagging in one transaction; `worker.tagging` calls it.
 
-A result of a worker whose lease ran out is dropped: somebody else's is on the way. A person's
-decisions are never touched here.
+The lease's token guards it: results of a worker whose lease expired are dropped, because another
+worker has the photo. A person's decisions are never changed here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +10,18 @@ from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag, Source
-from catalog.photos import history, lifecycle
+from catalog.photos import lifecycle
 from catalog.tags import store, taggers
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """What the file says of itself."""
+    """What a file says about its photo."""
 
     #: Pixels, after EXIF orientation.
     width: int
@@ -40,7 +40,7 @@ class PhotoFacts:
 
 @dataclass(frozen=True, slots=True)
 class ScoredTag:
-    """One keyword that a model gave to a photo."""
+    """One keyword that a model found on a photo."""
 
     word: str
     #: Share of the softmax over the vocabulary (the paper's score).
@@ -53,7 +53,7 @@ class ScoredTag:
 
 @dataclass(frozen=True, slots=True)
 class TaggedPhoto:
-    """The whole result of one photo."""
+    """The complete result for one photo."""
 
     photo_id: int
     #: (dim,), L2-normalised; stored as float16.
@@ -67,28 +67,28 @@ def record_tagged(
     token: str,
     results: Sequence[TaggedPhoto],
     *,
-    tagger: taggers.TaggerIdentity,
+    tagger_id: int,
     words: store.Lexicon,
     now: datetime,
 ) -> int:
-    """Store vectors, facts and tags of photos still leased under `token`; returns how many.
+    """Store vectors, facts and tags of photos still leased under `token`; return their number.
 
-    `words` says what is known of the keywords: aliases, broader words.
+    `words` holds the aliases and broader words of the keywords.
     """
     owned = lifecycle.find_owned(session, token, [result.photo_id for result in results])
     kept = [result for result in results if result.photo_id in owned]
     if not kept:
         return 0
-    _store_vectors(session, tagger.model_id, kept)
-    _store_facts(session, kept, tagger.tagger_id, now)
+    _store_vectors(session, taggers.get_model_id(session, tagger_id), kept)
+    facts = {result.photo_id: _to_columns(result.facts) for result in kept}
+    lifecycle.mark_tagged(session, facts, tagger_id, now=now)
     store_tags(
         session,
         {result.photo_id: result.tags for result in kept},
-        tagger_id=tagger.tagger_id,
+        tagger_id=tagger_id,
         words=words,
         metadata={result.photo_id: result.facts.keywords for result in kept},
     )
-    history.add_events(session, sorted(owned), "tagged", now=now)
     return len(kept)
 
 
@@ -100,9 +100,9 @@ def store_tags(
     words: store.Lexicon,
     metadata: Mapping[int, Sequence[str]] | None = None,
 ) -> None:
-    """Replace the machine's tags of photos (and with `metadata`, those of their files).
+    """Replace the tags that photos have from models and, with `metadata`, from their files.
 
-    Rows with a person's decision stay; they only get the new scores.
+    Rows with a person's decision stay and only get the new scores.
     """
     replaced: list[ColumnElement[bool]] = [PhotoTag.source == Source.CLIP]
     if metadata is not None:
@@ -121,30 +121,30 @@ def store_tags(
 
 
 def find_outdated(
-    session: Session, tagger: taggers.TaggerIdentity, *, after: int, limit: int
+    session: Session, tagger_id: int, *, after: int, limit: int
 ) -> list[tuple[int, NDArray[np.float16]]]:
-    """Return photos that another tagger tagged, beyond an id: (photo id, stored vector)."""
+    """Return (photo id, stored vector) of photos tagged by another tagger, after an id."""
     query = (
         select(Embedding.photo_id, Embedding.vector)
         .join(Photo, Photo.id == Embedding.photo_id)
-        .where(Embedding.photo_id > after, *_is_outdated(tagger))
+        .where(Embedding.photo_id > after, *_is_outdated(session, tagger_id))
         .order_by(Embedding.photo_id)
         .limit(limit)
     )
     return [(photo_id, vector) for photo_id, vector in session.execute(query)]
 
 
-def count_outdated(session: Session, tagger: taggers.TaggerIdentity) -> int:
+def count_outdated(session: Session, tagger_id: int) -> int:
     """Count the photos that `find_outdated` finds."""
     query = select(func.count(Photo.id)).join(Embedding, Embedding.photo_id == Photo.id)
-    return session.scalar(query.where(*_is_outdated(tagger))) or 0
+    return session.scalar(query.where(*_is_outdated(session, tagger_id))) or 0
 
 
-def _is_outdated(tagger: taggers.TaggerIdentity) -> tuple[ColumnElement[bool], ...]:
+def _is_outdated(session: Session, tagger_id: int) -> tuple[ColumnElement[bool], ...]:
     return (
-        Embedding.model_id == tagger.model_id,
+        Embedding.model_id == taggers.get_model_id(session, tagger_id),
         Photo.state == PhotoState.TAGGED,
-        Photo.tagger_id.is_distinct_from(tagger.tagger_id),
+        Photo.tagger_id.is_distinct_from(tagger_id),
     )
 
 
@@ -162,19 +162,9 @@ def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhot
     )
 
 
-def _store_facts(
-    session: Session, results: Sequence[TaggedPhoto], tagger_id: int, now: datetime
-) -> None:
+def _to_columns(facts: PhotoFacts) -> dict[str, object]:
     names = ("width", "height", "format", "taken_at", "camera", "latitude", "longitude")
-    session.execute(
-        update(Photo),
-        [
-            {"id": result.photo_id, "state": PhotoState.TAGGED, "tagger_id": tagger_id}
-            | {"tagged_at": now, "failure": None, "lease_token": None, "due_at": None}
-            | {name: getattr(result.facts, name) for name in names}
-            for result in results
-        ],
-    )
+    return {name: getattr(facts, name) for name in names}
 
 
 def _insert_metadata(

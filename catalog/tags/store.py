@@ -1,4 +1,7 @@
-"""Keywords: canonical tags with aliases and parents."""
+"""Owns the keywords of the catalogue: canonical tags with aliases and broader words.
+
+`catalog.tags.results` and `catalog.tags.decisions` create tags here; searches look words up.
+"""
 
 import itertools
 from collections import deque
@@ -30,18 +33,18 @@ class TagSpec:
     parents: tuple[str, ...] = ()
 
 
-#: What a vocabulary knows of words: by every form of theirs, folded.
+#: What a vocabulary knows of words, by each of their forms, folded.
 Lexicon: TypeAlias = Mapping[str, TagSpec]
 
-#: Gives what vocabularies know, when it is asked with folded words that are new to the catalogue.
+#: Returns what vocabularies know of folded words that are new to the catalogue.
 LookUp: TypeAlias = Callable[[Collection[str]], Lexicon]
 
 
 def ensure_tags(session: Session, names: Iterable[str], look_up: LookUp) -> dict[str, int]:
-    """Return the tag of every word that is not empty, made if it is new.
+    """Return the tag id of every word that is not empty; tags that are new are created.
 
-    A word that is an alias of a tag, or of a keyword that a vocabulary knows, is that one:
-    "puppies" in a file's keywords is "puppy", whether or not a photo was a "puppy" before.
+    An alias of a tag, or of a keyword in a vocabulary, stands for that tag: "puppies" in a file's
+    keywords is "puppy", whether or not any photo was a "puppy" before.
     """
     keys = {name: spelling.fold(name) for name in names if spelling.clean(name)}
     known = find_tag_ids(session, set(keys.values()))
@@ -55,9 +58,9 @@ def ensure_tags(session: Session, names: Iterable[str], look_up: LookUp) -> dict
 
 
 def complete_tags(session: Session, lexicon: Lexicon) -> None:
-    """Give the tags that are there what a vocabulary knows of them: aliases, a broader word.
+    """Add a vocabulary's aliases and broader words to existing tags.
 
-    A person, a file or another vocabulary made them, and knew less. What they have stays.
+    These tags came from a person, a file or another vocabulary. What they already have stays.
     """
     there = session.execute(select(Tag.key, Tag.id, Tag.parent_id)).all()
     by_key = {spelling.fold(spec.word): spec for spec in lexicon.values()}
@@ -68,12 +71,12 @@ def complete_tags(session: Session, lexicon: Lexicon) -> None:
 
 
 def nothing_known(_keys: Collection[str]) -> Lexicon:
-    """Look nothing up: a word that is new to the catalogue is a keyword of its own."""
+    """Return no entries, so that every word new to the catalogue becomes a keyword of its own."""
     return {}
 
 
 def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
-    """Look folded words up among tags and aliases; a tag of that very name comes first."""
+    """Return the tag ids of folded words; a tag of that name comes before an alias."""
     found: dict[str, int] = {}
     for chunk in sql.chunks(keys):
         aliases = select(TagAlias.key, TagAlias.tag_id).where(TagAlias.key.in_(chunk))
@@ -81,6 +84,15 @@ def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
         exact = select(Tag.key, Tag.id).where(Tag.key.in_(chunk))
         found.update((key, tag_id) for key, tag_id in session.execute(exact))
     return found
+
+
+def find_names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
+    """Return the names of tags by their ids."""
+    return {
+        tag_id: name
+        for chunk in sql.chunks(sorted(set(tag_ids)))
+        for tag_id, name in session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk)))
+    }
 
 
 def _insert_tags(
@@ -91,9 +103,17 @@ def _insert_tags(
     orphans: AbstractSet[str] = frozenset(),
     linked: Mapping[int, int] = MappingProxyType({}),
 ) -> None:
-    """Insert what is absent of specs and their broader words, and what is known of them.
+    """Insert the tags of `specs` and of their broader words that are missing, with their aliases.
 
-    Tags that are there get a broader word if they are `orphans`; `linked` are those that have one.
+    For example, the spec of "beagle" with the parents ("dog", "animal") inserts up to three tags
+    and links beagle -> dog -> animal.
+
+    Args:
+        session: The caller's transaction.
+        specs: The keywords to insert.
+        lexicon: Knows the aliases and parents of broader words.
+        orphans: Keys of existing tags without a parent, which may get one.
+        linked: By id, the parents of existing tags, which stay.
     """
     chains = _chains(specs, lexicon)
     by_key = {key: chain[0] for key, chain in chains.items()}
@@ -106,9 +126,9 @@ def _insert_tags(
 
 
 def _chains(specs: Iterable[TagSpec], lexicon: Lexicon) -> dict[str, list[TagSpec]]:
-    """Return keywords with their broader words as the lexicon knows them, and so these with theirs.
+    """Return each keyword followed by its broader words, by the keyword's key.
 
-    By the keyword's key, the given ones first.
+    Broader words have entries of their own; the given keywords come first.
     """
     chains: dict[str, list[TagSpec]] = {}
     left = deque(specs)
@@ -142,7 +162,7 @@ def _set_parents(
 
 
 def _upwards(tag_id: int, links: Mapping[int, int]) -> list[int]:
-    """Return a tag and all above it: one that a tag is put under must not lie below that tag."""
+    """Return a tag and all tags above it, to avoid links that would make a cycle."""
     found = [tag_id]
     while (above := links.get(found[-1])) is not None and above not in found:
         found.append(above)
@@ -166,5 +186,5 @@ def _insert_aliases(session: Session, specs: Iterable[TagSpec], ids: Mapping[str
 
 
 def prefix_bounds(prefix: str) -> tuple[str, str]:
-    """Give the first key that begins with a folded prefix, and one after the last."""
+    """Return bounds [low, high) of all keys that begin with a folded prefix."""
     return prefix, prefix + _LAST

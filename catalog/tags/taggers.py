@@ -1,7 +1,8 @@
-"""What tags this catalogue: chosen once, remembered, and the same for every process that opens it.
+"""Owns what tags this catalogue: a choice of names, stored once, and a row for each tagger.
 
-`worker.tagging.choice` writes the choice for a new catalogue, `kadr retag` changes it. A tagger's
-row says with which model, vocabulary, prompts and scoring keywords were given.
+`worker.tagging.choice` stores the choice for a new catalogue, `kadr retag` changes it, and every
+process that opens the catalogue follows it. A tagger's row (`catalog.db.tables.Tagger`) records
+the exact model, vocabulary, prompts and scoring that keywords were given with.
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -10,8 +11,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
-from catalog.db.tables import Model, Setting, Tagger
+from catalog.db import remembered, sql
+from catalog.db.tables import Model, Tagger
 from catalog.errors import ModelMismatchError
 
 _KEY = "tagger"
@@ -19,7 +20,7 @@ _KEY = "tagger"
 
 @dataclass(frozen=True, slots=True)
 class TaggerChoice:
-    """The names of what tags; `worker` gives them their meaning."""
+    """The names of a model, a vocabulary, prompts and a preset, which `worker` resolves."""
 
     model: str
     vocabulary: str
@@ -31,28 +32,27 @@ class TaggerChoice:
 
 
 def find(session: Session) -> TaggerChoice | None:
-    """Return what the catalogue is tagged with; None if that was never chosen."""
-    row = session.get(Setting, _KEY, populate_existing=True)
-    return None if row is None else _from_json(row.value)
+    """Return what the catalogue is tagged with, or None if that was never chosen."""
+    value = remembered.find(session, _KEY)
+    return None if value is None else _from_json(value)
 
 
 def choose(session: Session, chosen: TaggerChoice) -> TaggerChoice:
-    """Write the first choice down; if another process was faster, its choice is returned."""
-    sql.insert_new(session, Setting, [{"key": _KEY, "value": asdict(chosen)}])
+    """Store the first choice and return it, or the one that another process stored before."""
+    remembered.add(session, _KEY, asdict(chosen))
     return find(session) or chosen
 
 
 def replace_with(session: Session, chosen: TaggerChoice) -> None:
-    """Change what the catalogue is tagged with from now on."""
-    choose(session, chosen)
-    session.get_one(Setting, _KEY).value = asdict(chosen)
+    """Store another choice, which holds from now on."""
+    remembered.replace(session, _KEY, asdict(chosen))
 
 
-def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> TaggerChoice:
-    """Note the digest of the model that was loaded for `chosen`.
+def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> None:
+    """Record in the catalogue's choice the digest of the model that was loaded for `chosen`.
 
     Raises:
-        ModelMismatchError: the catalogue holds vectors of other weights under this name.
+        ModelMismatchError: The catalogue holds vectors of other weights under this name.
     """
     known = find(session) or chosen
     if known.model_digest not in {None, digest}:
@@ -62,9 +62,7 @@ def confirm_digest(session: Session, chosen: TaggerChoice, digest: str) -> Tagge
             f"be mixed; put the old weights back, or run `kadr retag --model {chosen.model}`"
         )
         raise ModelMismatchError(message)
-    confirmed = replace(known, model_digest=digest)
-    replace_with(session, confirmed)
-    return confirmed
+    replace_with(session, replace(known, model_digest=digest))
 
 
 def _from_json(value: dict[str, Any]) -> TaggerChoice:
@@ -87,16 +85,12 @@ class TaggerSpec:
     scoring: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TaggerIdentity:
-    """The rows that a `TaggerSpec` has in this catalogue."""
+def ensure_tagger(session: Session, spec: TaggerSpec) -> int:
+    """Return the id of a tagger's row; insert the rows of the tagger and its model if missing.
 
-    tagger_id: int
-    model_id: int
-
-
-def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
-    """Return the rows of a tagger, made if they are new."""
+    Raises:
+        ModelMismatchError: the catalogue holds vectors of another length under the model's digest.
+    """
     sql.insert_new(
         session, Model, [{"name": spec.model, "digest": spec.model_digest, "dim": spec.dim}]
     )
@@ -111,5 +105,9 @@ def ensure_tagger(session: Session, spec: TaggerSpec) -> TaggerIdentity:
     identity |= {"prompt_digest": spec.prompt_digest, "scoring_digest": spec.scoring_digest}
     row = {**identity, "vocabulary": spec.vocabulary, "scoring": spec.scoring}
     sql.insert_new(session, Tagger, [row | {"prompts": list(spec.prompts)}])
-    tagger_id = session.scalars(select(Tagger.id).filter_by(**identity)).one()
-    return TaggerIdentity(tagger_id, model.id)
+    return session.scalars(select(Tagger.id).filter_by(**identity)).one()
+
+
+def get_model_id(session: Session, tagger_id: int) -> int:
+    """Return the id of the model whose embeddings a tagger scores."""
+    return session.scalars(select(Tagger.model_id).where(Tagger.id == tagger_id)).one()

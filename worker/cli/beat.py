@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False)
 def beat(
     celery_options: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CELERY OPTION]...", help="Handed on to `celery beat`."),
+        typer.Argument(metavar="[CELERY OPTION]...", help="Passed on to `celery beat`."),
     ] = None,
 ) -> None:
     """Have workers free what dead workers held; `kadr watch` does it too while it runs."""

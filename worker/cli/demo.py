@@ -145,7 +145,7 @@ def _keywords(news: News) -> str:
 
 
 def _search(news: list[News], url: str) -> None:
-    """Search for the surest keyword of the first photo, and say what to type next."""
+    """Search for the surest keyword of the first photo, and print what to type next."""
     out = console.err()
     word = next((each.keywords[0][0] for each in news if each.keywords), None)
     if word is None:

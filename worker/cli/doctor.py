@@ -27,7 +27,7 @@ from worker.queue import broker
 from worker.settings import Settings
 from worker.tagging import choice
 
-_PACKAGES = (catalog, worker, migrations)
+_PACKAGES = (catalog, migrations, worker)
 _WATCHES_WANTED = 65_536
 _INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 _MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "bad": "[red]bad[/]"}

@@ -1,7 +1,7 @@
 """`kadr evaluate`: how good keywords are on photos that a person labelled."""
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -64,7 +64,7 @@ def evaluate(
     chosen = None if model and vocabulary else choice.complete(settings, say)
     models = model or [chosen.model if chosen else ""]
     words = vocabulary or [chosen.vocabulary if chosen else ""]
-    presets = cast("list[scoring.Preset]", preset or list(scoring.PRESETS))
+    presets = preset or list(scoring.PRESETS)
     for name in presets:
         scoring.ScoringSettings(name)  # refuses an unknown one before work is done
     wanted = contest.contenders(models, words, presets)

@@ -1,23 +1,20 @@
 """Prints a line for each photo while photos are tagged, by this process or another."""
 
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self
 
-import structlog
 from rich.text import Text
 
 from catalog.cli import console
 from catalog.db.database import Database
-from catalog.errors import DatabaseUnavailableError
 from catalog.photos import history
 from catalog.photos.history import News
+from worker.threads import Repeating
 
 _LOOK_EVERY_S = 0.5
 _KEYWORDS_SHOWN = 6
-_log = structlog.get_logger()
 
 
 @contextmanager
@@ -36,36 +33,27 @@ def stopping_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Follower:
-    """A thread that passes on each photo that was tagged or quarantined; a context manager."""
+class Follower(Repeating):
+    """A thread that passes on each photo that was tagged or quarantined; a context manager.
+
+    Nothing is read where nothing is to be shown (`show` is None).
+    """
 
     def __init__(self, database: Database, show: Callable[[News], None] | None) -> None:
+        super().__init__("follower", _LOOK_EVERY_S, failure="database_unavailable")
         self._database = database
         self._show = show
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._mark = 0
 
     def __enter__(self) -> Self:
-        if self._show is not None:
-            with self._database.read() as session:
-                self._mark = history.last_event_id(session)
-            self._thread.start()
-        return self
+        if self._show is None:
+            return self
+        with self._database.read() as session:
+            self._mark = history.last_event_id(session)
+        return super().__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        if self._show is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._done.wait(_LOOK_EVERY_S):
-            try:
-                self._look()
-            except DatabaseUnavailableError as error:
-                _log.warning("database_unavailable", reason=str(error))
-
-    def _look(self) -> None:
+    def step(self) -> None:
+        """Show what has happened since the last step."""
         with self._database.read() as session:
             news, self._mark = history.find_news(session, self._mark)
         for each in news:

@@ -21,27 +21,21 @@ def load_encoder(model: str) -> "TextEncoder":
     Raises:
         ModelError: the model cannot be found or downloaded.
     """
-    from worker.cli import options
-    from worker.models import clip
+    from worker.cli import options  # noqa: PLC0415 - as below
+    from worker.models import loading  # noqa: PLC0415 - brings torch, for `--like` alone
 
-    settings = options.load()
-    return clip.load(
-        model,
-        device=settings.device,
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-    )
+    return loading.load_model(model, options.load())
 
 
 def load_thumbnails(paths: Sequence[Path | None]) -> "Sequence[RenderableType] | None":
     """Return a small picture of each photo; None where the terminal shows no pictures."""
-    from worker.cli import thumbnails
+    from worker.cli import thumbnails  # noqa: PLC0415 - asks the terminal
 
     return thumbnails.load(paths)
 
 
 def load_lexicon(chosen: "TaggerChoice | None", keys: Collection[str]) -> "Lexicon":
     """Return what the vocabulary of the catalogue, or another one, knows of folded words."""
-    from worker.vocabulary import lexicon
+    from worker.vocabulary import lexicon  # noqa: PLC0415 - for new words alone
 
     return lexicon.look_up(chosen, keys)

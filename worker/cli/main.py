@@ -28,7 +28,7 @@ COMMANDS = {
     ),
     "worker": Command(
         "worker.cli.worker",
-        "Tag photos that others ring for: one Celery worker, one process per GPU.",
+        "Tag the photos that watchers find: one Celery worker, one process per GPU.",
     ),
     "beat": Command(
         "worker.cli.beat",
@@ -94,7 +94,7 @@ def main() -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    from rich.markup import escape
+    from rich.markup import escape  # noqa: PLC0415 - a command that succeeds may need no rich
 
     console.err().print(f"[bold red]kadr:[/] {escape(message)}", soft_wrap=True)
     sys.exit(1)

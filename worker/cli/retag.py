@@ -8,9 +8,8 @@ from catalog.cli import console
 from catalog.cli.options import AsJson
 from catalog.tags import taggers
 from worker.cli import options, running
-from worker.tagging import choice
+from worker.tagging import choice, tagger
 from worker.tagging import retag as retagging
-from worker.tagging import tagger as tagger_factory
 
 app = typer.Typer(add_completion=False)
 
@@ -41,12 +40,12 @@ def retag(
         else:
             wanted = choice.changed(recorded, settings, process.say)
         with running.words_progress() as encoded:
-            built = tagger_factory.build(wanted, settings, encoded)
+            loaded = tagger.load(wanted, settings, encoded)
         with process.database.write() as session:
             taggers.replace_with(session, wanted)
-        tagger, _ = tagger_factory.register(process.database, built, wanted)
+        tagger_id = tagger.register(process.database, loaded, wanted)
         with running.count_progress("Scoring stored embeddings") as scored:
-            done = retagging.retag(process.database, tagger, scored)
+            done = retagging.retag(process.database, loaded, tagger_id, scored)
     if as_json:
         console.print_json(asdict(done) | {"tagger": asdict(wanted)})
         return

@@ -1,4 +1,4 @@
-"""`kadr tag`: everything below some folders, once."""
+"""`kadr tag`: tags every photo below some folders once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -37,7 +37,7 @@ def load(paths: Sequence[Path | None]) -> Sequence[RenderableType] | None:
     Returns None where the terminal shows no pictures, and prints so on standard error.
     """
     logging.getLogger("textual_image").setLevel(logging.CRITICAL)  # it has a way without answers
-    from textual_image import renderable
+    from textual_image import renderable  # noqa: PLC0415 - asks the terminal when it is imported
 
     is_blocks = renderable.Image is renderable.HalfcellImage
     if is_blocks and console.out().color_system not in _ENOUGH_COLOURS:
@@ -50,7 +50,7 @@ def load(paths: Sequence[Path | None]) -> Sequence[RenderableType] | None:
 
 
 def _show(path: Path | None, limits: Limits) -> RenderableType:
-    from textual_image.renderable import Image as Picture
+    from textual_image.renderable import Image as Picture  # noqa: PLC0415 - asks the terminal when it is imported
 
     if path is None:
         return Text("no file", style="dim")

@@ -14,12 +14,12 @@ app = typer.Typer(add_completion=False)
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def worker(
-    concurrency_options: Annotated[
+    celery_options: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CELERY OPTION]...", help="Handed on to `celery worker`."),
+        typer.Argument(metavar="[CELERY OPTION]...", help="Passed on to `celery worker`."),
     ] = None,
 ) -> None:
-    """Tag photos that others ring for: one Celery worker, one process per GPU."""
+    """Tag the photos that watchers find: one Celery worker, one process per GPU."""
     settings = options.load(level="INFO")
     if settings.is_embedded:
         raise SettingsError(
@@ -27,5 +27,5 @@ def worker(
             "or run `kadr watch`, which has a worker inside"
         )
     options_of_celery = ["--pool", "solo", "--loglevel", settings.log_level]
-    with get_process():  # trouble with the database is told here, in one sentence
-        celery_app.worker_main(["worker", *options_of_celery, *(concurrency_options or [])])
+    with get_process():  # an unreachable database is reported here, in one sentence
+        celery_app.worker_main(["worker", *options_of_celery, *(celery_options or [])])

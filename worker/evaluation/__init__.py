@@ -1,1 +1,1 @@
-"""Compares models on photos of a person's own: side by side, or against labels."""
+"""Compares ways of tagging on a person's own photos: side by side, or against labels."""

@@ -1,4 +1,4 @@
-"""A classifier with a fixed list of labels, for comparison: what the paper compares CLIP with.
+"""Loads a classifier with a fixed list of labels, which `compare` compares CLIP with.
 
 EfficientNet-B3 trained on ImageNet-1k at 300 x 300 unless another timm model is asked for; where
 that cannot be downloaded EfficientNet-Lite2, which is here.
@@ -67,7 +67,8 @@ class Classifier:
 def load_default() -> tuple[Classifier, str | None]:
     """Return the paper's classifier, or the starter's backbone and why it is not the paper's.
 
-    Raises ModelError where neither can be had.
+    Raises:
+        ModelError: Neither can be loaded.
     """
     try:
         return load(PAPER), None
@@ -82,10 +83,12 @@ def load_default() -> tuple[Classifier, str | None]:
 def load(spec: str = PAPER) -> Classifier:
     """Load a timm model by name, or from a folder with config.json and model.safetensors.
 
-    `STARTER` is the starter model's backbone. Raises ModelError that says what was tried and where
-    to put a folder.
+    `STARTER` is the starter model's backbone.
+
+    Raises:
+        ModelError: It cannot be loaded; the message says how to use a folder instead.
     """
-    import timm
+    import timm  # noqa: PLC0415 - slow, and a comparison may need none
 
     if spec == STARTER:
         return _starter()
@@ -116,7 +119,7 @@ def _starter() -> Classifier:
 
 
 def _from_hub(spec: str) -> Any:  # noqa: ANN401 - timm has no types
-    import timm
+    import timm  # noqa: PLC0415 - slow, and a comparison may need none
 
     if not timm.is_model(spec.partition(".")[0]):
         near = ", ".join(timm.list_models(f"*{spec.partition('.')[0][:12]}*")[:3])

@@ -1,4 +1,4 @@
-"""The paper's Table 1 for a person's own photos: several ways of tagging, side by side."""
+"""Makes the paper's Table 1 for a person's own photos, three ways of tagging: `kadr compare`."""
 
 import base64
 from collections.abc import Sequence
@@ -6,18 +6,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker import extensions, images, scoring, vocabulary
 from worker.errors import EvaluationError, PhotoError
-from worker.evaluation import classifier
+from worker.evaluation import classifier, templates
 from worker.images.geometry import Preprocess
-from worker.models import clip, names
+from worker.models import clip, loading, names
 from worker.reporting import Say
+from worker.scoring import presets
 from worker.settings import Settings
-from worker.vocabulary import prompts
 
 #: The model and vocabulary of the paper.
 PAPER_MODEL = "ViT-L/14"
@@ -25,7 +24,6 @@ WORDS = 10
 #: Table 1 of the paper sets five of the classifier's answers beside ten keywords.
 CLASSES = 5
 _THUMBNAIL_SIDE = 640
-_PAGES = Path(__file__).parent / "pages"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,6 @@ class Comparison:
 
     def as_html(self) -> str:
         """Return a page that needs no other file."""
-        loader = jinja2.FileSystemLoader(_PAGES)
-        pages = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
         rows = [
             {
                 "name": path.name,
@@ -86,8 +82,7 @@ class Comparison:
             }
             for place, path in enumerate(self.photos)
         ]
-        page = pages.get_template("compare.html")
-        return page.render(rows=rows, columns=self.columns, notes=self.notes)
+        return templates.render("compare.html", rows=rows, columns=self.columns, notes=self.notes)
 
     def _shared(self, place: int) -> set[str]:
         """Return the words that more than one way of tagging found."""
@@ -99,7 +94,8 @@ class Comparison:
 def find_photos(paths: Sequence[Path]) -> list[Path]:
     """Return the photos among files and below folders, in order of their names.
 
-    Raises EvaluationError where there are none.
+    Raises:
+        EvaluationError: There are none.
     """
     found: list[Path] = []
     for path in paths:
@@ -134,17 +130,22 @@ def compare(
     """Tag photos in three ways: Kadr's default, the paper's preset, a classifier.
 
     `other` is the classifier, None the paper's; if that cannot be had, the starter model's backbone
-    stands in and a note says so. Raises ModelError, VocabularyError, EvaluationError.
+    stands in and a note says so.
+
+    Raises:
+        ModelError: A model cannot be loaded.
+        VocabularyError: The vocabulary cannot be read.
+        EvaluationError: No photo can be read.
     """
     notes: list[str] = []
     readable = _readable(photos, notes)
     say(f"Encoding {len(readable)} photos with {model}")
-    loaded = _load(model, settings)
-    columns = [_keyword_column("Kadr", loaded, words, "default", readable, settings, say)]
+    loaded = loading.load_model(model, settings)
+    columns = [_keyword_column("Kadr", loaded, words, presets.DEFAULT, readable, settings, say)]
     paper = _paper_model(model, notes)
-    loaded = loaded if paper == model else _load(paper, settings)
+    loaded = loaded if paper == model else loading.load_model(paper, settings)
     name = vocabulary.ENGLISH
-    columns.append(_keyword_column("Paper", loaded, name, "paper", readable, settings, say))
+    columns.append(_keyword_column("Paper", loaded, name, presets.PAPER, readable, settings, say))
     if other is not None:
         named = classifier.load(other)
     else:
@@ -167,15 +168,6 @@ def _readable(photos: Sequence[Path], notes: list[str]) -> list[Path]:
     return readable
 
 
-def _load(model: str, settings: Settings) -> clip.ClipModel:
-    return clip.load(
-        model,
-        device=settings.device,
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-    )
-
-
 def _paper_model(model: str, notes: list[str]) -> str:
     if clip.is_available(PAPER_MODEL):
         return PAPER_MODEL
@@ -196,28 +188,21 @@ def _keyword_column(
     say: Say,
 ) -> Column:
     known = vocabulary.load(words)
-    asked = prompts.default_for(model.folder) if preset == "default" else prompts.parse(["paper"])
     say(f"Encoding {len(known):,} words of {known.name}")
     scorer = scoring.build_scorer(
         model,
         known,
-        asked,
-        settings=scoring.ScoringSettings(preset, top_k=WORDS),
+        preset.get_prompts(model.folder),
+        settings=scoring.ScoringSettings(preset.name, top_k=WORDS),
         cache_dir=settings.cache_dir,
     )
     pixels = [_pixels(photo, model.preprocess) for photo in photos]
     found = scorer.score(model.encode_images(np.stack(pixels)))
-    number = "confidence" if preset == "default" else "share of the softmax over all words"
     return Column(
         title,
-        f"{_shown(model.name)}, {len(known):,} words of {known.name}, preset {preset}; {number}",
-        [
-            [
-                Keyword(tag.word, tag.confidence if preset == "default" else tag.score)
-                for tag in tags
-            ]
-            for tags in found
-        ],
+        f"{_shown(model.name)}, {len(known):,} words of {known.name}, "
+        f"preset {preset.name}; {preset.number}",
+        [[Keyword(tag.word, preset.get_number(tag)) for tag in tags] for tags in found],
     )
 
 

@@ -1,31 +1,26 @@
-"""`kadr evaluate`: models, vocabularies and presets measured on photos that a person labelled."""
+"""Measures models, vocabularies and presets on photos that a person labelled: `kadr evaluate`."""
 
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import jinja2
 import numpy as np
 from numpy.typing import NDArray
 
 from worker import images, scoring, vocabulary
 from worker.errors import EvaluationError, PhotoError
-from worker.evaluation import classifier
+from worker.evaluation import classifier, templates
 from worker.evaluation.labels import LabelledPhoto
 from worker.evaluation.quality import Matcher, Quality, evaluate
-from worker.models import clip
+from worker.models import clip, loading
 from worker.reporting import Say
 from worker.settings import Settings
-from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Vocabulary
 
 #: Keywords that are ranked per photo: what comes later counts as not found.
 DEPTH = 200
-_PAGES = Path(__file__).parent / "pages"
-
-
 #: What stands in the column of presets for a classifier, which ranks its labels by itself.
 CLASSES = "classes"
 _CLASS_NAMES = "imagenet-1k"
@@ -57,16 +52,17 @@ class Result:
 
 
 def contenders(
-    models: Sequence[str], vocabularies: Sequence[str], presets: Sequence[scoring.Preset]
+    models: Sequence[str], vocabularies: Sequence[str], presets: Sequence[str]
 ) -> list[Contender]:
     """Return every combination, models first so that each is loaded once."""
     return [Contender(*names) for names in itertools.product(models, vocabularies, presets)]
 
 
 def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
-    """Read (count, dim) image vectors, .npy of any float type; they are normalised.
+    """Return L2-normalised image vectors (count, dim) of an .npy file of any float type.
 
-    Raises EvaluationError for another shape, and for a file that cannot be read.
+    Raises:
+        EvaluationError: The file cannot be read or has another shape.
     """
     try:
         vectors = np.load(path, allow_pickle=False)
@@ -76,10 +72,12 @@ def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
         ) from error
     except (ValueError, EOFError) as error:  # numpy's own words propose to unpickle it
         raise EvaluationError(
-            f"{path}: is no .npy file of vectors; write it with numpy.save"
+            f"{path}: is not an .npy file of vectors; write it with numpy.save"
         ) from error
     if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or vectors.dtype.kind != "f":  # noqa: PLR2004
-        raise EvaluationError(f"{path}: is no table of vectors; one row of floats a photo")
+        raise EvaluationError(
+            f"{path}: is not a table of vectors; write one row of floats per photo"
+        )
     if len(vectors) != count:
         raise EvaluationError(
             f"{path}: has {len(vectors)} rows for {count} labelled photos; "
@@ -88,7 +86,7 @@ def read_vectors(path: Path, count: int) -> NDArray[np.float32]:
     exact = vectors.astype(np.float32)
     unit: NDArray[np.float32] = exact / np.linalg.norm(exact, axis=1, keepdims=True)
     if not np.isfinite(unit).all():
-        raise EvaluationError(f"{path}: has rows that are zero or no numbers")
+        raise EvaluationError(f"{path}: has rows that are zero or not numbers")
     return unit
 
 
@@ -100,19 +98,23 @@ def assess(
     vectors: NDArray[np.float32] | None = None,
     say: Say,
 ) -> Iterator[Result]:
-    """Yield a result for each contender, in order; with `vectors`, (n, dim), no photo is opened.
+    """Yield a result for each contender, in order.
 
-    Photos that cannot be read are left out and named through `say`. Raises ModelError,
-    VocabularyError, EvaluationError.
+    Args:
+        labelled: The photos with their words.
+        wanted: The contenders, those of one model in succession.
+        settings: Device, precision and cache folder.
+        vectors: (n_photos, dim) image vectors; with them no photo is opened.
+        say: Called with progress, and with the photos that cannot be read and are left out.
+
+    Raises:
+        ModelError: A model cannot be loaded.
+        VocabularyError: A vocabulary cannot be read.
+        EvaluationError: No photo can be read, or the vectors are of another model.
     """
     vocabularies = {each.vocabulary: vocabulary.load(each.vocabulary) for each in wanted}
     for name, group in itertools.groupby(wanted, key=lambda each: each.model):
-        model = clip.load(
-            name,
-            device=settings.device,
-            precision=settings.precision,
-            cache_dir=settings.cache_dir,
-        )
+        model = loading.load_model(name, settings)
         photos, found = _encoded(model, labelled, vectors, say)
         for contender in group:
             say(f"Scoring with {contender}")
@@ -156,8 +158,12 @@ def _decoded(
 def assess_classifier(labelled: Sequence[LabelledPhoto], *, say: Say) -> Result:
     """Return how good the paper's classifier is, or the one that stands in for it.
 
-    Its labels are ranked by their shares; what its synonyms and broader words are, the pack
-    `imagenet-1k` says. Raises ModelError, EvaluationError.
+    Its labels are ranked by their shares; the pack `imagenet-1k` says what their synonyms and
+    broader words are.
+
+    Raises:
+        ModelError: No classifier can be loaded.
+        EvaluationError: No photo can be read.
     """
     loaded, note = classifier.load_default()
     if note:
@@ -178,13 +184,11 @@ def _measure(
     vectors: NDArray[np.float32],
     settings: Settings,
 ) -> Quality:
-    is_paper = contender.preset == "paper"
-    asked = prompts.parse(["paper"]) if is_paper else prompts.default_for(model.folder)
     scorer = scoring.build_scorer(
         model,
         words,
-        asked,
-        settings=scoring.ScoringSettings(cast("scoring.Preset", contender.preset), top_k=DEPTH),
+        scoring.PRESETS[contender.preset].get_prompts(model.folder),
+        settings=scoring.ScoringSettings(contender.preset, top_k=DEPTH),
         cache_dir=settings.cache_dir,
     )
     ranked = [[tag.word for tag in tags] for tags in scorer.score(vectors)]
@@ -193,9 +197,8 @@ def _measure(
 
 def as_page(results: Sequence[Result]) -> str:
     """Return a page with the table, and bars for each measure."""
-    loader = jinja2.FileSystemLoader(_PAGES)
-    pages = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
-    return pages.get_template("evaluate.html").render(
+    return templates.render(
+        "evaluate.html",
         rows=[{"name": str(each.contender), "values": measures(each.quality)} for each in results],
         names=list(measures(results[0].quality)),
         photos=results[0].quality.photos,

@@ -1,4 +1,4 @@
-"""Photos with the words that people gave them: the truth that `kadr evaluate` measures by."""
+"""Reads photos with the words that people gave them, which `kadr evaluate` compares with."""
 
 import csv
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ _WORD_COLUMNS = ("words", "labels", "keywords", "tags")
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo and what is on it."""
+    """A photo and the words that it should get."""
 
     path: Path
     words: tuple[str, ...]
@@ -23,9 +23,12 @@ class LabelledPhoto:
 def read(path: Path) -> list[LabelledPhoto]:
     """Read a CSV of two columns: the photo's path (relative to the file) and its words.
 
-    Words stand between `|` or `;`. Photos without words are left out, rows of one photo are
-    joined. Raises EvaluationError for a file that cannot be read, other columns, no rows, and a
-    word that is too long to be one.
+    Words are separated by `|` or `;`. Photos without words are left out; rows of one photo are
+    joined.
+
+    Raises:
+        EvaluationError: The file cannot be read, has other columns or no rows, or a word in it is
+            too long.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -39,7 +42,9 @@ def read(path: Path) -> list[LabelledPhoto]:
     except UnicodeDecodeError as error:
         raise EvaluationError(f"{path}: is not UTF-8; save it as UTF-8") from error
     except csv.Error as error:
-        raise EvaluationError(f"{path}: is no CSV ({error}); write photo,words lines") from error
+        raise EvaluationError(
+            f"{path}: is not a CSV file ({error}); write photo,words lines"
+        ) from error
     labelled = _joined(path.parent, found)
     for photo in labelled:
         _require_words(path, photo)

@@ -1,6 +1,6 @@
-"""How good keywords are: precision, recall, mean average precision, coverage.
+"""Measures keywords for `contest`: precision, recall, mean average precision, coverage.
 
-A keyword is right where it, or a broader word of it, is one of the photo's labels; both sides are
+A keyword is right if it, or a broader word of it, is one of the photo's labels; both sides are
 first mapped to the vocabulary's canonical word (aliases) or else to their dictionary form
 (simplemma): "dogs" is "dog", and a beagle counts as the dog that was asked for.
 """
@@ -14,7 +14,7 @@ from catalog import spelling
 from worker.vocabulary import english
 from worker.vocabulary.keywords import Vocabulary
 
-#: Ranks at which precision and recall are told.
+#: Ranks at which precision and recall are measured.
 RANKS = (1, 5, 10)
 
 
@@ -34,13 +34,13 @@ class Quality:
 
 
 class Matcher:
-    """Compares keywords with labels in terms of one vocabulary."""
+    """Compares keywords with labels by the aliases and parents of one vocabulary."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
 
     def form(self, word: str) -> str:
-        """Return the one form under which a word is compared."""
+        """Return the form by which a word is compared."""
         lemma = english.lemma(word.lower(), self._vocabulary.language)
         known = self._vocabulary.find(word) or self._vocabulary.find(lemma)
         return spelling.fold(known.word if known is not None else lemma)
@@ -52,14 +52,14 @@ class Matcher:
         return {self.form(word) for word in (keyword, *broader)}
 
     def is_covered(self, label: str) -> bool:
-        """Tell whether the vocabulary has a word for a label."""
+        """Return whether the vocabulary has a word for a label."""
         return self._vocabulary.find(self.form(label)) is not None
 
 
 def evaluate(
     ranked: Sequence[Sequence[str]], labels: Sequence[Iterable[str]], matcher: Matcher
 ) -> Quality:
-    """Compare each photo's keywords, best first, with its labels; both are one per photo."""
+    """Return the quality of each photo's keywords (best first), compared with its labels."""
     precision: dict[int, list[float]] = {rank: [] for rank in RANKS}
     recall: dict[int, list[float]] = {rank: [] for rank in RANKS}
     averages: list[float] = []

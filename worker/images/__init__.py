@@ -1,4 +1,4 @@
-"""Decodes photos of any format safely: upright, in sRGB, with what the file says of itself."""
+"""Decodes photos of any format safely: upright, in sRGB, with the metadata of the file."""
 
 from worker.images.geometry import Preprocess
 from worker.images.opening import Limits

@@ -1,6 +1,6 @@
-"""Brings an image of any Pillow mode to 8-bit sRGB: ICC, CMYK, 16-bit, float, grey, transparency.
+"""Converts an image of any Pillow mode to 8-bit sRGB: ICC, CMYK, 16-bit, float, transparency.
 
-Called by `pixels` on pixels that are already decoded; raises nothing of its own.
+`pixels` calls it with images that are already decoded; it raises no errors of its own.
 """
 
 import io
@@ -14,9 +14,9 @@ _SIXTEEN_BIT_MAX = 65535
 
 
 def to_8_bit(image: Image.Image) -> Image.Image:
-    """Give a mode that Pillow can shrink without loss of meaning: L, LA, RGB, RGBA, CMYK or LAB.
+    """Return the image in a mode that Pillow can shrink: L, LA, RGB, RGBA, CMYK or LAB.
 
-    The image's `info` (ICC profile) is kept.
+    The ICC profile in its `info` is kept.
     """
     if image.mode in _WIDE_MODES:
         narrow = _narrow(image)
@@ -35,10 +35,10 @@ def to_8_bit(image: Image.Image) -> Image.Image:
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
-    """Give sRGB, transparency over white; what `to_8_bit` returns goes in, mode RGB comes out.
+    """Return an image of `to_8_bit` as RGB in sRGB, transparency over white.
 
-    A profile that is damaged or belongs to another colour space is as good as none: the numbers
-    are then taken to be sRGB, as viewers do.
+    A profile that is damaged or belongs to another colour space is ignored: the values are then
+    taken to be sRGB, as viewers do.
     """
     profile = image.info.get("icc_profile")
     opaque = _over_white(image)

@@ -1,6 +1,6 @@
-"""Sets Pillow up for strangers' files and puts what decoders raise into one sentence.
+"""Configures Pillow for untrusted files; turns decoder exceptions into one-sentence reasons.
 
-Called by `pixels`, `raw` and `metadata`; knows no file names.
+`pixels`, `raw` and `metadata` call it; it never sees a file's name.
 """
 
 import ctypes
@@ -47,7 +47,7 @@ _MAGIC = {
 }
 _BOXES = {b"ftypavi": "AVIF", b"ftyphei": "HEIF", b"ftyphev": "HEIF", b"ftypmif": "HEIF"}
 
-# What plugins grumble about is no news: the file is read, or its reason is stored.
+# Warnings of plugins are of no use: the file is read, or the reason why not is stored.
 _FILTERS: tuple[tuple[Literal["ignore", "error"], type[Warning], str], ...] = (
     ("ignore", UserWarning, r"(PIL|pillow_heif)\."),
     ("error", Image.DecompressionBombWarning, ""),
@@ -57,7 +57,8 @@ _FILTERS: tuple[tuple[Literal["ignore", "error"], type[Warning], str], ...] = (
 def open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
     """Read the header of an image that Pillow knows; its pixels stay undecoded.
 
-    Raises one of `DECODER_ERRORS`; `reason_of` makes a sentence of it.
+    Raises:
+        DECODER_ERRORS: One of them; `reason_of` turns it into a sentence.
     """
     _prepare_pillow(max_pixels)
     file.seek(0)
@@ -65,7 +66,7 @@ def open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
 
 
 def reason_of(error: BaseException, file: BinaryIO) -> str:
-    """Say why this file could not be decoded, and what to do; no name, no trailing full stop."""
+    """Return why a file could not be decoded and what to do, without its name and a full stop."""
     text = str(error).lower()
     if isinstance(error, UnidentifiedImageError):
         return _unidentified(file)
@@ -104,10 +105,10 @@ def _kind_of(file: BinaryIO) -> str | None:
 
 
 def _prepare_pillow(max_pixels: int) -> None:
-    """Make HEIF known, decompression bombs errors, and damaged files quiet.
+    """Register HEIF, turn decompression bombs into errors, silence warnings of damaged files.
 
     Filters are global and applied each time, since applications (and pytest) reset them;
-    `catch_warnings` is no way out, it is not safe in threads.
+    `catch_warnings` cannot be used, since it is not thread-safe.
     """
     _register_decoders()
     Image.MAX_IMAGE_PIXELS = max(Image.MAX_IMAGE_PIXELS or 0, max_pixels)

@@ -1,6 +1,6 @@
-"""Makes sense of EXIF tags (EXIF 2.32): date, camera, position, Windows' keywords.
+"""Interprets EXIF tags (EXIF 2.32): date, camera, position, Windows' keywords.
 
-Called by `metadata`; every function takes what hostile files hold and answers None for nonsense.
+`metadata` calls it. Every function accepts what hostile files hold, and returns None for nonsense.
 """
 
 import math
@@ -28,7 +28,7 @@ def of_image(image: Image.Image) -> Image.Exif:
 
 
 def value(directory: Any, tag: int) -> Any:  # noqa: ANN401  Pillow gives tags as it finds them
-    """Give one tag, None where it is absent or damaged: Pillow parses it only now."""
+    """Return one tag, or None if it is absent or damaged: Pillow parses it only now."""
     try:
         return directory.get(tag)
     except decoders.DECODER_ERRORS:
@@ -36,7 +36,7 @@ def value(directory: Any, tag: int) -> Any:  # noqa: ANN401  Pillow gives tags a
 
 
 def taken_at(exif: Image.Exif) -> datetime | None:
-    """Give the camera's wall clock, naive; the date of an edit (tag 306) does not count."""
+    """Return the camera's wall clock, naive; the date of an edit (tag 306) does not count."""
     tags = _directory(exif, ExifTags.IFD.Exif)
     originals = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized)
     dates = (parse_date(value(source, tag)) for tag in originals for source in (tags, exif))
@@ -59,7 +59,7 @@ def parse_date(text: object) -> datetime | None:
 
 
 def camera(exif: Image.Exif) -> str | None:
-    """Give maker and model, the maker once: "Canon EOS R5", not "Canon Canon EOS R5"."""
+    """Return maker and model, the maker once: "Canon EOS R5", not "Canon Canon EOS R5"."""
     make = _short_text(value(exif, ExifTags.Base.Make))
     model = _short_text(value(exif, ExifTags.Base.Model))
     brand = make.split(" ")[0].casefold()
@@ -69,7 +69,7 @@ def camera(exif: Image.Exif) -> str | None:
 
 
 def position(exif: Image.Exif) -> tuple[float, float] | None:
-    """Give (latitude, longitude) in degrees; 0, 0 is what receivers without a fix write."""
+    """Return (latitude, longitude) in degrees; 0, 0 is what receivers without a fix write."""
     gps = _directory(exif, ExifTags.IFD.GPSInfo)
     latitude = _degrees(value(gps, ExifTags.GPS.GPSLatitude))
     longitude = _degrees(value(gps, ExifTags.GPS.GPSLongitude))
@@ -83,14 +83,14 @@ def position(exif: Image.Exif) -> tuple[float, float] | None:
 
 
 def windows_keywords(exif: Image.Exif) -> Iterator[str]:
-    """Give the tags of Windows' Explorer: UTF-16, separated by semicolons."""
+    """Yield the tags of Windows' Explorer: UTF-16, separated by semicolons."""
     packed = value(exif, _XP_KEYWORDS)
     if isinstance(packed, bytes):
         yield from packed.decode("utf-16-le", errors="replace").replace("\0", "").split(";")
 
 
 def text_of(raw: object, *, is_utf8: bool = False) -> str:
-    """Decode text of unknown encoding: UTF-8 where that is possible, else Latin-1."""
+    """Decode text of unknown encoding: as UTF-8 if possible, else as Latin-1."""
     if isinstance(raw, str):  # Pillow reads EXIF text as Latin-1
         raw = raw.encode("latin-1", errors="replace")
     if not isinstance(raw, bytes):

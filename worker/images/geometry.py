@@ -1,6 +1,6 @@
-"""Sizes: how a model wants its square, and how much of a photo must be decoded for it.
+"""Computes sizes: the square that a model expects, and how much of a photo it takes to make it.
 
-Called by `pixels`; arithmetic on sizes and boxes, and Pillow's resize.
+`pixels` calls it. It only does arithmetic on sizes and boxes, and Pillow's resize.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ HEADROOM = 3
 
 @dataclass(frozen=True, slots=True)
 class Preprocess:
-    """How a model wants its images.
+    """The images that a model expects.
 
     `size` is the square's side in pixels; `mean` and `std` are per channel for values in 0..1,
     applied on the device by `clip`, not here. `resize_mode` is open_clip's: the shortest side
@@ -33,7 +33,7 @@ class Preprocess:
     resize_mode: Literal["shortest", "longest", "squash"] = "shortest"
 
     def scaled(self, size: Size) -> Scaled:
-        """Give the whole photo's width and height at the model's scale."""
+        """Return the whole photo's width and height at the model's scale."""
         if self.resize_mode == "squash":
             return self.size, self.size
         side = min(size) if self.resize_mode == "shortest" else max(size)
@@ -54,13 +54,13 @@ class Shrunk:
 
 
 def fit_inside(size: Size, max_side: int) -> Scaled:
-    """Give a photo's width and height when its longer side is at most `max_side`."""
+    """Return a photo's width and height, scaled so that no side exceeds `max_side`."""
     factor = min(1.0, max_side / max(size))
     return factor * size[0], factor * size[1]
 
 
 def shrink(image: Image.Image, box: Box, wanted: Scaled) -> Shrunk:
-    """Average whole blocks of pixels, as long as HEADROOM times the wanted size is left."""
+    """Average blocks of pixels, the largest that leave HEADROOM times the wanted size."""
     sides = box[2] - box[0], box[3] - box[1]
     factor = int(min(side / (HEADROOM * want) for side, want in zip(sides, wanted, strict=True)))
     if factor <= 1:
@@ -72,7 +72,7 @@ def shrink(image: Image.Image, box: Box, wanted: Scaled) -> Shrunk:
 def to_square(photo: Shrunk, preprocess: Preprocess) -> Image.Image:
     """Resize an RGB photo to (size, size) as open_clip's transform does.
 
-    Only what stays is computed: a panorama of 1 x 60,000 pixels would otherwise become
+    Only the part that is kept is computed: a panorama of 1 x 60,000 pixels would otherwise become
     gigabytes before it is cropped.
     """
     size = preprocess.size
@@ -90,7 +90,7 @@ def to_square(photo: Shrunk, preprocess: Preprocess) -> Image.Image:
 
 
 def _centre_box(box: Box, size: int) -> Box:
-    """Give the part of `box` that a centre crop keeps, with torchvision's rounding."""
+    """Return the part of `box` that a centre crop keeps, with torchvision's rounding."""
     (left, width), (top, height) = (box[0], box[2] - box[0]), (box[1], box[3] - box[1])
     short = min(width, height)
     x0, x1 = _centre(width, int(size * width / short), size)

@@ -1,7 +1,7 @@
-"""Reads what a photo says about itself: when, where, by what camera, and keywords people gave it.
+"""Reads the metadata of a photo: when, where, by what camera, and keywords people gave it.
 
-Called by `opening` for every photo. Pillow reads EXIF, IPTC and XMP, and sidecars beside the file
-count too. (exiv2 knows more makers' notes, but it is GPL-3 and Kadr is Apache-2.0.)
+`worker.tagging.opening` calls it for every photo. Pillow reads EXIF, IPTC and XMP; sidecars beside
+the file count too. (exiv2 knows more makers' notes, but it is GPL-3 and Kadr is Apache-2.0.)
 """
 
 import os
@@ -28,7 +28,7 @@ _EXIF_XMP = 700
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a photo says about itself; None where it says nothing that makes sense.
+    """The metadata of a photo; None for what is absent or makes no sense.
 
     `taken_at` is the camera's wall clock, naive: cameras rarely know their time zone, and a photo
     of noon is wanted among the noons. `latitude` and `longitude` are WGS 84 degrees, north and
@@ -44,7 +44,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The raw material, before it is made sense of."""
+    """Metadata as it was found, before it is interpreted."""
 
     exif: Image.Exif
     iptc: dict[tuple[int, int], bytes | list[bytes]]
@@ -52,9 +52,9 @@ class _Found:
 
 
 def read(path: AnyPath, limits: Limits | None = None) -> Metadata:
-    """Read a photo's metadata without decoding it; what is damaged or absent is left out.
+    """Return a photo's metadata without decoding it; what is damaged or absent is left out.
 
-    Never raises for what a file holds or lacks, so a file that is no photo gives `Metadata()`.
+    Raises nothing, whatever the file holds: a file that is not a photo gives `Metadata()`.
     """
     found = _read_file(path, limits or Limits())
     packets = [xmp.parse(packet) for packet in (*found.packets, *_sidecars(path))]
@@ -107,7 +107,7 @@ def _packets(image: Image.Image) -> Iterator[bytes]:
 
 
 def _sidecars(path: AnyPath) -> Iterator[bytes]:
-    """Read `photo.jpg.xmp` (darktable, digiKam) and `photo.xmp` (Lightroom) where they exist."""
+    """Yield the contents of `photo.jpg.xmp` (darktable, digiKam) and `photo.xmp` (Lightroom)."""
     photo = Path(os.fsdecode(path))
     if not photo.name:
         return
@@ -130,7 +130,7 @@ def _keywords(found: _Found, packets: list[xmp.Xmp]) -> Iterator[str]:
 
 
 def _distinct(keywords: Iterator[str]) -> tuple[str, ...]:
-    """Clean keywords, each once however it is written; the first spelling stays."""
+    """Return cleaned keywords, each once in its first spelling."""
     known: dict[str, str] = {}
     for keyword in islice(keywords, MAX_KEYWORDS):
         shown = spelling.clean(keyword)

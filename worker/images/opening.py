@@ -1,6 +1,6 @@
-"""Opens a file that may be a photo without trusting its name, its kind or its size.
+"""Opens a file that may be a photo without trusting its name, its type or its size.
 
-Called by `pixels` and `metadata` before any decoder sees a byte.
+`pixels` and `metadata` call it before any decoder sees a byte.
 """
 
 import os
@@ -26,14 +26,14 @@ for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one photo may cost; both are checked before a pixel is decoded."""
+    """Limits for one photo, checked before a pixel is decoded."""
 
     max_pixels: int = 200_000_000
     max_bytes: int = 512 * MIB
 
 
 def name_of(path: AnyPath) -> str:
-    """Give the file's name as it can be shown and stored: no surrogates, no control characters."""
+    """Return the file's name as it can be shown and stored, without control characters."""
     return paths.printable(paths.to_text(Path(os.fsdecode(path)).name))
 
 
@@ -45,7 +45,7 @@ def open_photo(path: AnyPath, limits: Limits) -> Iterator[BinaryIO]:
     and a file that shrinks meanwhile then ends the process with SIGBUS.
 
     Raises:
-        PhotoError: no such file, no permission, not a regular file, empty, or too large.
+        PhotoError: The file does not exist, is not readable, not regular, empty, or too large.
     """
     name = name_of(path)
     with _open_regular(path, name) as file:

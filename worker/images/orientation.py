@@ -1,6 +1,6 @@
 """Turns photos upright by their EXIF orientation (EXIF 2.32, tag 0x0112).
 
-Called by `pixels` and `raw`.
+`pixels` and `raw` call it.
 """
 
 from PIL import ExifTags, Image
@@ -22,9 +22,9 @@ _MIRRORED_SIDEWAYS, _MIRRORED_UPSIDE_DOWN = {2, 3, 6, 7}, {3, 4, 7, 8}
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Give an image's orientation, 1 to 8; 1 where it has none, or one that cannot be read.
+    """Return an image's orientation, 1 to 8; 1 if it is absent or cannot be read.
 
-    Ask after `load`: Pillow turns TIFF files itself while it loads them, and PNG may keep its
+    Call this after `load`: Pillow turns TIFF files itself while it loads them, and PNG may keep its
     EXIF behind the pixels.
     """
     try:
@@ -35,13 +35,13 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def upright(image: Image.Image, orientation: int) -> Image.Image:
-    """Turn an image that is stored with this orientation."""
+    """Return an image that is stored with this orientation, turned upright."""
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
 
 
 def upright_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
-    """Give the place of `box` in an image of `size` (as stored) after `upright` turned it."""
+    """Return where `box`, in an image of `size` (as stored), lies after `upright`."""
     left, top, right, bottom = box
     if orientation >= _FIRST_SIDEWAYS:  # transposed, then perhaps mirrored
         left, top, right, bottom = top, left, bottom, right
@@ -54,5 +54,5 @@ def upright_box(box: Box, size: tuple[int, int], orientation: int) -> Box:
 
 
 def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """Give the width and height that an image stored with this orientation has upright."""
+    """Return the upright width and height of an image stored with this orientation."""
     return (size[1], size[0]) if orientation >= _FIRST_SIDEWAYS else size

@@ -1,7 +1,7 @@
 """Opens photos of every common format safely: upright, in sRGB, at the size the model wants.
 
-Called by `tagging` (`decode`) and by pages that show photos (`thumbnail`). Thread-safe; Pillow and
-LibRaw release the GIL while they decode.
+`worker.tagging` and `worker.evaluation` call `decode`; pages and terminals that show photos call
+`thumbnail`. Thread-safe; Pillow and LibRaw release the GIL while they decode.
 """
 
 import io
@@ -29,7 +29,7 @@ _JPEG_QUALITY = 85
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A photo as the model takes it.
+    """A photo as the model expects it.
 
     `pixels` is (size, size, 3) uint8 sRGB; `width` and `height` are the original's in pixels,
     upright; `format` is what the content is: "jpeg", "heic", "nef", ...
@@ -52,10 +52,10 @@ class _Picture:
 
 
 def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) -> Decoded:
-    """Decode a photo to the model's square, as open_clip's transform would.
+    """Return a photo decoded to the model's square, as by open_clip's transform.
 
     Raises:
-        PhotoError: whatever the file is, the reason in a sentence that starts with its name.
+        PhotoError: The photo cannot be decoded; a sentence that starts with its name says why.
     """
     picture = _open(path, limits or Limits(), preprocess.scaled)
     pixels = np.asarray(geometry.to_square(picture.photo, preprocess))
@@ -63,10 +63,10 @@ def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) 
 
 
 def thumbnail(path: AnyPath, max_side: int, limits: Limits | None = None) -> bytes:
-    """Give a photo as a small sRGB JPEG without metadata, its longer side `max_side` at most.
+    """Return a photo as an sRGB JPEG without metadata, its longer side at most `max_side`.
 
     Raises:
-        PhotoError: as `decode` does.
+        PhotoError: The photo cannot be decoded.
     """
     picture = _open(path, limits or Limits(), lambda size: geometry.fit_inside(size, max_side))
     sides = geometry.fit_inside((picture.width, picture.height), max_side)
@@ -82,7 +82,7 @@ def _extension(path: AnyPath) -> str:
 
 
 def _open(path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]) -> _Picture:
-    """Open, check, decode and shrink; `scaled` tells how large the whole photo is wanted."""
+    """Open, check, decode and shrink; `scaled` returns the size wanted of the whole photo."""
     with opening.open_photo(path, limits) as file:
         try:
             if raw.is_raw(file, _extension(path)):
@@ -122,7 +122,7 @@ def _open_raw(
 
 
 def _finish(image: Image.Image, box: Box, turn: int, scaled: Callable[[Size], Scaled]) -> Shrunk:
-    """Shrink first, so that colours and turns are done where few pixels are left."""
+    """Shrink, then convert colours and turn upright, when few pixels are left."""
     photo = geometry.shrink(colour.to_8_bit(image), box, scaled(image.size))
     plain = orientation.upright(colour.to_srgb(photo.image), turn)
     return Shrunk(plain, orientation.upright_box(photo.box, photo.image.size, turn))

@@ -1,6 +1,6 @@
-"""Gets a picture out of a camera RAW file: the preview the camera made, else a quick development.
+"""Gets a picture from a camera RAW file: the camera's preview, else a quick development.
 
-Called by `pixels`. LibRaw (rawpy) knows the containers; the preview itself is opened like any
+`pixels` calls it. LibRaw (rawpy) knows the containers; the preview itself is opened like any
 other JPEG.
 """
 
@@ -13,7 +13,7 @@ from PIL import Image
 from worker import extensions
 from worker.images import decoders, orientation
 
-#: What LibRaw raises besides Pillow's.
+#: What LibRaw raises, in addition to Pillow's errors.
 ERRORS = (rawpy.LibRawError, rawpy.NotSupportedError)
 
 _MAGIC = (
@@ -33,7 +33,7 @@ _EXIF_OF_FLIP = {3: 3, 5: 8, 6: 6}
 
 
 def is_raw(file: BinaryIO, extension: str) -> bool:
-    """Tell a RAW file by its content; the extension decides only for TIFF's many children.
+    """Return whether a file is RAW, by its content and, for TIFF, its extension.
 
     NEF, ARW, CR2, DNG and others are TIFF files whose first page is often a small preview.
     """
@@ -47,7 +47,7 @@ def is_raw(file: BinaryIO, extension: str) -> bool:
 
 
 def format_of(extension: str) -> str:
-    """Name a RAW file's format by its extension ("nef"); "raw" where that says nothing."""
+    """Return a RAW file's format by its extension ("nef"), or "raw" if that is not known."""
     return extension.lower().lstrip(".") if extension.lower() in extensions.RAW else "raw"
 
 
@@ -62,23 +62,29 @@ def _has_dng_version(file: BinaryIO) -> bool:
 
 
 def size_of(raw: rawpy.RawPy) -> tuple[int, int]:
-    """Width and height of the developed picture, upright, in pixels."""
+    """Return width and height of the developed picture, upright, in pixels."""
     sizes = raw.sizes
     sideways = bool(sizes.flip & 4)
     return (sizes.height, sizes.width) if sideways else (sizes.width, sizes.height)
 
 
 def open_raw(file: BinaryIO) -> rawpy.RawPy:
-    """Read a RAW file's header; the caller closes what it gets. Raises one of `ERRORS`."""
+    """Read a RAW file's header; the caller closes what is returned.
+
+    Raises:
+        ERRORS: One of them.
+    """
     file.seek(0)
     return rawpy.imread(file)
 
 
 def picture(raw: rawpy.RawPy, min_side: int, max_pixels: int) -> Image.Image:
-    """Give the picture upright: the embedded preview if its short side has `min_side` pixels.
+    """Return the upright picture: the embedded preview if its short side has `min_side` pixels.
 
-    Otherwise the sensor's data at half size (four sensor pixels make one, nothing interpolated).
-    Raises one of `ERRORS` or `decoders.DECODER_ERRORS`.
+    Otherwise it is developed at half size (four sensor pixels make one, nothing is interpolated).
+
+    Raises:
+        ERRORS, DECODER_ERRORS: One of them.
     """
     preview = _preview(raw, min_side, max_pixels)
     if preview is not None:
@@ -102,10 +108,10 @@ def _preview(raw: rawpy.RawPy, min_side: int, max_pixels: int) -> Image.Image | 
 
 
 def _upright(preview: Image.Image, turn: int, size: tuple[int, int]) -> Image.Image:
-    """Turn a preview by the EXIF it has; LibRaw adds one where the camera wrote none.
+    """Return a preview turned upright by its EXIF; LibRaw adds one if the camera wrote none.
 
-    Some cameras store the preview upright and copy the orientation all the same: turning it then
-    would make portrait of landscape, which the sensor's upright `size` gives away.
+    Some cameras store the preview upright and still copy the orientation. Turning it would then
+    make a landscape a portrait, which shows in comparison with the sensor's upright `size`.
     """
     turned = orientation.upright_size(preview.size, turn)
     if _is_tall(turned) != _is_tall(size) and _is_tall(preview.size) == _is_tall(size):

@@ -1,6 +1,6 @@
 """Finds the EXIF of camera RAW files, most of which are TIFF under another name.
 
-Called by `metadata`. Layouts: github.com/lclevy/canon_cr3 for CR3, exiftool's FujiFilm.pm for RAF.
+`metadata` calls it. Layouts: github.com/lclevy/canon_cr3 for CR3, exiftool's FujiFilm.pm for RAF.
 """
 
 import io
@@ -19,7 +19,11 @@ _TIFF_MAGIC_LENGTH = 4
 
 
 def read(file: BinaryIO) -> Image.Exif:
-    """Read a RAW file's EXIF; raises one of `decoders.DECODER_ERRORS` where it is damaged."""
+    """Return a RAW file's EXIF.
+
+    Raises:
+        DECODER_ERRORS: One of `decoders.DECODER_ERRORS`: the file is damaged.
+    """
     file.seek(0)
     magic = file.read(16)
     if magic.startswith(_RAF_MAGIC):

@@ -1,6 +1,6 @@
 """Reads keywords and the date taken from XMP packets and sidecars (ISO 16684-1, RDF/XML).
 
-Called by `metadata`. The XML comes from strangers: entities and DTDs are refused.
+`metadata` calls it. The XML is untrusted: entities and DTDs are refused.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _SEPARATORS = {_HIERARCHICAL: "|", _DIGIKAM: "/"}
 
 @dataclass(frozen=True, slots=True)
 class Xmp:
-    """What Kadr takes from XMP: keywords in the file's order, and the date as it is written."""
+    """What Kadr reads from XMP: keywords in the file's order, and the date as it is written."""
 
     keywords: tuple[str, ...] = ()
     date: str | None = None
@@ -59,7 +59,7 @@ def _keywords(root: Element) -> list[str]:
 
 
 def _date(root: Element) -> str | None:
-    """Find a date as an attribute or an element of rdf:Description; XMP allows both."""
+    """Return a date that is an attribute or an element of rdf:Description; XMP allows both."""
     for name in _DATES:
         for description in root.iter(_DESCRIPTION):
             text = description.get(name) or description.findtext(name)

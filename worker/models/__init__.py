@@ -1,1 +1,1 @@
-"""Encoders of images and texts: their names, downloads, files and devices."""
+"""Encoders of images and texts: names, downloads, files, devices. Empty: `names` needs no torch."""

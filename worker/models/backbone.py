@@ -101,7 +101,11 @@ def _locate() -> Path | None:
 
 
 def _read(path: Path) -> bytes:
-    """Return the content of the weights. Raises ModelError where it is another than expected."""
+    """Return the content of the weights.
+
+    Raises:
+        ModelError: It is another than expected.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:

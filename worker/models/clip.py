@@ -1,6 +1,6 @@
-"""The model: any open_clip model by name, as one object that turns pixels and texts into vectors.
+"""Loads any open_clip model by name, as one object that encodes pixels and texts.
 
-The pipeline encodes photos with it, the vocabulary its words, and search a person's free text.
+The pipeline encodes photos with it, scoring the words of a vocabulary, and search a person's text.
 """
 
 import copy
@@ -23,7 +23,7 @@ __all__ = ["ClipModel", "Preprocess", "Progress", "is_available", "load", "resol
 #: Called as `progress(done, total)`.
 Progress = Callable[[int, int], None]
 
-#: Images that go through the model at once: enough to fill the hardware, small in memory.
+#: Images encoded at once: enough to use the hardware fully, few enough for its memory.
 _IMAGES_AT_ONCE = {"cpu": 32, "mps": 128, "cuda": 256}
 _TEXTS_PER_IMAGE = 4
 
@@ -46,10 +46,10 @@ class ClipModel:
         self.name: str = str(files.name)
         #: sha256 over weights and configuration: vectors of equal digests are comparable.
         self.digest: str = files.digest
-        #: Where the model lies, for files beside its weights; None if it is of open_clip's table.
+        #: The folder of the model, with files beside its weights; None for open_clip's table.
         self.folder: Path | None = files.folder
         self.preprocess: Preprocess = model_files.preprocess(module, files.name)
-        #: What cosines are multiplied with, and for a sigmoid model what is added then.
+        #: What cosines are multiplied by, and what is then added (sigmoid models only).
         self.logit_scale, self.logit_bias = model_files.logit_terms(module)
         self.device: str = "cpu"
         self.precision: devices.Precision = "float32"
@@ -91,11 +91,11 @@ class ClipModel:
         ordered: NDArray[np.float32] = np.concatenate(vectors)[torch.argsort(order).numpy()]
         return ordered
 
-    def copied(self) -> "ClipModel":
-        """Return a second model with weights of its own."""
+    def copy(self) -> "ClipModel":
+        """Return a second model with its own weights."""
         return ClipModel(copy.deepcopy(self._module), self._tokenize, self._files)
 
-    def moved_to(self, device: torch.device, precision: devices.Precision) -> "ClipModel":
+    def move_to(self, device: torch.device, precision: devices.Precision) -> "ClipModel":
         """Move this model to a device and a number format, and return it."""
         self._dtype = devices.DTYPES[precision]
         self._module.to(device=device, dtype=self._dtype)
@@ -121,7 +121,11 @@ class ClipModel:
 
 
 def resolve(spec: str) -> names.ModelName:
-    """Return the model that a person's `spec` means. Raises ModelError with the nearest names."""
+    """Return the name of the model that a person's `spec` means.
+
+    Raises:
+        ModelError: There is no such model; the message has the nearest names.
+    """
     table: dict[str, list[str]] = {}
     for architecture, tag in open_clip.list_pretrained():
         table.setdefault(architecture, []).append(tag)
@@ -129,9 +133,12 @@ def resolve(spec: str) -> names.ModelName:
 
 
 def is_available(spec: str) -> bool:
-    """Tell whether `load(spec)` can get its weights: a folder, the cache, or a hub that answers.
+    """Return whether `load(spec)` finds weights: in a folder, the cache, or on the hub.
 
-    Takes at most about three seconds. Raises ModelError where there is no such model at all.
+    Takes at most about three seconds.
+
+    Raises:
+        ModelError: There is no such model at all.
     """
     return model_files.are_available(resolve(spec))
 
@@ -141,22 +148,29 @@ def load(
 ) -> ClipModel:
     """Load the model that `spec` means, see `worker.models.names.resolve`.
 
-    `cache_dir` remembers the digest of the weights between starts. Raises ModelError.
+    Args:
+        spec: A person's name of the model.
+        device: `auto`, `cuda`, `cuda:1`, `mps` or `cpu`.
+        precision: `auto`, `float32`, `float16` or `bfloat16`.
+        cache_dir: Where the digest of the weights is kept between starts; None: nowhere.
+
+    Raises:
+        ModelError: The model, device or precision does not exist or cannot be used.
     """
     wanted = devices.parse_precision(precision)
     target = devices.choose_device(device)
     files = model_files.find(resolve(spec), cache_dir=cache_dir)
     model = ClipModel(model_files.build(files), model_files.tokenizer(files), files)
-    return model.moved_to(target, wanted or _measured_precision(model, target))
+    return model.move_to(target, wanted or _measured_precision(model, target))
 
 
 def _measured_precision(model: ClipModel, target: torch.device) -> devices.Precision:
-    """Choose the number format by encoding noise and texts in each that the device has."""
+    """Return the number format to use, measured by encoding noise and texts in each."""
     size = model.preprocess.size
     pixels = np.random.default_rng(0).integers(0, 256, (4, size, size, 3), dtype=np.uint8)
 
     def prepare(precision: devices.Precision) -> Callable[[], NDArray[np.float32]]:
-        trial = model.copied().moved_to(target, precision)
+        trial = model.copy().move_to(target, precision)
         texts = ["a photo of a dog", "the sea at night"]
         return lambda: np.concatenate([trial.encode_images(pixels), trial.encode_texts(texts)])
 

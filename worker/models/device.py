@@ -1,4 +1,7 @@
-"""Where a model runs and in which number format: measured on the machine, not assumed."""
+"""Chooses the device that a model runs on, and its number format, which is measured.
+
+`clip.load` calls it; `kadr doctor` and `worker.tagging.choice` ask for the device.
+"""
 
 import time
 from collections.abc import Callable
@@ -12,7 +15,7 @@ from worker.errors import ModelError
 
 Precision = Literal["float32", "float16", "bfloat16"]
 
-#: Unit vectors of a shorter format count as the same where the cosine to float32 is at least this.
+#: Least cosine between the unit vectors of a short format and of float32 that counts as equal.
 MIN_COSINE = 0.998
 
 DTYPES: dict[Precision, torch.dtype] = {
@@ -23,9 +26,10 @@ DTYPES: dict[Precision, torch.dtype] = {
 
 
 def choose_device(wanted: str = "auto") -> torch.device:
-    """Return the device: the wanted one where it works, else the best (cuda, mps, cpu).
+    """Return the device of a name; for `auto` the best that there is (cuda, mps, cpu).
 
-    Raises ModelError where a device was asked for by name that this machine does not have.
+    Raises:
+        ModelError: This machine has no such device.
     """
     if wanted == "auto":
         return torch.device(_best_device())
@@ -57,7 +61,7 @@ def _is_present(device: torch.device) -> bool:
 
 
 def candidates(device: torch.device) -> tuple[Precision, ...]:
-    """Return the short formats that the device computes in hardware, the most exact first."""
+    """Return the 16-bit formats that the device computes in hardware, the most exact first."""
     match device.type:
         case "cuda":
             return ("float16", "bfloat16") if torch.cuda.is_bf16_supported() else ("float16",)
@@ -69,7 +73,11 @@ def candidates(device: torch.device) -> tuple[Precision, ...]:
 
 
 def parse_precision(name: str) -> Precision | None:
-    """Return the format of that name, None for `auto`. Raises ModelError for another name."""
+    """Return the format of a name, or None for `auto`.
+
+    Raises:
+        ModelError: There is no such format.
+    """
     if name == "auto":
         return None
     if name not in DTYPES:

@@ -1,4 +1,4 @@
-"""From a model's name to its files and from the files to a module: `clip.load` in parts."""
+"""Finds the files of a model and builds its module from them: the steps of `clip.load`."""
 
 import json
 from collections.abc import Callable
@@ -20,13 +20,13 @@ from worker.models.names import ModelName
 #: In a folder's configuration: sha256 of the backbone that its own tensors sit on.
 BACKBONE_KEY = "backbone_sha256"
 _TRUNK, _TOKENS, _TOKEN_IDS = "visual.trunk.", "text.token_embedding.weight", "text.token_ids"
-#: What a model of open_clip's table says about pixels, beside its architecture.
+#: Keys about pixels in open_clip's table of pretrained models.
 _PIXEL_KEYS = ("mean", "std", "interpolation", "resize_mode")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """Where a model lies on this machine, and what identifies it."""
+    """Where the files of a model lie on this machine, and what identifies them."""
 
     name: ModelName
     weights: Path
@@ -37,7 +37,7 @@ class ModelFiles:
 
 
 def with_trained_activation(name: ModelName) -> ModelName:
-    """Choose the architecture whose activation the weights were trained with.
+    """Return the name with the architecture whose activation the weights were trained with.
 
     open_clip only warns where `ViT-L-14/openai` runs plain GELU instead of QuickGELU, and
     computes other vectors.
@@ -53,7 +53,7 @@ def with_trained_activation(name: ModelName) -> ModelName:
 
 
 def are_available(name: ModelName) -> bool:
-    """Tell within about three seconds whether the files are here or can be fetched."""
+    """Return, within about three seconds, whether the files are here or can be downloaded."""
     if name.kind == "folder":
         folder = Path(name.source)
         return _weights_in(folder) is not None and (
@@ -65,7 +65,11 @@ def are_available(name: ModelName) -> bool:
 
 
 def find(name: ModelName, *, cache_dir: Path | None = None) -> ModelFiles:
-    """Return the model's files, downloaded where needed. Raises ModelError."""
+    """Return the model's files, downloaded if needed.
+
+    Raises:
+        ModelError: They cannot be found, downloaded or read.
+    """
     folder: Path | None = None
     match name.kind:
         case "table":
@@ -86,7 +90,11 @@ def find(name: ModelName, *, cache_dir: Path | None = None) -> ModelFiles:
 
 
 def build(files: ModelFiles) -> torch.nn.Module:
-    """Build the module in float32 on the CPU, its weights loaded. Raises ModelError."""
+    """Build the module in float32 on the CPU, and load its weights.
+
+    Raises:
+        ModelError: The weights or the configuration cannot be loaded.
+    """
     name = files.name
     try:
         if files.folder is None:
@@ -114,14 +122,15 @@ def build(files: ModelFiles) -> torch.nn.Module:
 
 
 def has_backbone(folder: Path) -> bool:
-    """Tell whether the folder holds a head and a text tower for the backbone of a package."""
+    """Return whether the folder holds a head and a text tower for the backbone of a package."""
     return (folder / hub.CONFIG_FILE).is_file() and BACKBONE_KEY in _read_config(folder)
 
 
 def build_on_backbone(config: dict[str, Any]) -> open_clip.CustomTextCLIP:
     """Build the module that `config` describes on the backbone; head and text tower are random.
 
-    Raises ModelError where the backbone cannot be had, or `config` was made for another.
+    Raises:
+        ModelError: The backbone is not installed, or `config` was made for another.
     """
     if config[BACKBONE_KEY] != backbone.SHA256:
         raise ModelError("made for another backbone than this Kadr has")
@@ -162,7 +171,11 @@ def _build_on_backbone(files: ModelFiles, folder: Path) -> torch.nn.Module:
 
 
 def tokenizer(files: ModelFiles) -> Callable[[list[str]], torch.Tensor]:
-    """Return what turns texts into (n, context) int64 tokens. Raises ModelError."""
+    """Return the function from texts to (n, context) int64 tokens.
+
+    Raises:
+        ModelError: The tokenizer cannot be loaded.
+    """
     source = files.name.source if files.folder is None else f"local-dir:{files.folder}"
     if files.name.kind == "hub" and _wants_hub_tokenizer(_read_config(Path(str(files.folder)))):
         source = str(files.name)
@@ -173,7 +186,11 @@ def tokenizer(files: ModelFiles) -> Callable[[list[str]], torch.Tensor]:
 
 
 def preprocess(module: torch.nn.Module, name: ModelName) -> Preprocess:
-    """Return what the model expects of pixels. Raises ModelError for what Kadr cannot make."""
+    """Return the pixels that the model expects.
+
+    Raises:
+        ModelError: Kadr cannot produce such pixels.
+    """
     config = open_clip.get_model_preprocess_cfg(module)
     size = config["size"]
     width, height = (size, size) if isinstance(size, int) else size

@@ -1,7 +1,8 @@
-"""Weights from the Hugging Face hub: cached first, safetensors only, and quick to say "no".
+"""Fetches weights from the Hugging Face hub: cached first, safetensors only, and quick to fail.
 
-`huggingface_hub` retries an unreachable hub for about 25 seconds; a person without a network, and
-the fallback to the starter model, should not wait that long, so one short request goes first.
+`files` and `worker.evaluation.classifier` call it. `huggingface_hub` retries an unreachable hub for
+about 25 seconds. A person without a network, and the fallback to the starter model, should not wait
+that long, so one short request goes first.
 """
 
 import os
@@ -29,7 +30,7 @@ _FAILURES: tuple[type[BaseException], ...] = (
 
 
 def is_offline() -> bool:
-    """Tell whether the person forbade network access (`KADR_OFFLINE` or `HF_HUB_OFFLINE`)."""
+    """Return whether network access is forbidden (`KADR_OFFLINE` or `HF_HUB_OFFLINE`)."""
     switches = (os.environ.get(name, "") for name in ("KADR_OFFLINE", "HF_HUB_OFFLINE"))
     return any(switch.lower() in {"1", "true", "yes", "on"} for switch in switches)
 
@@ -47,9 +48,9 @@ def find_cached_weights(repository: str, filenames: tuple[str, ...] = WEIGHTS_FI
 
 
 def is_reachable(repository: str, *, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
-    """Tell whether the hub answers at all about `repository`, within `timeout_s`.
+    """Return whether the hub answers at all about `repository`, within `timeout_s`.
 
-    Runs in a thread of its own, since a name server that is silent knows no timeout.
+    The request runs in its own thread, since looking up a name has no timeout.
     """
     if is_offline():
         return False
@@ -75,7 +76,8 @@ def _answers(url: str, timeout_s: float) -> bool:
 def fetch_weights(repository: str, filenames: tuple[str, ...] = WEIGHTS_FILES) -> Path:
     """Return the path of the repository's safetensors weights, downloaded where not yet cached.
 
-    Raises ModelError that says what was tried, where a folder can be put, and how to use it.
+    Raises:
+        ModelError: They cannot be downloaded; the message says how to use a folder instead.
     """
     cached = find_cached_weights(repository, filenames)
     if cached is not None:
@@ -94,7 +96,8 @@ def fetch_weights(repository: str, filenames: tuple[str, ...] = WEIGHTS_FILES) -
 def fetch_classifier_weights(repository: str, filename: str) -> Path:
     """Return the path of a classifier's safetensors, downloaded where not yet cached.
 
-    Raises ModelError that says what was tried and how to use a folder instead.
+    Raises:
+        ModelError: It cannot be downloaded; the message says how to use a folder instead.
     """
     cached = find_cached(repository, filename)
     if cached is not None:
@@ -111,7 +114,11 @@ def fetch_classifier_weights(repository: str, filename: str) -> Path:
 
 
 def fetch_config(repository: str) -> Path:
-    """Return the path of the repository's open_clip_config.json. Raises ModelError."""
+    """Return the path of the repository's open_clip_config.json.
+
+    Raises:
+        ModelError: It cannot be downloaded, or the repository has none.
+    """
     cached = find_cached(repository, CONFIG_FILE)
     if cached is not None:
         return cached
@@ -129,7 +136,7 @@ def _require_hub(repository: str) -> None:
 
 
 def _download(repository: str, filename: str) -> Path | None:
-    """Return the downloaded file, or None where the repository has no such file."""
+    """Return the downloaded file, or None if the repository has no such file."""
     try:
         return Path(huggingface_hub.hf_hub_download(repository, filename))
     except _FAILURES as error:

@@ -1,4 +1,7 @@
-"""What a person may call a model, and which model is meant. Pure: knows names, loads nothing."""
+"""Resolves the names that a person may give a model. Loads nothing and imports no torch.
+
+`clip.resolve` calls it with open_clip's table of models.
+"""
 
 import difflib
 import re
@@ -9,7 +12,7 @@ from typing import Literal
 
 from worker.errors import ModelError
 
-#: The folder of the model that comes with the package and needs no download.
+#: The model that comes with the package and needs no download, and its folder.
 STARTER = "starter"
 STARTER_FOLDER = Path(__file__).parent / "starter"
 
@@ -25,8 +28,8 @@ PAPER_MODELS = (
     "ViT-L/14",
 )
 
-#: They were trained with QuickGELU: open_clip's plain architectures load the same weights and
-#: compute something else.
+#: They were trained with QuickGELU: open_clip's plain architectures load the same weights but
+#: compute other vectors.
 _PAPER_ARCHITECTURES = {
     name.lower(): f"{name.replace('/', '-')}-quickgelu" for name in PAPER_MODELS
 }
@@ -37,7 +40,7 @@ _BEST_TAGS = ("dfn5b", "dfn2b", "webli", "datacomp_xl_s13b_b90k", "laion2b_s34b_
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
-    """A model, unambiguously: of open_clip's table, of the Hugging Face hub, or in a folder."""
+    """The exact name of a model in open_clip's table, on the Hugging Face hub or in a folder."""
 
     kind: Literal["table", "hub", "folder"]
     #: Architecture of the table, `organisation/name` of the hub, or path of the folder.
@@ -59,9 +62,12 @@ class ModelName:
 def resolve(spec: str, table: Mapping[str, Sequence[str]]) -> ModelName:
     """Return the model that `spec` means; `table` maps open_clip's architectures to their tags.
 
-    Understood are `starter`, `local-dir:PATH` or an existing folder, `hf-hub:ORG/NAME`, the
+    It may be `starter`, `local-dir:PATH` or an existing folder, `hf-hub:ORG/NAME`, the
     paper's eight by OpenAI's names, `ARCHITECTURE/TAG`, `ARCHITECTURE:TAG`, and a bare
-    architecture (its best tag); case does not matter. Raises ModelError with the nearest names.
+    architecture (its best tag); case does not matter.
+
+    Raises:
+        ModelError: There is no such model; the message has the nearest names.
     """
     spec = spec.strip()
     if spec.lower() == STARTER:
@@ -112,7 +118,7 @@ def _in_table(spec: str, table: Mapping[str, Sequence[str]]) -> ModelName | None
 
 
 def _split(spec: str) -> tuple[str, str]:
-    """Split off the tag: `ViT-B/32` has none although it has a slash."""
+    """Return architecture and tag; `ViT-B/32` has no tag although it has a slash."""
     if spec.lower() in _PAPER_ARCHITECTURES:
         return spec, ""
     for separator in (":", "/"):
@@ -123,7 +129,7 @@ def _split(spec: str) -> tuple[str, str]:
 
 
 def best_tag(tags: Sequence[str]) -> str:
-    """Return the tag to use where a person named only the architecture."""
+    """Return the tag to use if a person named only the architecture."""
     return next((tag for tag in _BEST_TAGS if tag in tags), tags[-1])
 
 

@@ -1,8 +1,8 @@
-"""The causal-context cut: a causal text tower need not compute the padding behind a prompt.
+"""Encodes prompts without their padding, where the text tower is causal; `clip` calls it.
 
 In a causal tower no token sees a later one, so the vector at the end-of-text token is the same
 with the 77 tokens of context cut to the longest prompt of the batch (largest difference 2e-6,
-11 times faster). SigLIP's towers see both ways and are left whole.
+11 times faster). SigLIP's towers are not causal and always get the whole context.
 """
 
 from typing import cast
@@ -13,7 +13,7 @@ from torch import nn
 
 
 def is_causal(module: nn.Module) -> bool:
-    """Tell whether cutting the context behind the pooled token leaves the vector the same."""
+    """Return whether cutting the context after the pooled token leaves the vector the same."""
     tower = _tower(module)
     if tower is None or getattr(tower, "cls_emb", None) is not None:
         return False
@@ -24,7 +24,7 @@ def is_causal(module: nn.Module) -> bool:
 
 
 def pooled_positions(module: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
-    """Return (n,) the position whose output becomes the text's vector; the last one if not known.
+    """Return (n,) positions whose outputs become the texts' vectors; the last if not known.
 
     `tokens` is (n, context) int64.
     """
@@ -53,7 +53,7 @@ def encode(module: nn.Module, tokens: torch.Tensor) -> torch.Tensor:
 
 
 def _tower(module: nn.Module) -> nn.Module | None:
-    """Return what holds open_clip's own text transformer, None for a foreign text tower."""
+    """Return the module of open_clip's own text transformer, or None for a foreign text tower."""
     if type(module) is open_clip.CLIP:
         return module
     if type(module) is open_clip.CustomTextCLIP and isinstance(
@@ -64,7 +64,7 @@ def _tower(module: nn.Module) -> nn.Module | None:
 
 
 def _pool_type(tower: nn.Module) -> str:
-    """`CLIP` keeps under `text_pool_type` what its tower calls `pool_type`."""
+    """Return the tower's `pool_type`, which `CLIP` keeps as `text_pool_type`."""
     return str(getattr(tower, "text_pool_type", None) or getattr(tower, "pool_type", ""))
 
 

@@ -1,30 +1,29 @@
-"""Whether the broker can be reached, and whether a worker answers there."""
+"""Asks whether the broker can be reached, and whether a worker answers; for `worker.cli`."""
 
+from kombu.exceptions import OperationalError
+
+from worker.celery import app
 from worker.errors import BrokerError
 
 _ANSWER_TIMEOUT_S = 1.0
 
 
 def is_anybody_there() -> bool:
-    """Tell whether a worker of the fleet answers."""
-    from worker.celery import app
-
+    """Return whether a worker of the fleet answers within a second."""
     return bool(app.control.ping(timeout=_ANSWER_TIMEOUT_S))
 
 
 def shown_broker() -> str:
     """Return the broker's URL without its password."""
-    from worker.celery import app
-
     return str(app.connection_for_write().as_uri())
 
 
 def require_broker() -> None:
-    """Raise `BrokerError` where the broker cannot be reached."""
-    from kombu.exceptions import OperationalError
+    """Check that the broker can be reached.
 
-    from worker.celery import app
-
+    Raises:
+        BrokerError: It cannot.
+    """
     try:
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=5)

@@ -1,4 +1,8 @@
-"""Rings for photos, many ids a message; a ring that is lost costs a delay and nothing else."""
+"""Sends messages that photos are to be tagged ("rings"), many ids in one message.
+
+The watcher and `kadr tag` ring for new photos, the sweeper for those whose message was lost. A lost
+message costs a delay and nothing else, since the rows of the catalogue say what is to be done.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,13 +23,13 @@ Send = Callable[[list[int]], object]
 
 @dataclass(frozen=True, slots=True)
 class Doorbell:
-    """Where rings go, and how many photos go into one."""
+    """What sends messages, and how many photos go into one."""
 
     send: Send
     ring_size: int
 
     def ring(self, photo_ids: Sequence[int]) -> bool:
-        """Ring for photos; False where the broker did not take the messages."""
+        """Send messages for photos; return whether the broker took them."""
         try:
             for chunk in sql.chunks(photo_ids, self.ring_size):
                 self.send(chunk)
@@ -35,7 +39,7 @@ class Doorbell:
         return True
 
     def sweep(self, database: Database) -> int:
-        """Free expired leases and ring for pending photos that are due; returns how many."""
+        """Release expired leases and ring for pending photos that are due; return their number."""
         with database.write() as session:
             due = lifecycle.sweep(session, now=datetime.now(UTC))
         if due and not self.ring(due):

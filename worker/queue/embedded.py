@@ -1,6 +1,6 @@
-"""A Celery worker inside this process: the same tasks as in a fleet, without a server.
+"""Runs a Celery worker inside this process: the same tasks as in a fleet, without a server.
 
-`kadr tag`, `kadr watch` and `kadr demo` run it where the broker is `memory://`.
+`kadr tag`, `kadr watch` and `kadr demo` use it if the broker is `memory://`.
 """
 
 import threading
@@ -16,9 +16,9 @@ from worker.queue.process import Process
 
 
 class EmbeddedWorker:
-    """One worker thread that takes rings one after another; a context manager.
+    """A worker thread that takes messages one after another; a context manager.
 
-    Leaving it ends the running task after its batch and gives the rest back.
+    Leaving it ends the running task after its batch; photos it has claimed ahead are released.
     """
 
     def __init__(self, process: Process) -> None:

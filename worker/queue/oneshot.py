@@ -1,6 +1,6 @@
-"""Tags what lies in folders, and ends: `kadr tag`.
+"""Tags the photos in some folders once; `kadr tag` calls it.
 
-Photos are rung for while the scan goes on, so the first ones are tagged before the last are found.
+Messages are sent during the scan, so the first photos are tagged before the last ones are found.
 """
 
 import time
@@ -17,41 +17,41 @@ from worker.watch import ingest, scan
 from worker.watch.roots import Folder
 
 _LOOK_EVERY_S = 0.25
-#: A file that changes while it is read is read again so often.
+#: How often the folders are scanned while files change as they are read.
 _SCANS = 3
 
 
 class View(Protocol):
-    """Who watches the work."""
+    """Shows how far the work is."""
 
     def found(self, photos: int) -> None:
-        """So many photos have been registered as new."""
+        """Show how many new photos have been registered so far."""
 
     def left(self, photos: int) -> None:
-        """So many photos are still to be tagged."""
+        """Show how many photos are still to be tagged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run did, and how the folders stand after it."""
+    """What a run did, and the state of the folders after it."""
 
     #: Photos that were to be tagged: new, changed, or left over from before.
     photos: int
     tagged: int
     quarantined: int
-    #: Files that were away or changing.
+    #: Photos whose files were missing or changing.
     waiting: int
     seconds: float
-    #: How the folders stand now.
+    #: States of all photos in the folders.
     counts: Counts
 
     @property
     def did_nothing_useful(self) -> bool:
-        """Tell whether there was work and none of it could be done."""
+        """Return whether there was work and none of it could be done."""
         return self.photos > 0 and self.tagged == 0
 
 
-#: Starts what tags (a worker in this process, or nothing where a fleet does it).
+#: Starts a worker in this process, or checks that a fleet can be reached.
 StartWorker = Callable[[], AbstractContextManager[object]]
 
 
@@ -62,10 +62,13 @@ def tag_folders(
     start_worker: StartWorker,
     view: View,
 ) -> Summary:
-    """Register what is new below the folders and wait until all of it is tagged or put aside.
+    """Register new photos below the folders and wait until all are tagged or quarantined.
 
-    The worker is started when the first photo needs it: a run that finds nothing new loads no
-    model.
+    The worker is started for the first photo that needs it, so that a run that finds nothing new
+    loads no model.
+
+    Raises:
+        CatalogError, WorkerError: What kept a task from tagging.
     """
     began = time.monotonic()
     root_ids = {folder.root.id for folder in folders}
@@ -120,7 +123,7 @@ class _Run:
             self._doorbell.sweep(self._process.database)
 
     def register(self, folder: Folder) -> int:
-        """Register what is new below a folder; returns how many files changed meanwhile."""
+        """Register what is new below a folder; return how many files changed meanwhile."""
         unsettled = 0
         for changed in scan.find_changes(self._process.database, folder.root, folder.path):
             if not changed:
@@ -136,7 +139,7 @@ class _Run:
         return unsettled
 
     def wait(self) -> None:
-        """Wait until nothing is left that can be tagged now; raises what a task stumbled over."""
+        """Wait until no photo is left that can be tagged now; raise the error of a failed task."""
         while (left := self._count_left()) > 0:
             if self._process.trouble is not None:
                 raise self._process.trouble

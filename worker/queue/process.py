@@ -1,12 +1,12 @@
-"""What one process has open: settings, catalogue, model. Built on first use, never at import.
+"""What one process has open: settings, catalogue, pipeline. Built on first use, never at import.
 
-The Celery tasks find it here; `kadr` puts in what it opened itself, a plain Celery worker builds
-its own from KADR_... variables.
+The Celery tasks find it here. `kadr` puts in the one that it opened itself; a plain Celery worker
+opens its own from the KADR_... variables.
 """
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 import structlog
@@ -31,7 +31,7 @@ def _say_to_log(line: str) -> None:
 
 @dataclass(slots=True)
 class Process:
-    """Settings and open catalogue of this process, and its pipeline once it was asked for.
+    """Settings and open catalogue of this process, and its pipeline once that has been used.
 
     The catalogue is closed at the end of a `with`.
     """
@@ -40,7 +40,7 @@ class Process:
     database: Database
     say: Callable[[str], None] = _say_to_log
     progress: Progress | None = None
-    #: Why the last task could not be done, for a command that waits for it.
+    #: The error of the last failed task, for a command that waits for it.
     trouble: Exception | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _pipeline: "Pipeline | None" = None
@@ -54,27 +54,29 @@ class Process:
         self.close()
 
     def get_pipeline(self) -> "Pipeline":
-        """Return the pipeline of what the catalogue is tagged with now; loads the model."""
-        from worker.tagging import choice
-        from worker.tagging import tagger as tagger_factory
-        from worker.tagging.pipeline import Pipeline
+        """Return the pipeline of the catalogue's present choice; load the model if it changed."""
+        from worker.tagging import choice, tagger  # noqa: PLC0415 - brings torch, which a watcher never loads
+        from worker.tagging.pipeline import Pipeline, PipelineSettings  # noqa: PLC0415 - brings torch, which a watcher never loads
 
         with self._lock:
             chosen = self._find_change() or choice.choose(self.database, self.settings, self.say)
             if self._pipeline is None or chosen != self._chosen:
-                built = tagger_factory.build(chosen, self.settings, self.progress)
-                tagger, self._chosen = tagger_factory.register(self.database, built, chosen)
-                options = tagger_factory.pipeline_settings(self.settings)
-                self._pipeline = Pipeline(self.database, tagger, options, stopping=self._stopping)
+                loaded = tagger.load(chosen, self.settings, self.progress)
+                tagger_id = tagger.register(self.database, loaded, chosen)
+                self._chosen = replace(chosen, model_digest=loaded.spec.model_digest)
+                options = PipelineSettings.of(self.settings)
+                self._pipeline = Pipeline(
+                    self.database, loaded, tagger_id, options, stopping=self._stopping
+                )
             return self._pipeline
 
     def report(self, trouble: Exception) -> None:
-        """Note why a task could not be done: a full disk, a database that is away."""
+        """Log and keep the error of a failed task: a full disk, a database that is away."""
         _log.warning("tagging_failed", reason=str(trouble), next="swept later")
         self.trouble = trouble
 
     def stop(self) -> None:
-        """Let the task that runs end after its batch; what it claimed ahead is given back."""
+        """End the running task after its batch; photos it has claimed ahead are released."""
         self._stopping.set()
 
     def close(self) -> None:
@@ -82,7 +84,7 @@ class Process:
         self.database.close()
 
     def _find_change(self) -> "TaggerChoice | None":
-        """Return what the catalogue is tagged with now, once we began: it may have been changed."""
+        """Return the catalogue's choice, which may have changed since our pipeline was loaded."""
         if self._pipeline is None:
             return None
         with self.database.read() as session:
@@ -94,7 +96,7 @@ _process_lock = threading.Lock()
 
 
 def get_process() -> Process:
-    """Return what this process has open; a Celery worker opens it here, on its first task."""
+    """Return what this process has open; a Celery worker opens it here, for its first task."""
     global _process  # noqa: PLW0603 - one per process is what it is
     with _process_lock:
         if _process is None:
@@ -103,7 +105,7 @@ def get_process() -> Process:
 
 
 def set_process(process: Process | None) -> None:
-    """Put in what `kadr` opened itself; None to take it out."""
+    """Set what this process has open; None for nothing."""
     global _process  # noqa: PLW0603
     with _process_lock:
         _process = process
@@ -115,12 +117,12 @@ def open_process(
     say: Callable[[str], None] = _say_to_log,
     progress: Progress | None = None,
 ) -> Process:
-    """Open the catalogue; on one machine it is upgraded, in a fleet that is `kadr db upgrade`'s."""
+    """Open the catalogue; upgrade it, unless a fleet shares it (`kadr db upgrade` does that)."""
     opened = databases.open_database(settings.database_url, upgrade=settings.is_embedded)
     return Process(settings, opened, say, progress)
 
 
 def stop_process() -> None:
-    """Ask the running task to end, if there is one."""
+    """End the running task of this process after its batch, if anything is open."""
     if _process is not None:
         _process.stop()

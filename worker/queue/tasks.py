@@ -1,4 +1,7 @@
-"""The messages between watcher and workers; the rows of the catalogue are the truth."""
+"""The Celery tasks: tag photos, and sweep. Workers run them; the rows of the catalogue decide.
+
+A message only names photos that may be pending; a task that comes twice or too late does nothing.
+"""
 
 from dataclasses import asdict
 
@@ -14,7 +17,7 @@ from worker.queue.process import Process
 
 @app.task(name="kadr.tag_photos")  # type: ignore[untyped-decorator]
 def tag_photos(photo_ids: list[int]) -> dict[str, int]:
-    """Tag those of the photos that are still pending; what cannot be done now is swept later."""
+    """Tag those of the photos that are still pending; a failed task is repeated by the sweep."""
     process = processes.get_process()
     try:
         return asdict(process.get_pipeline().tag_photos(photo_ids))
@@ -25,17 +28,17 @@ def tag_photos(photo_ids: list[int]) -> dict[str, int]:
 
 @app.task(name="kadr.sweep")  # type: ignore[untyped-decorator]
 def sweep() -> int:
-    """Free expired leases and ring again for photos whose message was lost."""
+    """Release expired leases and ring again for photos whose message was lost."""
     process = processes.get_process()
     return doorbell_of(process).sweep(process.database)
 
 
 def doorbell_of(process: Process) -> Doorbell:
-    """Return what this process rings with."""
+    """Return the doorbell that sends `tag_photos` messages."""
     return Doorbell(tag_photos.delay, process.settings.ring_size)
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def _end_after_batch(**_: object) -> None:
-    """On SIGTERM a worker ends its batch and gives back what it claimed ahead."""
+    """On SIGTERM, end after the current batch and release the photos claimed ahead."""
     processes.stop_process()

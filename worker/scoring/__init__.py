@@ -1,5 +1,6 @@
-"""Turns image vectors into keywords with confidences."""
+"""Turns image vectors into keywords with confidences; tagging and evaluation score with it."""
 
-from worker.scoring.scorer import PRESETS, Preset, Scorer, ScoringSettings, build_scorer
+from worker.scoring.presets import PRESETS, Preset
+from worker.scoring.scorer import Scorer, ScoringSettings, build_scorer
 
 __all__ = ["PRESETS", "Preset", "Scorer", "ScoringSettings", "build_scorer"]

@@ -1,7 +1,8 @@
-"""A model's own calibration: what makes its logits probabilities, kept beside its weights.
+"""Reads a model's own calibration, which turns its logits into probabilities; `presets` asks.
 
-`calibration.json` in a model's folder says confidence = sigmoid(slope * logit + intercept) with
-logit = exp(logit_scale) * cosine + logit_bias; for all words together or for each.
+`calibration.json` in the model's folder holds slope and intercept, for all words and for single
+ones: confidence = sigmoid(slope * logit + intercept), logit = exp(logit_scale) * cosine +
+logit_bias.
 """
 
 import json
@@ -21,7 +22,7 @@ FILE = "calibration.json"
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Slope and intercept, shared and per word (by the word's folded form)."""
+    """Slope and intercept: those of all words, and those of single words by folded form."""
 
     slope: float
     intercept: float
@@ -29,7 +30,7 @@ class Calibration:
     digest: str
 
     def terms(self, names: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return slopes and intercepts of the words, (n,) each."""
+        """Return the slopes and the intercepts of words, (n,) each."""
         shared = (self.slope, self.intercept)
         pairs = [self.by_word.get(spelling.fold(name), shared) for name in names]
         slopes, intercepts = np.array(pairs, np.float64).reshape(-1, 2).T
@@ -37,9 +38,10 @@ class Calibration:
 
 
 def find(folder: Path | None) -> Calibration | None:
-    """Return the calibration in a model's folder; None where there is none.
+    """Return the calibration in a model's folder, or None if it has none.
 
-    Raises ModelError for a file that makes no sense.
+    Raises:
+        ModelError: The file cannot be read or is not a calibration.
     """
     path = None if folder is None else folder / FILE
     if path is None or not path.is_file():
@@ -58,7 +60,7 @@ def find(folder: Path | None) -> Calibration | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{path}: is no calibration ({error}); get the model again, or remove the file"
+            f"{path}: is not a calibration ({error}); get the model again, or remove the file"
         ) from error
 
 

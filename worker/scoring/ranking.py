@@ -1,12 +1,14 @@
-"""Ways to rank words for a photo, all of one form, so that one chunked product serves them.
+"""Ways to rank words for a photo, all of one form, so that `candidates` needs only one product.
 
-The score of word j for photo i is
+`presets` makes a ranking; `candidates` and `selection` score with it. The score of word j for photo
+i is
 
     score_ij = (gain_j * cosine_ij + projection_i . loading_j) / spread_i + offset_j
 
-with projection_i = image_i @ basis. The paper's is gain 1 and nothing else. A calibrated model has
-a gain and an offset per word. Centring and shrinkage whitening are a correction of low rank to the
-cosine (`whitening`), so that the cosines, which the paper's share needs, are computed once.
+with projection_i = image_i @ basis. The paper's ranking has gain 1 and no other terms. A calibrated
+model has a gain and an offset per word. Centring and shrinkage whitening add a correction of low
+rank to the cosine (see `whitening`), so that the cosines, which the softmax share also needs, are
+computed once.
 """
 
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What makes scores out of cosines, for n words of length dim."""
+    """The terms of the score formula for n words whose vectors have length dim."""
 
     #: (n,)
     gain: Floats
@@ -31,22 +33,24 @@ class Ranking:
     loading: Floats
     #: (dim, dim): spread_i = sqrt(image_i @ spread @ image_i); None: 1 for every photo.
     spread: Floats | None = None
-    #: (dim,): subtracted from the words before they are compared with one another.
+    #: (dim,): subtracted from word vectors before words are compared with each other.
     centre: Floats | None = None
-    #: Confidence is sigmoid(slope * score + intercept); None: the paper knows none, and half of it
-    #: follows the share.
+    #: (slope, intercept) of confidence = sigmoid(slope * score + intercept). None: the paper has no
+    #: confidence; it is then 0.5 + 0.5 * softmax share.
     sigmoid: tuple[float, float] | None = None
 
-    def look(self, images: Floats) -> "View":
-        """Return what of (n_photos, dim) L2-normalised images all words have in common."""
+    def project(self, images: Floats) -> "ProjectedImages":
+        """Return the terms of (n_photos, dim) L2-normalised images that all words share."""
         exact = images.astype(np.float64)
-        return View(exact, exact @ self.basis.astype(np.float64), self._spreads(exact))
+        return ProjectedImages(exact, exact @ self.basis.astype(np.float64), self._spreads(exact))
 
-    def score(self, words: NDArray[np.int64], cosine: Doubles, view: "View") -> Doubles:
-        """Return the scores, (n_photos, count), of words with known cosines; see the module."""
+    def score(
+        self, words: NDArray[np.int64], cosine: Doubles, images: "ProjectedImages"
+    ) -> Doubles:
+        """Return the scores, (n_photos, count), of words whose cosines are known."""
         loading = self.loading[words].astype(np.float64)
-        raised = np.matmul(loading, view.projection[:, :, None])[..., 0]
-        scaled = (self.gain[words] * cosine + raised) / view.spread[:, None]
+        correction = np.matmul(loading, images.projection[:, :, None])[..., 0]
+        scaled = (self.gain[words] * cosine + correction) / images.spread[:, None]
         scores: Doubles = scaled + self.offset[words]
         return scores
 
@@ -59,17 +63,19 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """Photos as a ranking sees them."""
+class ProjectedImages:
+    """Image vectors with what a ranking computes from each once, for all words."""
 
-    #: (n_photos, dim), (n_photos, rank), (n_photos,)
-    images: Doubles
+    #: (n_photos, dim): the vectors themselves.
+    vectors: Doubles
+    #: (n_photos, rank): vectors @ basis.
     projection: Doubles
+    #: (n_photos,)
     spread: Doubles
 
 
 def paper(n_words: int, dim: int) -> Ranking:
-    """Rank by the cosine alone; nothing is calibrated."""
+    """Return the paper's ranking: by the cosine alone, without a calibrated confidence."""
     return affine(np.ones(n_words), np.zeros(n_words), dim, sigmoid=None)
 
 
@@ -80,7 +86,10 @@ def affine(
     *,
     sigmoid: tuple[float, float] | None = (1.0, 0.0),
 ) -> Ranking:
-    """Rank by gain * cosine + offset, both (n_words,), a logit unless `sigmoid` says otherwise."""
+    """Return the ranking by gain * cosine + offset, both (n_words,).
+
+    With the default `sigmoid` the score is the logit of the confidence.
+    """
     return Ranking(
         gain=gain.astype(np.float32),
         offset=offset.astype(np.float32),

@@ -1,4 +1,7 @@
-"""From the best few dozen words of a photo to its keywords: exact scores, and no repetitions."""
+"""Turns the candidates of a photo into its keywords: exact scores, and no repetitions.
+
+`scorer` calls `rank_exactly` and then `select` for the few dozen candidates of each photo.
+"""
 
 from dataclasses import dataclass
 
@@ -7,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 
 from catalog import spelling
-from worker.scoring.ranking import Ranking, View
+from worker.scoring.ranking import ProjectedImages, Ranking
 from worker.vocabulary.keywords import Vocabulary
 
-#: Photos rated at once: their candidates' vectors take about 10 MB.
+#: Photos scored at once: their candidates' vectors take about 10 MB.
 _PHOTOS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Rated:
-    """Candidates of n photos, the best first."""
+class RankedCandidates:
+    """Candidates of n photos with exact scores, the best first."""
 
     #: (n, count) int64
     words: NDArray[np.int64]
@@ -26,79 +29,81 @@ class Rated:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """How keywords are chosen among candidates."""
+class Rule:
+    """How keywords are selected among candidates."""
 
+    #: Keywords per photo.
     top_k: int
-    #: A word is dropped that is more like a better one than this (cosine of centred vectors).
+    #: A word is dropped if its cosine with a better one, of centred vectors, exceeds this.
     max_likeness: float | None = None
     #: (n_words, depth) int64: the broader words of each, -1 where there are no more.
     broader: NDArray[np.int64] | None = None
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, top_k: int, *, max_likeness: float | None) -> "Choice":
-        """Choose from a vocabulary without broader words after their narrower ones."""
+    def of(cls, vocabulary: Vocabulary, top_k: int, *, max_likeness: float | None) -> "Rule":
+        """Return the rule that also drops a word after a narrower one of the vocabulary."""
         return cls(top_k, max_likeness, _broader(vocabulary))
 
     @property
     def drops_words(self) -> bool:
-        """Tell whether words are dropped for what better ones say."""
+        """Return whether words that repeat a better one are dropped."""
         return self.max_likeness is not None or self.broader is not None
 
 
-def rate(
+def rank_exactly(
     ranking: Ranking,
     vectors: NDArray[np.float32],
     candidates: NDArray[np.int64],
-    view: View,
-) -> Rated:
-    """Score (n, count) candidates exactly and sort them.
+    images: ProjectedImages,
+) -> RankedCandidates:
+    """Score (n, count) candidates exactly and sort them, the best first.
 
-    The large product's last digits depend on how it was cut; these do not. Ties go to the word
-    that comes first in the vocabulary.
+    The last digits of the large product in `candidates` depend on how it was chunked; these scores
+    do not. Ties go to the word that comes first in the vocabulary.
     """
     cosine = np.empty(candidates.shape)
     for start in range(0, len(candidates), _PHOTOS_AT_ONCE):
         rows = slice(start, start + _PHOTOS_AT_ONCE)
         gathered = vectors[candidates[rows]].astype(np.float64)
-        cosine[rows] = np.matmul(gathered, view.images[rows, :, None])[..., 0]
-    score = ranking.score(candidates, cosine, view)
+        cosine[rows] = np.matmul(gathered, images.vectors[rows, :, None])[..., 0]
+    score = ranking.score(candidates, cosine, images)
     order = np.lexsort((candidates, -score.astype(np.float32)), axis=1)
-    return Rated(
+    return RankedCandidates(
         np.take_along_axis(candidates, order, 1),
         np.take_along_axis(cosine, order, 1),
         np.take_along_axis(score, order, 1),
     )
 
 
-def choose(
-    choice: Choice, ranking: Ranking, vectors: NDArray[np.float32], rated: Rated
+def select(
+    rule: Rule, ranking: Ranking, vectors: NDArray[np.float32], ranked: RankedCandidates
 ) -> list[NDArray[np.intp]]:
-    """Return for each photo the places of its keywords among its candidates, the best first."""
-    kept = np.ones(rated.words.shape, bool)
-    for start in range(0, len(kept) if choice.drops_words else 0, _PHOTOS_AT_ONCE):
+    """Return the positions of each photo's keywords among its candidates, the best first."""
+    kept = np.ones(ranked.words.shape, bool)
+    for start in range(0, len(kept) if rule.drops_words else 0, _PHOTOS_AT_ONCE):
         rows = slice(start, start + _PHOTOS_AT_ONCE)
-        kept[rows] = _without_repeats(_repeats(choice, ranking, vectors, rated.words[rows]))
-    return [np.flatnonzero(row)[: choice.top_k] for row in kept]
+        kept[rows] = _without_repeats(_repeats(rule, ranking, vectors, ranked.words[rows]))
+    return [np.flatnonzero(row)[: rule.top_k] for row in kept]
 
 
 def _repeats(
-    choice: Choice, ranking: Ranking, vectors: NDArray[np.float32], candidates: NDArray[np.int64]
+    rule: Rule, ranking: Ranking, vectors: NDArray[np.float32], candidates: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Tell by photo, candidate, candidate where the second says nothing that the first has not."""
+    """Return (n, count, count) bool: [p, a, b] where candidate b repeats candidate a."""
     shape = (*candidates.shape, candidates.shape[1])
     repeats: NDArray[np.bool_] = np.zeros(shape, np.bool_)
-    if choice.max_likeness is not None:
-        repeats |= _likeness(ranking, vectors, candidates) > choice.max_likeness
-    if choice.broader is not None:
-        repeats |= _implied(choice.broader, candidates)
+    if rule.max_likeness is not None:
+        repeats |= _likeness(ranking, vectors, candidates) > rule.max_likeness
+    if rule.broader is not None:
+        repeats |= _implied(rule.broader, candidates)
     return repeats
 
 
 def _without_repeats(repeats: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep (n, count) candidates that repeat no better one that is kept.
+    """Return (n, count) bool: the candidates that repeat no better one that is kept.
 
-    `repeats[photo, a, b]`: b says nothing that a has not said.
+    Args:
+        repeats: (n, count, count), as `_repeats` returns it.
     """
     kept: NDArray[np.bool_] = np.ones(repeats.shape[:2], bool)
     for place in range(repeats.shape[1] - 1):
@@ -110,7 +115,7 @@ def _without_repeats(repeats: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _likeness(
     ranking: Ranking, vectors: NDArray[np.float32], candidates: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Return (n, count, count) cosines of the candidates with one another."""
+    """Return the cosines of the candidates with each other, (n, count, count)."""
     gathered = vectors[candidates]
     if ranking.centre is not None:
         gathered = gathered - ranking.centre
@@ -120,7 +125,7 @@ def _likeness(
 
 
 def _implied(broader: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which candidates are broader words of which: a beagle's "dog" needs no saying."""
+    """Return [p, a, b] bool where b is a broader word of a: "dog" adds nothing to "beagle"."""
     of_each = broader[candidates]
     implied = np.zeros((*candidates.shape, candidates.shape[1]), bool)
     for depth in range(of_each.shape[2]):
@@ -129,7 +134,7 @@ def _implied(broader: NDArray[np.int64], candidates: NDArray[np.int64]) -> NDArr
 
 
 def _broader(vocabulary: Vocabulary) -> NDArray[np.int64] | None:
-    """Return (n_words, depth) places of each keyword's parents in the vocabulary."""
+    """Return the places of each keyword's parents in the vocabulary, (n_words, depth)."""
     places = {spelling.fold(keyword.word): place for place, keyword in enumerate(vocabulary)}
     rows = [
         [places[form] for form in map(spelling.fold, keyword.parents) if form in places]

@@ -1,9 +1,9 @@
-"""Word vectors on disk, so that adding ten words to a vocabulary encodes ten words.
+"""Caches word vectors on disk, so that adding ten words to a vocabulary encodes ten words.
 
-One SQLite file per model digest; a row is a word under a prompt digest. Vectors are float16: half
-the bytes of float32 to read at each start, and the rounding moves a cosine by about 1e-4, far
-below what separates two keywords. Fresh vectors are rounded as well, so that the first run and
-the next give the same scores.
+`word_vectors` opens it. There is one SQLite file per model digest, and one row per word and prompt
+digest. Vectors are float16: half the bytes of float32 to read at each start, and the rounding moves
+a cosine by about 1e-4, far below what separates two keywords. Fresh vectors are rounded as well, so
+that the first run and the next one give the same scores.
 """
 
 import sqlite3
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 log = structlog.get_logger(__name__)
 
-#: Rows kept per model, about 1 GB at 512 dimensions; the prompts used longest ago go first.
+#: Rows kept per model, about 1 GB at 512 dimensions; the least recently used prompts go first.
 MAX_ROWS = 1_000_000
 
 _SCHEMA = """
@@ -35,10 +35,10 @@ _NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 
 
 class TextCache:
-    """The vectors of one model. Any number of processes may have it open."""
+    """The cached vectors of one model. Any number of processes may have it open."""
 
     def __init__(self, folder: Path | None, model_digest: str, dim: int) -> None:
-        """Open the file in `folder`; None, or a folder that cannot be written, is memory only."""
+        """Open the file in `folder`; with None or an unwritable folder, only memory is used."""
         self._dim = dim
         self._database = _open(folder, model_digest)
 
@@ -54,9 +54,10 @@ class TextCache:
         self._database.close()
 
     def fill(self, keys: Sequence[tuple[str, str]], vectors: NDArray[np.float16]) -> list[int]:
-        """Write the known vectors of `keys` (prompt digest, word) into `vectors`, (n, dim).
+        """Write the cached vectors of `keys` (prompt digest, word) into `vectors`, (n, dim).
 
-        Returns the places that are not known, in order.
+        Returns:
+            The places of the keys that are not cached, in order.
         """
         with self._database as database:
             database.execute("DELETE FROM wanted")
@@ -75,16 +76,16 @@ class TextCache:
         return missing
 
     def store(self, keys: Iterable[tuple[str, str]], vectors: NDArray[np.float16]) -> None:
-        """Keep vectors, (n, dim), under their keys; what was interrupted later stays stored."""
+        """Store vectors, (n, dim), under their keys, and commit."""
         values = (row.astype("<f2").tobytes() for row in vectors)
         rows = ((*key, value) for key, value in zip(keys, values, strict=True))
         with self._database as database:
             database.executemany("INSERT OR REPLACE INTO vector VALUES (?, ?, ?)", rows)
 
     def trim(self, max_rows: int = MAX_ROWS) -> None:
-        """Forget the prompts used longest ago until at most `max_rows` vectors are left.
+        """Delete the least recently used prompts until at most `max_rows` vectors are left.
 
-        The prompts used last stay, however many words they have.
+        The most recently used one stays, however many words it has.
         """
         counted = self._database.execute(
             "SELECT prompt, count(*) FROM vector LEFT JOIN prompt ON digest = prompt "

@@ -1,4 +1,7 @@
-"""The vectors of a vocabulary's words: from the cache where known, else encoded and kept."""
+"""Encodes the words of a vocabulary, or takes their vectors from the cache.
+
+`presets` asks for the words of a scorer, training for those of a finished model.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,25 +11,30 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.vectors import unit
 from worker.scoring.word_cache import TextCache
 from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Keyword
 from worker.vocabulary.prompts import Prompts
 
-#: Prompts encoded between two commits of the cache: a second or so of work that can be lost.
+#: Prompts encoded between two commits of the cache: about a second of work that can be lost.
 _PROMPTS_AT_ONCE = 1024
 
 
-class TextEncoder(Protocol):
-    """What of a model is needed here; `worker.models.clip.ClipModel` is one."""
+class TextModel(Protocol):
+    """The part of a model that scoring uses; `worker.models.clip.ClipModel` has it."""
 
-    @property
-    def digest(self) -> str:
-        """What identifies the vectors."""
-
-    @property
-    def dim(self) -> int:
-        """Length of the vectors."""
+    #: sha256: vectors of equal digests are comparable.
+    digest: str
+    #: Length of the vectors.
+    dim: int
+    #: What cosines are multiplied by, and what is then added (sigmoid models only).
+    logit_scale: float
+    logit_bias: float | None
+    #: Where the model's files lie, if they lie in one folder.
+    folder: Path | None
+    #: Where scores are computed: `cpu`, `cuda:0`, ...
+    device: str
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Encode to (n, dim) float32, L2-normalised."""
@@ -40,7 +48,7 @@ class _Job:
 
 
 def encode_keywords(
-    model: TextEncoder,
+    model: TextModel,
     keywords: Sequence[Keyword],
     default: Prompts,
     *,
@@ -49,8 +57,14 @@ def encode_keywords(
 ) -> NDArray[np.float32]:
     """Return (n_words, dim) float32, L2-normalised: the mean of each word's prompts.
 
-    A keyword with templates of its own uses these instead of `default`. `progress(done, total)`
-    counts the words that are not in the cache. An interrupted call loses about a second of work.
+    An interrupted call loses about a second of work.
+
+    Args:
+        model: Encodes the prompts of words that are not in the cache.
+        keywords: The words.
+        default: The templates of keywords that have none of their own.
+        cache_dir: Where vectors are cached; None: nowhere.
+        progress: Called as `progress(done, total)` with the number of words encoded.
     """
     own = {keyword.templates: Prompts(keyword.templates) for keyword in keywords}
     jobs = [
@@ -72,7 +86,7 @@ def encode_keywords(
                 progress(done, len(missing))
         if missing:
             cache.trim()
-    return _unit(vectors.astype(np.float32))
+    return unit(vectors.astype(np.float32))
 
 
 def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
@@ -88,16 +102,10 @@ def _batches(jobs: Sequence[_Job]) -> Iterator[list[_Job]]:
         yield batch
 
 
-def _encode(model: TextEncoder, jobs: Sequence[_Job]) -> NDArray[np.float16]:
-    """Return (n, dim): normalise each prompt's vector, average, normalise (CLIP, section 3.1.4)."""
+def _encode(model: TextModel, jobs: Sequence[_Job]) -> NDArray[np.float16]:
+    """Return (n_jobs, dim): the unit vector of each word's mean prompt (CLIP, section 3.1.4)."""
     texts = [prompts.fill(job.prompts.templates, job.word) for job in jobs]
     vectors = model.encode_texts([text for group in texts for text in group])
     ends = np.cumsum([len(group) for group in texts])[:-1]
     means = np.stack([group.mean(axis=0) for group in np.split(vectors, ends)])
-    return _unit(means).astype(np.float16)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = np.divide(vectors, np.maximum(norms, 1e-12), dtype=np.float32)
-    return unit
+    return unit(means).astype(np.float16)

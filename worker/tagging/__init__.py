@@ -1,1 +1,1 @@
-"""Tags batches of photos: claim, decode, encode, score, record; and chooses what tags."""
+"""Tags photos in batches (claim, decode, encode, score, record); chooses and loads the tagger."""

@@ -1,6 +1,7 @@
-"""Which model, vocabulary and preset tag a catalogue: what was asked for, else the best there is.
+"""Chooses the model, vocabulary, prompts and preset of a catalogue; names only, nothing is loaded.
 
-A catalogue remembers its choice (`catalog.tags.taggers`): vectors of two models are never mixed.
+A catalogue keeps its choice (`catalog.tags.taggers`): vectors of two models are never mixed.
+`worker.queue.process` calls it for the pipeline; `kadr retag`, `compare` and `evaluate` do as well.
 """
 
 from dataclasses import replace
@@ -10,11 +11,12 @@ from catalog.db.database import Database
 from catalog.errors import ModelMismatchError
 from catalog.tags import taggers
 from catalog.tags.taggers import TaggerChoice
+from worker import vocabulary
 from worker.models import names
 from worker.reporting import Say
 from worker.settings import Settings
 
-#: Without a graphics card the large model is too slow to be a pleasure.
+#: Default models; without a GPU the large one is too slow.
 ON_CPU, ON_GPU = "ViT-B/32", "ViT-L/14"
 DEFAULT_PRESET = "default"
 
@@ -26,11 +28,12 @@ STARTER_SENTENCE = (
 
 
 def choose(database: Database, settings: Settings, say: Say) -> TaggerChoice:
-    """Return what tags the catalogue; the first call for a catalogue decides, and writes it down.
+    """Return the catalogue's choice; the first call for a catalogue makes and records it.
 
     Raises:
-        ModelMismatchError: something else was asked for than the catalogue was begun with.
-        ModelError: no such model. VocabularyError: no such vocabulary.
+        ModelMismatchError: The settings ask for something else than the catalogue's choice.
+        ModelError: There is no such model.
+        VocabularyError: There is no such vocabulary.
     """
     with database.read() as session:
         recorded = taggers.find(session)
@@ -47,7 +50,7 @@ def choose(database: Database, settings: Settings, say: Say) -> TaggerChoice:
 
 
 def complete(settings: Settings, say: Say) -> TaggerChoice:
-    """Fill what the settings leave open with the best that this machine can have."""
+    """Return the choice of the settings, completed by the best that this machine can use."""
     settings = _with_whole_paths(settings)
     model = settings.model or _best_model(settings, say)
     return replace(
@@ -57,7 +60,7 @@ def complete(settings: Settings, say: Say) -> TaggerChoice:
 
 
 def changed(recorded: TaggerChoice, settings: Settings, say: Say) -> TaggerChoice:
-    """Return the choice after `kadr retag`: what was asked for, the rest as it was."""
+    """Return the recorded choice with what the settings ask for; `kadr retag` calls it."""
     settings = _with_whole_paths(settings)
     model = settings.model or recorded.model
     same = _is_same_model(model, recorded.model)
@@ -75,12 +78,10 @@ def changed(recorded: TaggerChoice, settings: Settings, say: Say) -> TaggerChoic
 
 
 def _with_whole_paths(settings: Settings) -> Settings:
-    """Name a folder of a model and a file of words so that it is found from every folder."""
-    from worker import vocabulary
-
+    """Return the settings with absolute paths of a model's folder and a file of words."""
     model, words = settings.model, settings.vocabulary
     if model and (model.startswith("local-dir:") or Path(model).expanduser().is_dir()):
-        from worker.models import clip
+        from worker.models import clip  # noqa: PLC0415 - brings torch
 
         model = str(clip.resolve(model))
     if words and words not in vocabulary.list_names() and Path(words).expanduser().is_file():
@@ -89,7 +90,7 @@ def _with_whole_paths(settings: Settings) -> Settings:
 
 
 def _best_model(settings: Settings, say: Say) -> str:
-    from worker.models import clip, device
+    from worker.models import clip, device  # noqa: PLC0415 - brings torch
 
     wanted = ON_CPU if device.choose_device(settings.device).type == "cpu" else ON_GPU
     if clip.is_available(wanted):
@@ -99,8 +100,6 @@ def _best_model(settings: Settings, say: Say) -> str:
 
 
 def _vocabulary_for(model: str) -> str:
-    from worker import vocabulary
-
     if model == names.STARTER:
         return "starter"
     return "visual" if "visual" in vocabulary.list_names() else vocabulary.ENGLISH
@@ -109,7 +108,7 @@ def _vocabulary_for(model: str) -> str:
 def _is_same_model(wanted: str, recorded: str) -> bool:
     if wanted == recorded:
         return True
-    from worker.models import clip
+    from worker.models import clip  # noqa: PLC0415 - brings torch
 
     return clip.resolve(wanted) == clip.resolve(recorded)
 

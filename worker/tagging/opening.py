@@ -1,4 +1,4 @@
-"""One claimed photo on its way through a batch of `worker.tagging.pipeline`: opened, or why not."""
+"""Opens a claimed photo for `worker.tagging.pipeline`, or returns why it could not be opened."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from worker.watch import scan
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A photo that will never be read: it is quarantined."""
+    """A photo that cannot be read: it is quarantined."""
 
     photo_id: int
     reason: str
@@ -26,7 +26,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """A photo whose file was away or changing: it is tried again."""
+    """A photo whose file was missing or changing: it is tried again."""
 
     photo_id: int
     reason: str
@@ -34,7 +34,7 @@ class Postponed:
 
 @dataclass(frozen=True, slots=True)
 class OpenedPhoto:
-    """A decoded photo and what its file says of itself."""
+    """A decoded photo and the metadata of its file."""
 
     photo_id: int
     name: str
@@ -43,7 +43,7 @@ class OpenedPhoto:
     facts: PhotoFacts
 
     def refused(self, fact: str) -> Unreadable:
-        """Give it up for a reason."""
+        """Return this photo as unreadable, for a reason."""
         return Unreadable(self.photo_id, f"{self.name}: {fact}; run `kadr retry` to try again")
 
 
@@ -51,7 +51,7 @@ Result: TypeAlias = OpenedPhoto | Unreadable | Postponed
 
 
 def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, limits: Limits) -> Result:
-    """Decode a photo from the first place where it still lies with the content that was claimed."""
+    """Decode a photo from the first of its files that has not changed since it was registered."""
     place = next((p for p in photo.places if _is_unchanged(p.path, p.stat)), None)
     if place is None:
         names = ", ".join(_shown(p.path) for p in photo.places)

@@ -1,8 +1,8 @@
-"""Takes pending photos the whole way: claim, decode, encode, score, record.
+"""Tags pending photos: claim, decode, encode, score, record.
 
 The next batch is claimed and decoded in threads while the model works on the current one. A Celery
-task calls `Pipeline.tag_photos`; whatever dies in between, the lease runs out and another one does
-it again.
+task calls `Pipeline.tag_photos`. If the process dies in between, its leases expire and another
+worker does the batch again.
 """
 
 import threading
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Self
 
 import numpy as np
 import structlog
@@ -18,48 +18,21 @@ from numpy.typing import NDArray
 
 from catalog.db.database import Database
 from catalog.photos import lifecycle
-from catalog.tags import results, store, taggers
-from catalog.tags.results import ScoredTag, TaggedPhoto
-from worker.images import Limits, Preprocess
+from catalog.tags import results
+from catalog.tags.results import TaggedPhoto
+from worker.images import Limits
+from worker.settings import Settings
 from worker.tagging import opening
 from worker.tagging.heartbeat import Heartbeat
 from worker.tagging.opening import OpenedPhoto, Postponed, Unreadable
+from worker.tagging.tagger import Tagger
 
 _log = structlog.get_logger()
 
 
-class Encoder(Protocol):
-    """What the pipeline needs of a model."""
-
-    @property
-    def preprocess(self) -> Preprocess:
-        """What pixels it wants."""
-
-    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Encode (n, size, size, 3) uint8 to (n, dim) float32, L2-normalised."""
-
-
-class Scorer(Protocol):
-    """What the pipeline needs of a way to score."""
-
-    def score(self, vectors: NDArray[np.float32]) -> Sequence[Sequence[ScoredTag]]:
-        """Give each of (n, dim) vectors its keywords, best first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tagger:
-    """A model, a vocabulary and a way of scoring, ready to use."""
-
-    encoder: Encoder
-    scorer: Scorer
-    identity: taggers.TaggerIdentity
-    #: What is known of each word: aliases, parents.
-    words: store.Lexicon
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How many photos ended how."""
+    """How many photos were tagged, quarantined and postponed."""
 
     tagged: int = 0
     quarantined: int = 0
@@ -75,12 +48,22 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """How much is done at once, and how long a claim lasts without a word from us."""
+    """How much is done at once, and how long a claim lasts without being renewed."""
 
     batch_size: int = 32
     decode_threads: int = 4
     lease_s: float = 60.0
     limits: Limits = field(default_factory=Limits)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the part of the settings that the pipeline uses."""
+        return cls(
+            batch_size=settings.batch_size,
+            decode_threads=settings.decode_threads,
+            lease_s=settings.lease_s,
+            limits=Limits(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +73,13 @@ class _Batch:
 
 
 class Pipeline:
-    """Tags photos in batches; one per process, its methods are called one at a time."""
+    """Tags photos in batches. One per process; its methods are called by one thread at a time."""
 
     def __init__(
         self,
         database: Database,
         tagger: Tagger,
+        tagger_id: int,
         settings: PipelineSettings,
         *,
         stopping: threading.Event | None = None,
@@ -103,18 +87,14 @@ class Pipeline:
     ) -> None:
         self._database = database
         self._tagger = tagger
+        self._tagger_id = tagger_id
         self._settings = settings
         self._clock = clock
-        #: Set to end after the current batch; what is claimed ahead is given back.
+        #: Set to end after the current batch; photos claimed ahead are released.
         self.stopping = stopping or threading.Event()
 
-    @property
-    def tagger(self) -> Tagger:
-        """What tags."""
-        return self._tagger
-
     def tag_photos(self, photo_ids: Sequence[int]) -> Outcome:
-        """Tag those of the photos that are pending; others have them, or they are done."""
+        """Tag those of the photos that are pending and not claimed by another worker."""
         outcome = Outcome()
         with (
             ThreadPoolExecutor(self._settings.decode_threads, "decode") as pool,
@@ -132,7 +112,7 @@ class Pipeline:
     def _begin(
         self, photo_ids: Sequence[int], pool: ThreadPoolExecutor, heartbeat: Heartbeat
     ) -> _Batch | None:
-        """Claim a batch and start to decode it; None if nothing is left."""
+        """Claim a batch and start to decode it; return None if no photo is left."""
         settings = self._settings
         with self._database.write() as session:
             claim = lifecycle.claim_photos(
@@ -153,7 +133,7 @@ class Pipeline:
         return _Batch(claim.token, futures)
 
     def _finish(self, batch: _Batch) -> Outcome:
-        """Encode, score and record what was decoded."""
+        """Encode, score and record the photos that were decoded."""
         found = [future.result() for future in batch.photos]
         unreadable = [photo for photo in found if isinstance(photo, Unreadable)]
         postponed = [photo for photo in found if isinstance(photo, Postponed)]
@@ -165,7 +145,7 @@ class Pipeline:
                 session,
                 batch.token,
                 scored,
-                tagger=self._tagger.identity,
+                tagger_id=self._tagger_id,
                 words=self._tagger.words,
                 now=now,
             )
@@ -180,7 +160,7 @@ class Pipeline:
     def _encode(
         self, photos: Sequence[OpenedPhoto]
     ) -> tuple[list[tuple[OpenedPhoto, NDArray[np.float32]]], list[Unreadable]]:
-        """Encode photos; a batch that fails is halved until the photo is found that makes it."""
+        """Encode photos; a batch that fails is halved until the photo that fails it is found."""
         if not photos:
             return [], []
         try:
@@ -195,7 +175,7 @@ class Pipeline:
         finite = [bool(np.isfinite(vector).all()) for vector in vectors]
         good = [(p, v) for p, v, ok in zip(photos, vectors, finite, strict=True) if ok]
         bad = [
-            p.refused("the model gave no number for it")
+            p.refused("the model returned NaN")
             for p, ok in zip(photos, finite, strict=True)
             if not ok
         ]

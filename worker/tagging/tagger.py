@@ -1,50 +1,77 @@
-"""Builds what tags: a model, its words' vectors, a way of scoring; from a catalogue's choice."""
+"""Loads a tagger (a model, a vocabulary and a way of scoring) from a catalogue's choice.
 
+`worker.queue.process` loads one for the pipeline, `kadr retag` one to score stored embeddings.
+"""
+
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from catalog.db.database import Database
 from catalog.tags import store, taggers
-from catalog.tags.taggers import TaggerChoice
+from catalog.tags.results import ScoredTag
+from catalog.tags.taggers import TaggerChoice, TaggerSpec
 from worker import scoring, vocabulary
-from worker.images import Limits
-from worker.models import clip
+from worker.images import Preprocess
+from worker.models import loading
 from worker.reporting import Progress
 from worker.settings import Settings
-from worker.tagging.pipeline import PipelineSettings, Tagger
 from worker.vocabulary import lexicon, prompts
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltTagger:
-    """A tagger that no catalogue knows yet."""
+class Encoder(Protocol):
+    """The part of a model that tagging uses; `worker.models.clip.ClipModel` has it."""
 
-    model: clip.ClipModel
-    scorer: scoring.Scorer
-    spec: taggers.TaggerSpec
+    @property
+    def preprocess(self) -> Preprocess:
+        """The pixels that the model expects."""
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Encode (n, size, size, 3) uint8 to (n, dim) float32, L2-normalised."""
+
+
+class Scorer(Protocol):
+    """A way of scoring; `worker.scoring.Scorer` is one."""
+
+    def score(self, vectors: NDArray[np.float32]) -> Sequence[Sequence[ScoredTag]]:
+        """Return the keywords of each of (n, dim) vectors, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagger:
+    """A loaded model, its vocabulary and a way of scoring. Any catalogue may register it."""
+
+    encoder: Encoder
+    scorer: Scorer
+    #: What identifies it in a catalogue.
+    spec: TaggerSpec
+    #: Aliases and parents of the vocabulary's words.
     words: store.Lexicon
 
 
-def build(chosen: TaggerChoice, settings: Settings, progress: Progress | None) -> BuiltTagger:
-    """Load the model and encode the vocabulary; what is cached is not encoded again.
+def load(chosen: TaggerChoice, settings: Settings, progress: Progress | None = None) -> Tagger:
+    """Load the model and encode those words of the vocabulary that are not in the cache.
 
-    Raises ModelError and VocabularyError.
+    Args:
+        chosen: The names of model, vocabulary, prompts and preset.
+        settings: Device, precision, cache folder and the number of keywords.
+        progress: Called as `progress(done, total)` with the number of words encoded.
+
+    Raises:
+        ModelError: There is no such model, or it cannot be loaded.
+        VocabularyError: There is no such vocabulary, or it cannot be read.
     """
     words = vocabulary.load(chosen.vocabulary)
-    model = clip.load(
-        chosen.model,
-        device=settings.device,
-        precision=settings.precision,
-        cache_dir=settings.cache_dir,
-    )
+    model = loading.load_model(chosen.model, settings)
     asked = prompts.parse(chosen.prompts) if chosen.prompts else prompts.default_for(model.folder)
-    how = scoring.ScoringSettings(
-        preset=cast("scoring.Preset", chosen.preset), top_k=settings.top_k
-    )
+    how = scoring.ScoringSettings(preset=chosen.preset, top_k=settings.top_k)
     scorer = scoring.build_scorer(
         model, words, asked, settings=how, cache_dir=settings.cache_dir, progress=progress
     )
-    spec = taggers.TaggerSpec(
+    spec = TaggerSpec(
         model=model.name,
         model_digest=model.digest,
         dim=model.dim,
@@ -55,29 +82,25 @@ def build(chosen: TaggerChoice, settings: Settings, progress: Progress | None) -
         scoring_digest=scorer.digest,
         scoring=asdict(how),
     )
-    return BuiltTagger(model, scorer, spec, lexicon.of(words))
+    return Tagger(model, scorer, spec, lexicon.of(words))
 
 
-def register(
-    database: Database, built: BuiltTagger, chosen: TaggerChoice
-) -> tuple[Tagger, TaggerChoice]:
-    """Give a tagger its rows in the catalogue, and the tags there what its vocabulary knows.
+def register(database: Database, tagger: Tagger, chosen: TaggerChoice) -> int:
+    """Insert the tagger's rows; add the vocabulary's aliases and parents to existing tags.
+
+    Args:
+        database: The catalogue.
+        tagger: The tagger that `load` returned for `chosen`.
+        chosen: What the catalogue is tagged with; the model's digest is recorded in it.
+
+    Returns:
+        The id of the tagger's row.
 
     Raises:
-        ModelMismatchError: the catalogue's vectors are of other weights.
+        ModelMismatchError: The catalogue's vectors were made with other weights.
     """
     with database.write() as session:
-        confirmed = taggers.confirm_digest(session, chosen, built.model.digest)
-        identity = taggers.ensure_tagger(session, built.spec)
-        store.complete_tags(session, built.words)
-    return Tagger(built.model, built.scorer, identity, built.words), confirmed
-
-
-def pipeline_settings(settings: Settings) -> PipelineSettings:
-    """Return those of the settings that the pipeline needs."""
-    return PipelineSettings(
-        batch_size=settings.batch_size,
-        decode_threads=settings.decode_threads,
-        lease_s=settings.lease_s,
-        limits=Limits(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes),
-    )
+        taggers.confirm_digest(session, chosen, tagger.spec.model_digest)
+        tagger_id = taggers.ensure_tagger(session, tagger.spec)
+        store.complete_tags(session, tagger.words)
+    return tagger_id

@@ -1,4 +1,4 @@
-"""The words that photos are tagged with: packs, files, prompts, and how packs are built."""
+"""Loads, reads, writes and builds the vocabularies that photos are tagged with."""
 
 from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 from worker.vocabulary.packs import ENGLISH, PACKS, find_pack, list_names, load

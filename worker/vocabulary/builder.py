@@ -1,6 +1,7 @@
 """Builds the packs that come with Kadr from names, frequencies and reviewed lists.
 
-Runs when a pack is made, not when it is used: packs are plain files (`worker.vocabulary.file`).
+`kadr vocabulary build` calls it. Packs are plain files (`worker.vocabulary.file`), so nothing of
+this runs when one is used.
 """
 
 import re
@@ -17,31 +18,32 @@ from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 SOURCES = Path(__file__).parent.parent / "packs" / "sources"
 
 _PLAIN = re.compile(r"[a-z]+( [a-z]+)?")
-#: Rarer words are names for specialists, and every one of them is a chance to be wrong.
+#: Rarer words are known to specialists only, and each one is a chance for a wrong keyword.
 _MIN_ZIPF = 2.3
-#: Words above mean too many things ("can", "well"): the reviewed list has those that show.
+#: More frequent words have too many meanings ("can", "well"); the reviewed list has the visible
+#: ones.
 _MAX_ZIPF = 4.3
 
 
 @dataclass(frozen=True)
 class Sources:
-    """The lists that people wrote."""
+    """The lists that people reviewed."""
 
     reviewed: Vocabulary
     parents: Vocabulary
-    #: Names that are no keywords.
+    #: Names that must not be keywords.
     stop: frozenset[str]
-    #: Words that no name may hold.
+    #: Words that no name may contain.
     never: frozenset[str]
     #: Names of several words that are keywords.
     phrases: frozenset[str]
 
     def is_fit(self, name: str) -> bool:
-        """Tell whether a name may be a keyword or an alias."""
+        """Return whether a name may be a keyword or an alias."""
         return name not in self.stop and self.never.isdisjoint(name.split())
 
     def parents_of(self, name: str, genus: str | None) -> tuple[str, ...]:
-        """Return the broader words of a name: by its last word, then by its definition's noun."""
+        """Return the broader words of a name, by its last word, else by its definition's noun."""
         last = name.rsplit(maxsplit=1)[-1]
         for broader in (last if last != name else None, genus and english.lemma(genus)):
             known = self._find(broader) if broader and broader != name else None
@@ -58,7 +60,11 @@ class Sources:
 
 
 def read_sources() -> Sources:
-    """Read the reviewed lists. Raises VocabularyError."""
+    """Return the reviewed lists.
+
+    Raises:
+        VocabularyError: A list cannot be read.
+    """
     return Sources(
         reviewed=file.read(SOURCES / "reviewed.txt")[0],
         parents=file.read(SOURCES / "parents.txt")[0],
@@ -80,7 +86,7 @@ def _read_phrases(path: Path) -> frozenset[str]:
 
 
 def build_visual() -> Vocabulary:
-    """Build `visual`: the reviewed words and ImageNet-22k's common visible things."""
+    """Return the pack `visual`: the reviewed words and ImageNet-22k's common visible things."""
     sources = read_sources()
     found = [concept for concept in concepts.imagenet_22k() if concept.is_visible]
     meanings = Counter(name for concept in found for name in concept.names)
@@ -99,7 +105,7 @@ def build_visual() -> Vocabulary:
 
 
 def build_imagenet_1k() -> Vocabulary:
-    """Build `imagenet-1k`: the 1,000 classes in their order, each under its first free name."""
+    """Return the pack `imagenet-1k`: its 1,000 classes in order, each by its first free name."""
     sources = read_sources()
     taken: set[str] = set()
     keywords: list[Keyword] = []
@@ -113,13 +119,13 @@ def build_imagenet_1k() -> Vocabulary:
 
 
 def _as_read(name: str, keywords: tuple[Keyword, ...]) -> Vocabulary:
-    """Return the vocabulary as its file is read: an alias belongs to one keyword."""
+    """Return the vocabulary that its file is read as: an alias belongs to one keyword only."""
     text = file.format_vocabulary(Vocabulary(name, keywords))
     return file.parse(text, name=name, source=name)[0]
 
 
 def fill_up(vocabulary: Vocabulary) -> Vocabulary:
-    """Add synonyms of unmistakable words, broader words and plurals; what is there stays."""
+    """Return a vocabulary with synonyms (of words of one meaning), parents and plurals added."""
     sources = read_sources()
     found = [concept for concept in concepts.imagenet_22k() if concept.is_visible]
     meanings = Counter(name for concept in found for name in concept.names)
@@ -141,7 +147,7 @@ def fill_up(vocabulary: Vocabulary) -> Vocabulary:
 
 
 def with_plurals(keywords: Iterable[Keyword]) -> tuple[Keyword, ...]:
-    """Add each keyword's regular plural as an alias where no plural is known: "men" is one."""
+    """Return keywords with their regular plurals as aliases, unless a plural is known ("men")."""
     listed = list(keywords)
     known = {spelling.fold(form) for each in listed for form in _all_forms(each)}
     grown = []
@@ -157,7 +163,7 @@ def with_plurals(keywords: Iterable[Keyword]) -> tuple[Keyword, ...]:
 def _keyword(
     concept: Concept, sources: Sources, meanings: Counter[str], *, is_everyday: bool
 ) -> Keyword | None:
-    """Make a keyword of a concept; None where no name of it is fit to be one."""
+    """Return the keyword of a concept, or None if no name of it may be one."""
     names = [name for name in concept.names if _PLAIN.fullmatch(name) and sources.is_fit(name)]
     if not names or names[0] != concept.names[0]:
         return None
@@ -174,16 +180,16 @@ def _keyword(
 
 
 def _canonical(names: Sequence[str], meanings: Counter[str]) -> str:
-    """Return the most frequent name; WordNet's first one where that has other meanings."""
+    """Return the most frequent name, or WordNet's first one if that has several meanings."""
     if meanings[names[0]] > 1:
         return names[0]
     return max((name for name in names if meanings[name] == 1), key=english.zipf)
 
 
 def _is_common(name: str, sources: Sources) -> bool:
-    """Tell whether people use a name; of phrases only those that were reviewed.
+    """Return whether a name is in common use; phrases are only if they were reviewed.
 
-    How common a phrase is nobody knows: "lead tree" is made of common words.
+    The frequency of a phrase is not known: "lead tree" is made of common words.
     """
     if " " in name:
         return name in sources.phrases
@@ -191,7 +197,7 @@ def _is_common(name: str, sources: Sources) -> bool:
 
 
 def _with_known_parents(keywords: Sequence[Keyword]) -> list[Keyword]:
-    """Name parents by their canonical words, and leave out a word's own name among them."""
+    """Return keywords whose parents are canonical words, and never the keyword itself."""
     canonical = {
         spelling.fold(form): keyword.word for keyword in keywords for form in _all_forms(keyword)
     } | {spelling.fold(keyword.word): keyword.word for keyword in keywords}

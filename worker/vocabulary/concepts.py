@@ -1,6 +1,7 @@
-"""Names of things that can be seen: the concepts of ImageNet-22k, as timm lists them.
+"""Reads the concepts of ImageNet-22k, names of visible things, from the list that timm has.
 
-They are WordNet's: synonyms and a definition each. Kadr's packs are built from them.
+Each is one of WordNet's: synonyms and a definition. `builder` makes packs of them, and the
+comparison's classifier takes its labels from them.
 """
 
 import re
@@ -40,7 +41,7 @@ class Concept:
 
     @property
     def is_visible(self) -> bool:
-        """Tell whether it is of a kind that photos show."""
+        """Return whether it is of a kind that photos show."""
         number = int(self.wnid[1:])
         return any(first <= number < last for first, last in _VISIBLE)
 
@@ -63,7 +64,7 @@ def imagenet_1k() -> Iterator[Concept]:
 
 
 def _concepts(name: str) -> Iterator[Concept]:
-    from timm.data.imagenet_info import ImageNetInfo  # brings torch
+    from timm.data.imagenet_info import ImageNetInfo  # noqa: PLC0415 - brings torch
 
     info: Any = ImageNetInfo(name)
     for index in range(info.num_classes()):

@@ -1,4 +1,7 @@
-"""English words: plurals, dictionary forms, and how common a word is."""
+"""Answers questions about English words: plurals, dictionary forms, how common a word is.
+
+The pack builder, the training's texts, evaluation and the prior of scoring ask.
+"""
 
 import functools
 import re
@@ -27,7 +30,7 @@ def lemma(name: str, language: str = "en") -> str:
 
     A word of a language that simplemma does not know stays as it is.
     """
-    import simplemma  # reads its tables on first use
+    import simplemma  # noqa: PLC0415 - reads its tables on first use
 
     code = language.partition("-")[0]
     try:
@@ -52,7 +55,7 @@ def plural(name: str) -> str | None:
 
 
 def is_plural(name: str, word: str) -> bool:
-    """Tell whether a name looks like a word's plural, a regular one or not: "men" for "man"."""
+    """Return whether a name looks like a word's plural, regular or not: "men" for "man"."""
     many, one = name.rsplit(maxsplit=1)[-1], word.rsplit(maxsplit=1)[-1]
     is_other = many != one and len(many) >= len(one) and not many.endswith(("ed", "ing"))
     return is_other and lemma(name) == word
@@ -65,7 +68,7 @@ def zipf(name: str, language: str = "en") -> float:
 
 @functools.lru_cache(maxsize=200_000)
 def _zipf(name: str, language: str) -> float:
-    import wordfreq  # reads its tables on first use
+    import wordfreq  # noqa: PLC0415 - reads its tables on first use
 
     try:
         return float(wordfreq.zipf_frequency(name, language.partition("-")[0]))
@@ -92,7 +95,7 @@ def _regular(word: str) -> str:
 
 @functools.cache
 def _grammar() -> "inflect.engine":
-    import inflect  # takes two seconds, and only builders of packs need it
+    import inflect  # noqa: PLC0415 - takes two seconds, and only builders of packs need it
 
     engine = inflect.engine()
     for word, many in _UNKNOWN.items():

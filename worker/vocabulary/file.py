@@ -11,8 +11,8 @@
 A line is the canonical word, then aliases after `|` (those of another language begin with its
 `@tag`), then broader words after `<`, the nearest first. A line in brackets gives the words below
 it prompt templates of their own, `[]` ends that. `^` and a number at the end raise the word's bar:
-so much is taken off the log-odds of its confidence. `%language` says which language the words are
-in.
+that much is subtracted from the log-odds of its confidence. `%language` names the language of the
+words.
 """
 
 import codecs
@@ -26,10 +26,10 @@ from worker.errors import VocabularyError
 from worker.vocabulary import prompts
 from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 
-#: Far above any vocabulary; stops a video that was named by mistake from being read as words.
+#: Far above any vocabulary; keeps a video that was named by mistake from being read.
 MAX_FILE_BYTES = 64 * 2**20
 
-#: A higher bar than this keeps a word away altogether.
+#: A higher bar would suppress a word altogether.
 MAX_BAR = 10.0
 
 _BAR = re.compile(r"\s\^\s*(\d{1,3}(\.\d+)?)$")
@@ -46,7 +46,7 @@ _BYTE_ORDER_MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something in a file that was put right, and that its author may want to know."""
+    """A correction made while reading a file, which its author may want to know about."""
 
     line: int
     message: str
@@ -59,20 +59,33 @@ class _Line:
 
 
 def read(path: Path, *, name: str | None = None) -> tuple[Vocabulary, list[Note]]:
-    """Read the file. Raises VocabularyError with file and line for what cannot be put right.
+    """Return the vocabulary of a file, and notes about what was corrected in it.
 
-    The vocabulary is called `name`, else as the file.
+    Args:
+        path: The file.
+        name: Name of the vocabulary; by default the file's.
+
+    Raises:
+        VocabularyError: The file cannot be read or used; the message says in which line.
     """
     return parse(_decode(path), name=name or path.stem, source=str(path))
 
 
 def parse(text: str, *, name: str, source: str) -> tuple[Vocabulary, list[Note]]:
-    """Parse a vocabulary's text; `source` names it in errors.
+    """Return the vocabulary of a text, and notes about what was corrected in it.
 
-    Empty lines are skipped. Duplicates (equal but for case, Unicode form or ё) become one keyword
-    with the aliases of all; an alias that is itself a keyword, or already another's, is dropped;
-    each of these makes a Note. Raises VocabularyError for a word that is too long, a template
-    without `{word}`, a bar that is no number, an unknown directive, and for fewer than two words.
+    Empty lines are skipped. Words that differ only in case, Unicode form or ё become one keyword
+    with the aliases of all. An alias that is itself a keyword, or already another's, is dropped.
+    Each such correction makes a note.
+
+    Args:
+        text: The content of a vocabulary file.
+        name: Name of the vocabulary.
+        source: What errors call the text.
+
+    Raises:
+        VocabularyError: A word is too long, a template has no `{word}`, a bar is not a number, a
+            directive is unknown, or there are fewer than two words.
     """
     language, lines = _lines(text, source)
     notes: list[Note] = []
@@ -185,7 +198,7 @@ def _alias(text: str, where: str) -> Alias:
         return Alias(_word(text, where))
     tag, _, word = text[1:].partition(" ")
     if not _LANGUAGE.fullmatch(tag):
-        raise VocabularyError(f"{where}: '@{tag[:20]}' is no language; write @ru собака")
+        raise VocabularyError(f"{where}: '@{tag[:20]}' is not a language; write @ru собака")
     return Alias(_word(word, where), tag)
 
 
@@ -204,7 +217,7 @@ def _word(text: str, where: str) -> str:
 
 
 def _merged(lines: Iterable[_Line], notes: list[Note]) -> list[_Line]:
-    """Make one keyword of lines with the same word."""
+    """Return the lines with those of the same word merged into one keyword."""
     merged: dict[str, _Line] = {}
     for line in lines:
         form = spelling.fold(line.keyword.word)
@@ -223,7 +236,7 @@ def _merged(lines: Iterable[_Line], notes: list[Note]) -> list[_Line]:
 
 
 def _without_shared_aliases(lines: list[_Line], notes: list[Note]) -> list[_Line]:
-    """Drop aliases that are keywords themselves or belong to an earlier keyword."""
+    """Return the lines without aliases that are keywords or belong to an earlier keyword."""
     taken = {spelling.fold(line.keyword.word): line.number for line in lines}
     kept_lines: list[_Line] = []
     for line in lines:

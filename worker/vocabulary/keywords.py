@@ -1,4 +1,4 @@
-"""Keywords, their other names and broader words, and the vocabulary they make. Knows no files."""
+"""Defines keywords, with aliases and parents, and vocabularies. Used everywhere; reads no files."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ class Alias:
     """Another name of a keyword: a plural, a spelling, a synonym, a word of another language."""
 
     word: str
-    #: BCP 47 (`ru`, `pt-BR`) where the alias is not in the vocabulary's own language.
+    #: BCP 47 (`ru`, `pt-BR`) if the alias is not in the vocabulary's own language.
     language: str | None = None
 
 
@@ -26,9 +26,9 @@ class Keyword:
     aliases: tuple[Alias, ...] = ()
     #: Broader words, the nearest first: ("hound", "dog", "animal").
     parents: tuple[str, ...] = ()
-    #: Prompt templates of this word's own (the paper's hints per group); empty: the run's.
+    #: Prompt templates of this word only (the paper's hints per group); empty: those of all words.
     templates: tuple[str, ...] = ()
-    #: What is taken off the log-odds of its confidence: how much surer a model has to be.
+    #: Subtracted from the log-odds of its confidence: a higher bar makes the keyword rarer.
     bar: float = 0.0
 
     @property

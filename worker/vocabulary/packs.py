@@ -1,4 +1,4 @@
-"""Vocabularies by name or path: the packs that come with Kadr, and a person's own files."""
+"""Loads vocabularies by name or path: the packs that come with Kadr, and a person's own files."""
 
 import difflib
 from pathlib import Path
@@ -21,8 +21,10 @@ _ENGLISH_WORDS = 50_000
 def load(spec: str | Path) -> Vocabulary:
     """Return the vocabulary of that name, or of that file (see `worker.vocabulary.file`).
 
-    A name goes before a file of that name; write `./starter` for the file. Raises VocabularyError
-    for an unknown name (with the nearest), and for a file that is none.
+    A pack goes before a file of the same name; write `./starter` for the file.
+
+    Raises:
+        VocabularyError: There is no such pack or file, or the file cannot be used.
     """
     if str(spec) == ENGLISH:
         return english_50k()
@@ -32,7 +34,11 @@ def load(spec: str | Path) -> Vocabulary:
 
 
 def find_pack(spec: str | Path) -> Path:
-    """Return the file of a pack's name or path. Raises VocabularyError."""
+    """Return the file of a pack's name or path.
+
+    Raises:
+        VocabularyError: There is no such pack or file.
+    """
     path = _pack(str(spec)) or Path(spec).expanduser()
     if path.is_file():
         return path
@@ -50,7 +56,7 @@ def list_names() -> list[str]:
 
 def english_50k() -> Vocabulary:
     """Return the 50,000 most common English words, the most common first: the paper's."""
-    import wordfreq  # reads its tables on first use
+    import wordfreq  # noqa: PLC0415 - reads its tables on first use
 
     found = wordfreq.top_n_list("en", _ENGLISH_WORDS)
     return Vocabulary(ENGLISH, tuple(Keyword(word) for word in found))

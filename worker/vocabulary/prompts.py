@@ -1,4 +1,7 @@
-"""Prompt templates: how a word is put to the text tower. Several are averaged."""
+"""Reads prompt templates, in which words are encoded; the vectors of several are averaged.
+
+`worker.tagging.tagger` and evaluation parse them, `worker.scoring.word_vectors` fills them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +39,9 @@ def parse(specs: Sequence[str]) -> Prompts:
 
     Sets are `paper` ("a photo of a {word}"), `plain` ("{word}"), and OpenAI's ensembles for
     ImageNet, `openai-80` and the 7 that do best together, `openai-7`. Equal templates count once.
-    Raises VocabularyError for a template without `{word}`, and for none at all.
+
+    Raises:
+        VocabularyError: A template has no `{word}` or is too long, or there is no template.
     """
     templates: list[str] = []
     for spec in specs:
@@ -49,7 +54,8 @@ def parse(specs: Sequence[str]) -> Prompts:
 def default_for(folder: Path | None) -> Prompts:
     """Return the prompts for a model: those in its folder (`prompts.txt`), else the paper's.
 
-    Raises VocabularyError for a file that cannot be read or holds no template.
+    Raises:
+        VocabularyError: The file cannot be read or holds no template.
     """
     path = None if folder is None else folder / FILE
     if path is None or not path.is_file():
@@ -62,7 +68,11 @@ def default_for(folder: Path | None) -> Prompts:
 
 
 def check_template(template: str, *, where: str) -> str:
-    """Return the template. Raises VocabularyError where it cannot be one."""
+    """Return the template.
+
+    Raises:
+        VocabularyError: It has no `{word}` or is too long.
+    """
     if "{word}" not in template:
         raise VocabularyError(
             f"{where}: template '{template[:60]}' has no {{word}}; write it where the word goes, "

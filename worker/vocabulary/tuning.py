@@ -1,6 +1,6 @@
-"""What a person's decisions say of words: often rejected ones should need to be surer.
+"""Proposes higher bars for words that people often rejected; `kadr vocabulary tune` shows them.
 
-A proposal is only that; a person writes it into a vocabulary and re-scores with it.
+Nothing changes until a person writes the proposals into a vocabulary and scores with it again.
 """
 
 import math
@@ -15,7 +15,7 @@ from worker.vocabulary.keywords import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A word, what was decided about it, and the bar that follows (see `Keyword.bar`)."""
+    """A word, the decisions about it, and the bar that they suggest (see `Keyword.bar`)."""
 
     word: str
     rejected: int
@@ -30,10 +30,14 @@ class Proposal:
 def propose(
     decisions: Mapping[str, Mapping[Decision | None, int]], *, min_rejections: int = 3
 ) -> list[Proposal]:
-    """Return the words rejected so often, and oftener than confirmed; the highest bar first.
+    """Return proposals for words that were often rejected, the highest bar first.
 
-    `decisions` are those of `catalog.tags.decisions.count_by_word`. The bar is the log of
-    rejections to confirmations, with one of each added: ten to none is 2.4, three to two 0.3.
+    The bar is log((rejected + 1) / (confirmed + 1)): 2.4 for 10 to 0, 0.3 for 3 to 2.
+
+    Args:
+        decisions: By word, as `catalog.tags.decisions.count_by_word` returns them.
+        min_rejections: Words that were rejected less often, or not more often than confirmed, get
+            no proposal.
     """
     found = []
     for word, decided in decisions.items():
@@ -46,7 +50,7 @@ def propose(
 
 
 def apply(vocabulary: Vocabulary, proposals: Sequence[Proposal]) -> Vocabulary:
-    """Return the vocabulary with the proposed bars; a higher one that is there stays."""
+    """Return the vocabulary with the proposed bars, except where its own bar is higher."""
     bars = {
         known.word: min(each.bar, file.MAX_BAR)
         for each in proposals

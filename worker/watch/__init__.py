@@ -1,1 +1,1 @@
-"""From a file on disk to a committed row: watching, scanning and registering photos."""
+"""Registers photos: watches folders, scans them, and commits a row for each file it takes."""

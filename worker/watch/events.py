@@ -1,6 +1,7 @@
-"""Events of one root, from the operating system or by polling, sorted into what to look at.
+"""Receives the file-system events of a root, from the operating system or by polling.
 
-`worker.watch.watcher` owns one `Observation` per root; nothing here reads a file or a row.
+`worker.watch.watcher` owns one `Observation` per root. Events only add paths to `Settling`; nothing
+here reads a file or a row.
 """
 
 import logging
@@ -47,7 +48,7 @@ _TOO_MANY = {24, 28}  # EMFILE: inotify instances; ENOSPC: inotify watches
 
 
 class OverflowAlarm(logging.Handler):
-    """Hears that the kernel dropped events: watchdog 7 says so in its log and nowhere else."""
+    """Notices that the kernel dropped events, which watchdog 7 reports only in its log."""
 
     LOGGER = "watchdog.observers.inotify_c"
 
@@ -56,7 +57,7 @@ class OverflowAlarm(logging.Handler):
         self._event = event
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Set the event."""
+        """Set the event if the record reports an overflow."""
         if "overflow" in record.getMessage():
             self._event.set()
 
@@ -70,14 +71,14 @@ class OverflowAlarm(logging.Handler):
 
 @dataclass(slots=True, eq=False)  # watchdog keeps handlers in sets
 class Changes(FileSystemEventHandler):
-    """Where events of one root end up: paths to look at, and paths that went away."""
+    """Sorts the events of one root into paths that appeared or changed, and paths that are gone."""
 
     top: Path
     touched: Settling
     gone: Settling
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        """Sort one event; watchdog calls this from its threads."""
+        """Sort one event. Called from watchdog's threads."""
         path = Path(_text(event.src_path))
         if isinstance(event, _GONE_EVENTS):
             if event.is_directory or scan.is_wanted(path):
@@ -96,26 +97,26 @@ class Changes(FileSystemEventHandler):
 
 @dataclass(slots=True)
 class Observation:
-    """A running observer of a folder, and which folder it was when it started."""
+    """A running observer of a folder, and the identity of the folder when it started."""
 
     observer: BaseObserver
     identity: tuple[int, int]
 
     def is_listening(self) -> bool:
-        """Tell whether it still hears: it goes deaf when its folder is away for a moment."""
+        """Return whether events still arrive; they stop if the folder is gone even for a moment."""
         return all(emitter.is_alive() for emitter in self.observer.emitters)
 
     def stop(self) -> None:
-        """End it and its threads."""
+        """Stop the observer and its threads."""
         self.observer.stop()
         self.observer.join()
 
 
 def start(changes: Changes, *, poll_s: float | None) -> Observation:
-    """Begin to observe a root, by polling every `poll_s` seconds if given.
+    """Start to observe a root, by polling every `poll_s` seconds if given.
 
     Raises:
-        RootError: it is not there, or the system's limits do not allow it.
+        RootError: The folder does not exist, or the system's limits do not allow it.
     """
     found = scan.identify(changes.top)
     shown = paths.printable(paths.to_text(changes.top))

@@ -1,6 +1,6 @@
-"""Takes files into the catalogue: hash, register, commit, and only then ring.
+"""Registers files in the catalogue: hash, register, commit, and only then ring.
 
-Called by the watcher for files that have settled and by `kadr tag` for what a scan found.
+The watcher calls it for files that have settled, `kadr tag` for those that a scan found.
 """
 
 import hashlib
@@ -33,18 +33,24 @@ _HASH_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of files that were handed in."""
+    """What happened to the files that were to be registered."""
 
-    #: Photos rung for.
+    #: Photos that messages were sent for.
     photo_ids: tuple[int, ...]
-    #: Files that changed while they were read, or are gone: to be looked at again.
+    #: Files that changed while they were read, or are gone: to be tried again.
     unsettled: tuple[Path, ...]
 
 
 def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:
-    """Register files of one root and ring for those that are to be tagged.
+    """Register files of one root and ring for the photos that are to be tagged.
 
-    A ring that is lost costs a delay: the rows are committed first, and the sweep rings again.
+    The rows are committed first, so a lost message only costs a delay: the sweep rings again.
+
+    Args:
+        database: The catalogue.
+        root: The root that the files lie below.
+        files: New and changed files.
+        ring: Sends messages for photos.
     """
     top = paths.from_text(root.path)
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
@@ -64,7 +70,7 @@ def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring:
 
 
 def _read(found: FoundFile, top: Path) -> SeenFile | None:
-    """Hash a file; None if it changed meanwhile, for then the digest is of no content there was."""
+    """Hash a file; None if it changed meanwhile, since the digest is then of mixed content."""
     stored = scan.relative(found.path, top)
     try:
         digest = _digest(found.path)

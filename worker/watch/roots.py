@@ -1,6 +1,6 @@
-"""Folders that a person names, as roots of the catalogue.
+"""Turns the folders that a person names into roots of the catalogue; commands call it.
 
-A folder below a known root is that root's, so that no photo is in the catalogue under two roots.
+A folder below a known root belongs to that root, so that no photo is registered under two roots.
 """
 
 import os
@@ -16,7 +16,7 @@ from catalog.db.tables import Root
 from catalog.photos import roots
 from worker.watch import scan
 
-#: File systems that tell of changes only on the host that made them.
+#: File systems that send events only on the host that made a change.
 _NETWORK_TYPES = frozenset(
     {"9p", "afpfs", "afs", "ceph", "cifs", "coda", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4"}
     | {"smb2", "smb3", "smbfs", "vboxsf", "vmhgfs", "webdav", "fuse.davfs", "fuse.glusterfs"}
@@ -26,7 +26,7 @@ _NETWORK_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder to scan or watch, and the root whose paths it is part of."""
+    """A folder to scan or watch, and the root that it belongs to."""
 
     root: Root
     #: Absolute; the root itself, or a folder below it.
@@ -39,10 +39,15 @@ class Folder:
 
 
 def register(database: Database, given: Sequence[str], *, poll: bool = False) -> list[Folder]:
-    """Return the folders that were named, made roots where they are new; nested ones once.
+    """Return the folders that were named, registered as roots where new; nested ones once.
+
+    Args:
+        database: The catalogue.
+        given: Paths as a person wrote them.
+        poll: Whether new roots are polled; those on network file systems always are.
 
     Raises:
-        RootError: one is not there, not a folder, or cannot be read.
+        RootError: A path does not exist, is not a folder, or cannot be read.
     """
     wanted = sorted({scan.check_root(Path(folder)) for folder in given})
     outermost = [p for p in wanted if not any(q in p.parents for q in wanted)]
@@ -57,7 +62,7 @@ def register(database: Database, given: Sequence[str], *, poll: bool = False) ->
 
 
 def is_on_network(path: Path) -> bool:
-    """Tell whether a folder is on a file system that does not tell of every change."""
+    """Return whether a folder is on a file system that does not send events for every change."""
     mounts = {part.mountpoint: part.fstype for part in psutil.disk_partitions(all=True)}
     real = os.path.realpath(path)
     holding = [mount for mount in mounts if os.path.commonpath([real, mount]) == mount]

@@ -1,7 +1,7 @@
-"""Walks a root and compares it with the catalogue: what is new, changed, and gone.
+"""Walks a root and compares it with the catalogue: which files are new, changed, or gone.
 
-The catalogue catches up here with everything that no event told of: what happened while nobody
-watched, what an overflowing event queue dropped, what a network file system never reports.
+This finds everything without an event: changes while nobody watched, events that an overflowing
+queue dropped, and network file systems, which send none. The watcher and `kadr tag` call it.
 """
 
 import os
@@ -24,43 +24,47 @@ from worker.errors import RootError
 
 _log = structlog.get_logger()
 
-#: Folders that hold no photos of a person's: thumbnails of NAS systems, bins, version control.
+#: Folders without photos of a person's own: thumbnails of NAS systems, recycle bins.
 _SKIPPED_FOLDERS = frozenset({"@eadir", "$recycle.bin", "lost+found", "system volume information"})
-#: Names that a program is still writing under.
+#: Endings of files that a program is still writing.
 _TEMPORARY_ENDINGS = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", "~")
 _FILES_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A photo on disk that the catalogue does not know like this."""
+    """A photo on disk, with its size and times when it was found."""
 
     #: Absolute.
     path: Path
     stat: FileStat
-    #: Latest of mtime and ctime, seconds since the epoch: copying tools set the one, not the other.
+    #: Later of mtime and ctime, seconds since the epoch: copying tools set only the former.
     changed_at: float
 
 
 def is_wanted(path: Path) -> bool:
-    """Tell by its name whether a file below a root is a photo to take."""
+    """Return whether a file below a root is, by its name, a photo to register."""
     name = path.name.lower()
     hidden = name.startswith((".", "~")) or name.endswith(_TEMPORARY_ENDINGS)
     return not hidden and extensions.is_photo(path)
 
 
 def is_skipped_folder(name: str) -> bool:
-    """Tell by its name whether a folder is left alone with all that is below it."""
+    """Return whether a folder, by its name, is skipped with everything below it."""
     return name.startswith(".") or name.lower() in _SKIPPED_FOLDERS
 
 
 def is_below_skipped(path: Path, root: Path) -> bool:
-    """Tell whether a folder between `root` and `path` is left alone."""
+    """Return whether any folder between `root` and `path` is skipped."""
     return any(is_skipped_folder(part) for part in path.relative_to(root).parts[:-1])
 
 
 def check_root(path: Path) -> Path:
-    """Return a folder's absolute path; raises `RootError` if it cannot be watched."""
+    """Return a folder's absolute path.
+
+    Raises:
+        RootError: It does not exist, is not a folder, or cannot be read.
+    """
     # os.path's functions raise nothing; Path's follow links, or raise for users that are not there
     absolute = Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111
     shown = paths.printable(paths.to_text(absolute))
@@ -79,7 +83,10 @@ def check_root(path: Path) -> Path:
 
 
 def identify(folder: Path) -> tuple[int, int] | None:
-    """Tell one folder from another that comes to lie in its place; None if there is none."""
+    """Return the identity (device, inode) of a folder, which a folder put in its place lacks.
+
+    None if there is no folder.
+    """
     try:
         found = folder.stat()
     except OSError:
@@ -88,7 +95,7 @@ def identify(folder: Path) -> tuple[int, int] | None:
 
 
 def stat_file(path: Path) -> FoundFile | None:
-    """Look at a file; None if it is gone or no regular file."""
+    """Return a file's size and times; None if it is gone or is not a regular file."""
     try:
         found = path.stat()
     except OSError:  # gone meanwhile, a dangling link, a link to itself
@@ -100,7 +107,7 @@ def stat_file(path: Path) -> FoundFile | None:
 
 
 def is_gone(path: Path) -> bool:
-    """Tell whether a file is not there any more; one that cannot be looked at is not gone."""
+    """Return whether a file no longer exists; one that cannot be accessed still does."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -111,7 +118,7 @@ def is_gone(path: Path) -> bool:
 
 
 def walk(folder: Path) -> Iterator[FoundFile]:
-    """Give every wanted file below a folder, in a fixed order; each folder once, links followed."""
+    """Yield every wanted file below a folder in a fixed order; follow links, each folder once."""
     seen: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -136,11 +143,11 @@ def walk(folder: Path) -> Iterator[FoundFile]:
 def find_changes(
     database: Database, root: Root, folder: Path | None = None
 ) -> Iterator[list[FoundFile]]:
-    """Walk a root, or a folder below it; give what is new or changed, then mark what is gone.
+    """Walk a root, or a folder below it; yield new and changed files, then mark missing ones.
 
-    Lists come some files at a time, and are empty where all is known. A folder that is not there,
-    goes away meanwhile, or is empty although photos are known in it (a disk that is not mounted),
-    marks nothing as missing.
+    Files are yielded in lists of up to `_FILES_AT_ONCE`, which are empty where all are known.
+    Nothing is marked as missing if the folder does not exist, disappears meanwhile, or is empty
+    although photos are known in it (a disk that is not mounted).
     """
     top = paths.from_text(root.path)
     where = folder or top
@@ -165,7 +172,7 @@ def find_changes(
 
 
 def relative(path: Path, top: Path) -> str:
-    """Give a file's path below its root as the catalogue stores it."""
+    """Return a file's path below its root as the catalogue stores it."""
     return paths.to_text(path.relative_to(top))
 
 
@@ -199,7 +206,7 @@ def _warn_unreachable(folder: Path) -> None:
 def find_gone(
     database: Database, root: Root, folder: str, seen: Collection[str] = ()
 ) -> Iterator[list[str]]:
-    """Give known files below a relative folder that are there no more, some at a time."""
+    """Yield known files below a relative folder that no longer exist, in lists."""
     with database.read() as session:
         known = files.find_present_paths(session, root.id, folder)
     unseen = [path for path in known if path not in seen]

@@ -1,4 +1,8 @@
-"""Tells when a file has been left alone for long enough to be read; `worker.watch.watcher` asks."""
+"""Holds back files until they have not changed for a while, since copying takes time.
+
+`worker.watch.events` adds paths from watchdog's threads; `worker.watch.watcher` takes those that
+are due.
+"""
 
 import threading
 import time
@@ -18,7 +22,7 @@ class _Watch:
 
 @dataclass(slots=True)
 class Settling:
-    """Paths that something happened to, each until it has been still for `quiet_s`."""
+    """Changed paths, each of which is held until it has not changed for `quiet_s`."""
 
     quiet_s: float
     clock: Callable[[], float] = time.monotonic
@@ -26,15 +30,15 @@ class Settling:
     _waiting: dict[Path, _Watch] = field(default_factory=dict)
 
     def touch(self, path: Path) -> None:
-        """Note that something happened to a path now. Called from watchdog's threads."""
+        """Record that a path has changed now. Called from watchdog's threads."""
         watch = _Watch(self.clock(), scan.stat_file(path))
         with self._lock:
             self._waiting[path] = watch
 
     def take_due(self) -> list[Path]:
-        """Return, and forget, the paths that have been still: no event, same size and time.
+        """Pop the paths that had no event for `quiet_s`, and whose size and mtime are the same.
 
-        Not every system tells of every write, so the file is looked at as well.
+        The files are checked as well, since not every system sends an event for every write.
         """
         now = self.clock()
         with self._lock:

@@ -1,7 +1,8 @@
-"""Watches roots and hands files on when they have settled; never opens a photo itself.
+"""Watches roots and registers files once they have settled; never decodes a photo.
 
-Three sources feed it: events, polling where there are none, and a reconcile of every root at the
-start, now and then, and after the kernel dropped events. `kadr watch` runs it.
+Files come from events, from polling where there are none, and from comparing every root with the
+catalogue: at the start, every `reconcile_s`, and after the kernel dropped events. `kadr watch` runs
+it.
 """
 
 import os
@@ -28,16 +29,16 @@ from worker.watch.settling import Settling
 _log = structlog.get_logger()
 
 _TICK_S = 0.1
-#: How often it is checked that each root is still the folder that is observed.
+#: How often each root is checked to be still the folder that is observed.
 _ROOTS_CHECK_S = 2.0
 _FILES_AT_ONCE = 256
-#: After the database could not be reached.
+#: Pause after the database could not be reached.
 _PAUSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """How long things take, in seconds; see `worker.settings` for each."""
+    """Intervals in seconds; see `worker.settings` for each."""
 
     settle_s: float = 2.0
     reconcile_s: float = 900.0
@@ -45,11 +46,11 @@ class Intervals:
 
 
 class _WatchedRoot:
-    """One root: its row, its events, and its observer while the folder is there."""
+    """One root: its row, its events, and its observer while the folder exists."""
 
     def __init__(self, folder: Folder, intervals: Intervals) -> None:
         self.root = folder.root
-        #: What is watched; the root itself, or a folder below it.
+        #: The folder that is watched: the root itself, or one below it.
         self.top = folder.path
         self.base = paths.from_text(folder.root.path)
         self.touched = Settling(intervals.settle_s)
@@ -58,23 +59,23 @@ class _WatchedRoot:
         self._observation: events.Observation | None = None
 
     def start(self) -> None:
-        """Begin to listen: nothing that happens from here on is missed."""
+        """Start to observe: no change from here on is missed."""
         changes = events.Changes(self.top, self.touched, self.gone)
         self._observation = events.start(changes, poll_s=self._poll_s)
 
     def stop(self) -> None:
-        """Stop listening."""
+        """Stop observing."""
         if self._observation is not None:
             self._observation.stop()
             self._observation = None
 
     def is_in_place(self) -> bool:
-        """Tell whether the folder that is observed is still the one at its path."""
+        """Return whether the folder that is observed is still the one at its path."""
         found = scan.identify(self.top)
         return self._observation is not None and found == self._observation.identity
 
     def revive(self) -> bool:
-        """Observe the folder anew if it went away and came back; True if it did."""
+        """Observe the folder again if it was gone and is back; return whether it was."""
         now, observation = scan.identify(self.top), self._observation
         if observation and not (self.is_in_place() and observation.is_listening()):
             _log.warning("root_unreachable", root=self.root.name, folder=str(self.top))
@@ -95,15 +96,19 @@ class Watcher:
     intervals: Intervals = field(default_factory=Intervals)
     clock: Callable[[], float] = time.monotonic
     _roots: list[_WatchedRoot] = field(default_factory=list)
-    #: Events were lost, or could not be written down: the roots are to be compared again.
+    #: Set if events were lost or could not be recorded: the roots must be compared again.
     _behind: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
 
     def run(self, folders: Iterable[Folder], on_ready: Callable[[], None] = lambda: None) -> None:
-        """Watch folders; `on_ready` is called when what was there before has been taken.
+        """Watch folders until `stop` is called.
+
+        Args:
+            folders: What is watched.
+            on_ready: Called once all files that existed before have been registered.
 
         Raises:
-            RootError: a folder is not there or cannot be watched.
+            RootError: A folder does not exist or cannot be watched.
         """
         with events.OverflowAlarm(self._behind):
             try:
@@ -119,7 +124,7 @@ class Watcher:
                     watched.stop()
 
     def stop(self) -> None:
-        """End `run` after what it is doing; for any thread and for signal handlers."""
+        """End `run` after its current step. May be called from any thread or signal handler."""
         self._stopped.set()
 
     def _loop(self) -> None:
@@ -171,7 +176,7 @@ class Watcher:
     def _settled(
         self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]
     ) -> list[scan.FoundFile]:
-        """Keep files that nobody wrote to lately; the others are waited for."""
+        """Return files that were not written to within `settle_s`; hold back the others."""
         written_after = time.time() - self.intervals.settle_s
         settled = []
         for found in files:
@@ -197,7 +202,7 @@ class Watcher:
                 watched.touched.touch(path)
 
     def _mark_gone(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
-        """Note what was deleted; a root that is away as a whole took nothing with it."""
+        """Mark deleted files as missing, unless the whole root is gone (an unmounted disk)."""
         lost = [path for path in due if path != watched.top]
         if not lost or not watched.is_in_place():
             return
@@ -213,7 +218,7 @@ class Watcher:
                     files.mark_folder_missing(session, watched.root.id, path, now=now)
 
     def _find_gone_inside(self, watched: _WatchedRoot, path: Path) -> list[str]:
-        """Find what went with a folder in whose place another one is now."""
+        """Return the files that are gone from a folder that was replaced by another one."""
         if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises without permission
             return []
         folder = scan.relative(path, watched.base)

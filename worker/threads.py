@@ -1,0 +1,65 @@
+"""A thread that repeats a step: base of the heartbeat, the sweeper and the follower."""
+
+import threading
+from collections.abc import Callable
+from typing import Self
+
+import structlog
+
+from catalog.errors import DatabaseUnavailableError
+
+_log = structlog.get_logger()
+
+
+class Repeating:
+    """A daemon thread that calls `step` every `interval_s`; a context manager.
+
+    Leaving it waits for the step in progress. A step that cannot reach the database is logged as
+    `failure`, and the next one tries again.
+    """
+
+    def __init__(
+        self, name: str, interval_s: float, *, failure: str, at_once: bool = False
+    ) -> None:
+        """Prepare the thread.
+
+        Args:
+            name: Name of the thread.
+            interval_s: Seconds between two steps.
+            failure: Event that is logged where the database cannot be reached.
+            at_once: Whether the first step does not wait for the interval.
+        """
+        self._interval_s = interval_s
+        self._failure = failure
+        self._at_once = at_once
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def step(self) -> None:
+        """Do what is repeated."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Do what is left when the thread ends: nothing, unless a subclass says otherwise."""
+
+    def _run(self) -> None:
+        if self._at_once:
+            self._attempt(self.step)
+        while not self._done.wait(self._interval_s):
+            self._attempt(self.step)
+        self._attempt(self.finish)
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except DatabaseUnavailableError as error:
+            _log.warning(self._failure, reason=str(error))
