@@ -154,7 +154,7 @@ def test_name_of_a_file_that_is_there_means_that_file(
         catalogue.add_photos(session, "x/a.jpg", root="/elsewhere")
         assert photo.find_photo_id(session, "a.jpg") == here
         (tmp_path / "a.jpg").unlink()
-        with pytest.raises(NotFoundError, match="2 photos end so"):
+        with pytest.raises(NotFoundError, match="2 photos have paths that end like this"):
             photo.find_photo_id(session, "a.jpg")
 
 
