@@ -1,6 +1,8 @@
-"""A person's word about keywords: added, confirmed, rejected, taken back. No re-run changes it.
+"""A person's decisions about keywords: add, remove, confirm, reject, undo.
 
-Every change is written into the photos' history with what was before, so that it can be undone.
+The commands in `catalog.cli.keyword` and `catalog.tags.decision_files` call it. No later run of a
+model changes a decision. Every change is recorded in the photos' history with the state before it,
+so that it can be undone.
 """
 
 import uuid
@@ -25,29 +27,29 @@ Action = Literal["add", "remove", "confirm", "reject"]
 DECIDED = "decided"
 UNDONE = "undone"
 
-#: Photos that an undo reads and writes at a time: a change may be about a million.
+#: How many photos an undo reads and writes at a time: a change may affect a million.
 UNDO_BATCH = 10_000
 
-_NOTHING_TO_UNDO = "there is no decision to undo; `kadr show PHOTO` tells its history"
+_NOTHING_TO_UNDO = "there is no decision to undo; `kadr show PHOTO` shows a photo's history"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a decision did."""
+    """The result of a decision or an undo."""
 
-    #: What `undo` takes; empty if nothing changed.
+    #: The argument for `undo`; empty if nothing changed.
     change_id: str
     action: str
-    #: Keywords on photos that are now otherwise than before.
+    #: How many keywords on photos changed: one keyword on two photos counts as two.
     changed: int
     photos: int
-    #: Words that are another keyword's alias, with that keyword.
+    #: Words that are aliases, with the keyword that each of them means.
     meant: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """What a person's word changes of a `PhotoTag`; None in its place: no row."""
+    """The columns of a `PhotoTag` that a decision changes; None in place of it means no row."""
 
     source: Source
     decision: Decision | None
@@ -62,14 +64,24 @@ def add(
     now: datetime,
     look_up: store.LookUp = store.nothing_known,
 ) -> Change:
-    """Give photos keywords; a keyword that is new to the catalogue is made."""
+    """Add keywords to photos; keywords that the catalogue lacks are created.
+
+    Raises:
+        KeywordError: A word is too long.
+        NotFoundError: A word is empty.
+    """
     return _decide(session, "add", photo_ids, words, now, look_up)
 
 
 def confirm(
     session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
 ) -> Change:
-    """Say that keywords which photos have are right; photos without them are left as they are."""
+    """Confirm keywords on the photos that have them; other photos are unchanged.
+
+    Raises:
+        KeywordError: A word is too long.
+        NotFoundError: A word is not a keyword of this catalogue.
+    """
     return _decide(session, "confirm", photo_ids, words, now)
 
 
@@ -81,22 +93,32 @@ def reject(
     now: datetime,
     look_up: store.LookUp = store.nothing_known,
 ) -> Change:
-    """Keep keywords away from photos for ever, whether they have them now or not."""
+    """Reject keywords on photos permanently, whether the photos have them now or not.
+
+    Raises:
+        KeywordError: A word is too long.
+        NotFoundError: A word is empty.
+    """
     return _decide(session, "reject", photo_ids, words, now, look_up)
 
 
 def remove(
     session: Session, photo_ids: Sequence[int], words: Sequence[str], *, now: datetime
 ) -> Change:
-    """Take keywords off photos: a person's own goes, one that a machine or a file gave is rejected.
+    """Remove keywords from photos.
 
-    It would come back with the next run otherwise.
+    A keyword that a person added is deleted. One from a model or a file is rejected instead, since
+    the next run would add it again.
+
+    Raises:
+        KeywordError: A word is too long.
+        NotFoundError: A word is not a keyword of this catalogue.
     """
     return _decide(session, "remove", photo_ids, words, now)
 
 
 def count_by_word(session: Session) -> dict[str, dict[Decision | None, int]]:
-    """Count what was decided about each word, of keywords that a machine proposed."""
+    """Return how often each word was confirmed and rejected, among keywords a model proposed."""
     query = (
         select(Tag.name, PhotoTag.decision, func.count())
         .join(Tag, Tag.id == PhotoTag.tag_id)
@@ -110,10 +132,10 @@ def count_by_word(session: Session) -> dict[str, dict[Decision | None, int]]:
 
 
 def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Change:
-    """Take back a change, by default the last one that still stands.
+    """Undo a change, by default the newest one that was not undone.
 
     Raises:
-        NotFoundError: there is nothing to undo, or no such change.
+        NotFoundError: There is nothing to undo, or no change with that id.
     """
     found = change_id or _find_newest(session)
     changed = photos = 0
@@ -134,9 +156,10 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
 
 
 def drop_machine_tags(session: Session, photo_ids: Iterable[int] | None = None) -> int:
-    """Delete what models gave and no person confirmed, from some photos or all; returns how many.
+    """Delete the keywords that models proposed and nobody decided about; return how many.
 
-    Keywords of people and of files stay.
+    `photo_ids` limits it to some photos. Keywords from people and files, and those that a person
+    confirmed or rejected, stay.
     """
     machine = delete(PhotoTag).where(PhotoTag.source == Source.CLIP, PhotoTag.decision.is_(None))
     if photo_ids is None:
@@ -184,7 +207,7 @@ def _decide(
 
 
 def _after(action: Action, before: _Row | None) -> _Row | None:
-    """Return what a row is after an action."""
+    """Return the state of a row after an action."""
     source = before.source if before is not None else Source.PERSON
     match action:
         case "add":
@@ -201,17 +224,17 @@ def _after(action: Action, before: _Row | None) -> _Row | None:
 def _tag_ids(
     session: Session, action: Action, words: Sequence[str], look_up: store.LookUp
 ) -> dict[str, int]:
-    """Return the words' tags; made if they are new, unless there is then nothing to say of them.
+    """Return the tag id of each word; `add` and `reject` create the tags that do not exist.
 
     Raises:
-        KeywordError: a word is too long.
-        NotFoundError: a word to confirm or to remove is no keyword here, or a word is empty.
+        KeywordError: A word is too long.
+        NotFoundError: A word to confirm or remove is not a keyword here, or a word is empty.
     """
     too_long = next((word for word in words if len(word) > spelling.MAX_WORD_CHARS), None)
     if too_long is not None:
         raise KeywordError(
-            f"'{too_long[:20]}...': {len(too_long)} characters; a keyword has "
-            f"{spelling.MAX_WORD_CHARS} at most"
+            f"'{too_long[:20]}...' has {len(too_long)} characters; a keyword may have at most "
+            f"{spelling.MAX_WORD_CHARS}"
         )
     if action in {"add", "reject"}:
         found = store.ensure_tags(session, words, look_up)
@@ -221,7 +244,7 @@ def _tag_ids(
         found = {word: known[key] for word, key in keys.items() if key in known}
     missing = [word for word in words if word not in found]
     if missing:
-        message = f"'{missing[0]}': no keyword of this catalogue; `kadr tags` lists them"
+        message = f"'{missing[0]}' is not a keyword of this catalogue; `kadr tags` lists them"
         raise NotFoundError(message)
     return found
 
@@ -249,7 +272,7 @@ def _rows(
 
 
 def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> None:
-    """Make rows so, by photo and tag; scores that a machine gave meanwhile stay."""
+    """Write rows by (photo id, tag id) and delete those that are None; scores are kept."""
     for tag_id in {tag_id for (_, tag_id), row in rows.items() if row is None}:
         gone = [photo for (photo, tag), row in rows.items() if tag == tag_id and row is None]
         for chunk in sql.chunks(gone):
@@ -272,7 +295,11 @@ def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> Non
 
 
 def _find_newest(session: Session) -> str:
-    """Return the newest change that still stands on a photo at least."""
+    """Return the id of the newest change that is not undone on at least one photo.
+
+    Raises:
+        NotFoundError: There is none.
+    """
     newest = select(PhotoEvent.change_id).where(PhotoEvent.change_id.is_not(None), _stands())
     found = session.scalar(newest.order_by(PhotoEvent.id.desc()).limit(1))
     if found is None:
@@ -281,7 +308,7 @@ def _find_newest(session: Session) -> str:
 
 
 def _standing(session: Session, change_id: str) -> Iterator[Sequence[Any]]:
-    """Yield the events of a change that were not taken back, a batch of photos at a time."""
+    """Yield the events of a change that were not undone, a batch of photos at a time."""
     query = (
         select(PhotoEvent.photo_id, PhotoEvent.detail)
         .where(PhotoEvent.change_id == change_id, _stands())
@@ -295,10 +322,10 @@ def _standing(session: Session, change_id: str) -> Iterator[Sequence[Any]]:
 
 
 def _stands() -> ColumnElement[bool]:
-    """Return the SQL condition that an event is a decision about a photo that no undo took back.
+    """Return the SQL condition that an event is a decision that was not undone on its photo.
 
-    A scalar subquery on purpose: PostgreSQL joins for EXISTS, and compares every pair of events
-    until its statistics know how many there are.
+    It is a scalar subquery on purpose: PostgreSQL turns EXISTS into a join, which compares every
+    pair of events until its statistics know how many there are.
     """
     other = aliased(PhotoEvent)
     undone = select(other.id).where(
