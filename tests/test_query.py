@@ -93,7 +93,7 @@ def test_mark_of_another_query_is_refused(database: Database) -> None:
     _fill(database, {"dog": 0.75}, {"dog": 0.5})
     with database.read() as session:
         mark = query.search(session, "dog", limit=1).next_cursor
-        with pytest.raises(QueryError, match="begin again with the first page"):
+        with pytest.raises(QueryError, match="start from the first page"):
             query.search(session, "cat", after=mark)
 
 

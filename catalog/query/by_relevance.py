@@ -96,7 +96,7 @@ def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:
 
 
 def _is_beside(plan: Plan, part: Driver, low: Position) -> ColumnElement[bool]:
-    """Return the SQL condition that the driver's photo has `part` at least as surely as `low`."""
+    """Return the SQL condition that the driver's photo has `part`, as confidently as `low`."""
     beside = select(_BESIDE.photo_id).where(
         # The index can use one lower bound only: `has_driver` hides the threshold from it.
         has_driver(plan, _BESIDE, part),
