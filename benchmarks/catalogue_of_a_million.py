@@ -1,7 +1,8 @@
-"""Builds a catalogue of any size for the benchmarks: Zipf words and planted groups, by a seed.
+"""Builds a catalogue of any size for the other benchmarks, reproducibly from a seed.
 
-Each photo has 15 tags: 6 of the 12 words of its planted group, 9 words by Zipf's law over the whole
-vocabulary. Rows are written with the drivers' bulk ways, into tables that the migrations made.
+Each photo has 15 tags: 6 of the 12 words of its planted group, and 9 words drawn by Zipf's law (the
+n-th commonest word with probability proportional to 1/n). The migrations create the tables, and the
+database drivers' bulk inserts fill them.
 
     python benchmarks/catalogue_of_a_million.py sqlite:////tmp/million.db --photos 1000000
 """
@@ -25,7 +26,7 @@ WORDS = 50_000
 TAGS_PER_PHOTO = 15
 GROUP_WORDS, WORDS_OF_GROUP = 12, 6
 PHOTOS_PER_GROUP = 500
-#: Words of groups are none of the very commonest.
+#: The words of groups are drawn from this rank on, so the commonest words are not among them.
 FIRST_GROUP_WORD = 50
 CHUNK = 20_000
 _START = datetime(2020, 1, 1, tzinfo=UTC)
@@ -34,9 +35,9 @@ _CAMERAS = ("NIKON D850", "Canon EOS 5D", "FUJIFILM X-T4", "Apple iPhone 13", No
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """What a catalogue was made from."""
+    """The ground truth that a catalogue was built from."""
 
-    #: (n_photos, TAGS_PER_PHOTO) int32, word numbers from 0 (the commonest) on.
+    #: (n_photos, TAGS_PER_PHOTO) int32, word numbers; 0 is the commonest, -1 is no word.
     words: NDArray[np.int32]
     #: (n_photos,) int32, the planted group of each photo.
     groups: NDArray[np.int32]
@@ -45,7 +46,7 @@ class Planted:
 
 
 def plant(n_photos: int, *, seed: int = 0) -> Planted:
-    """Draw the words and groups of a catalogue."""
+    """Return words, groups and confidences drawn for a catalogue of that size."""
     random = np.random.default_rng(seed)
     n_groups = max(10, n_photos // PHOTOS_PER_GROUP)
     sizes = random.lognormal(sigma=0.6, size=n_groups)
@@ -61,7 +62,7 @@ def plant(n_photos: int, *, seed: int = 0) -> Planted:
     zipf = np.cumsum(1 / np.arange(1, WORDS + 1))
     drawn = random.random((n_photos, TAGS_PER_PHOTO - WORDS_OF_GROUP)) * zipf[-1]
     words = np.concatenate([own, np.searchsorted(zipf, drawn)], axis=1).astype(np.int32)
-    for _ in range(20):  # a word stands once on a photo: draw the repeated ones again, rarer ones
+    for _ in range(20):  # a photo has a word once only: redraw the duplicates
         ordered = np.sort(words, axis=1)
         order = np.argsort(words, axis=1, kind="stable")
         again = np.zeros(words.shape, dtype=bool)
@@ -75,7 +76,7 @@ def plant(n_photos: int, *, seed: int = 0) -> Planted:
 
 
 def build(url: str, n_photos: int, *, seed: int = 0) -> Planted:
-    """Write such a catalogue into an empty database."""
+    """Write a catalogue into an empty database and return its ground truth."""
     planted = plant(n_photos, seed=seed)
     opened = database.open_database(url, upgrade=True)
     with opened.engine.begin() as connection:
@@ -123,7 +124,7 @@ def _file_rows(n_photos: int) -> Iterator[tuple[object, ...]]:
 def _tag_rows(planted: Planted) -> Iterator[tuple[object, ...]]:
     tags = planted.words.ravel()
     photos = np.repeat(np.arange(1, len(planted.words) + 1), planted.words.shape[1])
-    order = np.lexsort((photos, tags))  # in the order of the key: b-trees grow at their end
+    order = np.lexsort((photos, tags))  # in key order, so that the B-tree is only appended to
     order = order[tags[order] >= 0]
     confidences = planted.confidences.ravel()
     for start in range(0, len(order), CHUNK):
@@ -152,7 +153,7 @@ def _for_sqlite(value: object) -> object:
 
 
 def main() -> None:
-    """Build one from the command line; prints what was built."""
+    """Build a catalogue from the command line and print a JSON summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
     parser.add_argument("--photos", type=int, default=100_000)

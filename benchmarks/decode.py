@@ -1,10 +1,10 @@
-"""Photos decoded a second: shrunk while decoding, and in full; on one thread and on two.
+"""Measures photos decoded per second: reduced while decoding and at full size, on 1 and 2 threads.
 
     python benchmarks/decode.py [FOLDER] [--size 224] [--runs 5]
 
 Without a folder it makes eight JPEGs of 12 MP from scikit-learn's sample photos. Rates are medians
-over the runs; `CPU ms` is processor time a photo, which a busy machine changes less; `difference`
-is the mean distance to the full decode, in levels of 0..255.
+over the runs. `CPU ms` is processor time per photo, which depends less on other load. `difference`
+is the mean absolute difference from the full decode, in levels of 0..255.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from PIL import Image
 from worker import extensions, images
 from worker.images import Preprocess, geometry
 
-#: More than any photo has, so that nothing is shrunk before the last step.
+#: A headroom larger than any photo, so that nothing is reduced before the last step.
 FULL = 1_000_000
 THREADS = (1, 2)
 
@@ -30,7 +30,7 @@ Decode = Callable[[Path], NDArray[np.uint8]]
 
 
 def main() -> None:
-    """Print one line per way of decoding and number of threads."""
+    """Print one line for each decoded size and number of threads."""
     options = parse_options()
     with tempfile.TemporaryDirectory() as name:
         folder = options.folder or make_photos(Path(name))
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    """Read the command line."""
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="photos to decode")
     parser.add_argument("--size", type=int, default=224, help="side of the model's square")
@@ -48,7 +48,7 @@ def parse_options() -> argparse.Namespace:
 
 
 def make_photos(folder: Path) -> Path:
-    """Write JPEGs as large as a camera's, with noise as a sensor has it."""
+    """Write JPEGs of a camera's size, with noise like a sensor's, and return their folder."""
     from sklearn.datasets import load_sample_images
 
     noise = np.random.default_rng(0).normal(0, 6, (2832, 4256, 1))
@@ -60,7 +60,7 @@ def make_photos(folder: Path) -> Path:
 
 
 def measure(paths: Sequence[Path], preprocess: Preprocess, runs: int) -> None:
-    """Time each headroom on each number of threads."""
+    """Print the rate for each headroom (decoded size / model size) and number of threads."""
 
     def decode(path: Path) -> NDArray[np.uint8]:
         return images.decode(path, preprocess).pixels
@@ -84,7 +84,7 @@ def measure(paths: Sequence[Path], preprocess: Preprocess, runs: int) -> None:
 
 
 def timed(decode: Decode, paths: Sequence[Path], threads: int, runs: int) -> tuple[float, float]:
-    """Give photos a second and milliseconds of processor time a photo, medians over the runs."""
+    """Return photos per second and CPU milliseconds per photo, medians over the runs."""
     rates, cpu_ms = [], []
     with ThreadPoolExecutor(threads) as pool:
         for _ in range(runs):

@@ -1,4 +1,4 @@
-"""Draws docs/grouping.svg: keywords of a made-up catalogue, their links, and the groups found.
+"""Draws `docs/grouping.svg`: keywords of a synthetic catalogue, their links, and the groups found.
 
 python benchmarks/grouping_picture.py docs/grouping.svg
 """
@@ -28,7 +28,10 @@ PHOTOS, SIZE = 600, (760, 460)
 
 
 def draw_photos() -> tuple[list[str], sparse.csr_array]:
-    """Make photos of one or two themes, with words that stand on most of them."""
+    """Return the keywords, and which photo has which: (n_photos, n_keywords) float32, 0 or 1.
+
+    Each photo has one or two themes, and words of `EVERYWHERE` that belong to none.
+    """
     names = [word for theme in THEMES for word in theme] + list(EVERYWHERE)
     place = {name: n for n, name in enumerate(names)}
     drawn = np.random.default_rng(4)
@@ -44,7 +47,7 @@ def draw_photos() -> tuple[list[str], sparse.csr_array]:
 
 
 def positions(n_tags: int, links: communities.Links) -> NDArray[np.float64]:
-    """Lay the keywords out, linked ones near one another: (n_tags, 2), pixels."""
+    """Return a force-directed layout of the keywords: (n_tags, 2) float64, pixels."""
     random.seed(2)
     graph = igraph.Graph(n=n_tags, edges=links.pairs)
     found = np.array(graph.layout_fruchterman_reingold(weights=links.weights, niter=2000).coords)
@@ -53,7 +56,7 @@ def positions(n_tags: int, links: communities.Links) -> NDArray[np.float64]:
 
 
 def picture() -> str:
-    """Give the picture as SVG."""
+    """Return the picture as SVG."""
     names, has = draw_photos()
     links = communities.link_tags(has)
     groups = communities.find_communities(len(names), links, detail=communities.DETAIL)

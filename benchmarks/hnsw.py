@@ -1,9 +1,10 @@
-"""Measures search by meaning through pgvector's HNSW: building it, recall, milliseconds.
+"""Measures similarity search with pgvector's HNSW index: build time, recall, latency.
 
     python benchmarks/hnsw.py postgresql://user@host/kadr --vectors 1000000
 
-The database must be one of `catalogue_of_a_million.py`, on a server with pgvector. Its photos get
-vectors that are drawn around a scene for each 500 photos, in directions as uneven as CLIP's.
+The database must come from `catalogue_of_a_million.py`, on a server with pgvector. Its photos get
+random embeddings, clustered around one scene per 500 photos, whose variance falls off over the
+dimensions as unevenly as CLIP's.
 """
 
 import argparse
@@ -30,19 +31,23 @@ _CHUNK = 20_000
 
 
 def draw_vectors(rows: int, dim: int, seed: int = 0) -> NDArray[np.float32]:
-    """Draw unit vectors (rows, dim): scenes and photos vary most in few directions."""
+    """Return random unit vectors (rows, dim) float32.
+
+    The standard deviation of dimension i is i**-0.4 (counted from 1), for scenes and for photos
+    around them, so that a few directions carry most of the variance.
+    """
     random = np.random.default_rng(seed)
     scale = np.arange(1, dim + 1, dtype=np.float32) ** -0.4
     scenes = random.standard_normal((max(1, rows // PHOTOS_PER_SCENE), dim), np.float32) * scale
     vectors = random.standard_normal((rows, dim), np.float32) * scale
     vectors += scenes[random.integers(len(scenes), size=rows)]
-    vectors[:, 0] += 3.0  # all of CLIP's vectors lie in one cone
+    vectors[:, 0] += 3.0  # like CLIP's, all vectors lie in a narrow cone
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors
 
 
 def write(url: str, model_id: int, vectors: NDArray[np.float32]) -> None:
-    """Write the vectors as PostgreSQL's binary COPY takes a halfvec."""
+    """Write the vectors to the table `embedding` by binary COPY, in pgvector's halfvec format."""
     head = struct.pack(">HH", vectors.shape[1], 0)
     with (
         psycopg.connect(url) as connection,
@@ -66,7 +71,7 @@ def write(url: str, model_id: int, vectors: NDArray[np.float32]) -> None:
 
 
 def prepare(opened: database.Database, url: str, rows: int, dim: int) -> Model:
-    """Give the benchmark's model, its vectors written and indexed if they were not."""
+    """Return the benchmark's model; write its vectors and build the index if they do not exist."""
     with opened.read() as session:
         model = session.scalars(select(Model).where(Model.name == NAME)).first()
     if model is None:
@@ -84,7 +89,7 @@ def prepare(opened: database.Database, url: str, rows: int, dim: int) -> Model:
 
 
 def timed(call: Callable[[NDArray[np.float32]], object], asked: NDArray[np.float32]) -> str:
-    """Ask for each direction; milliseconds."""
+    """Return the latency over the query vectors as JSON: median and 95th percentile, in ms."""
     times = []
     for direction in asked:
         started = time.perf_counter()
@@ -95,11 +100,11 @@ def timed(call: Callable[[NDArray[np.float32]], object], asked: NDArray[np.float
 
 
 def measure(session: Session, model: Model) -> None:
-    """Print a line for each way to ask."""
+    """Print the opening time, the recall, and the latency of each filter with and without cut."""
     started = time.perf_counter()
     index = hnsw.open_index(session, model)
     if index is None:
-        raise SystemExit("the index was not made")
+        raise SystemExit("the index was not built")
     print(json.dumps({"what": "open", "ms": round(1000 * (time.perf_counter() - started), 1)}))
     print(json.dumps({"what": "recall of 50", "recall": hnsw.measure_recall(index)}), flush=True)
     step = max(1, len(index.sample) // QUERIES)

@@ -1,11 +1,12 @@
-"""Measures ways of scoring on stored vectors of real photos with captions.
+"""Measures the accuracy of scoring presets on stored embeddings of real photos with captions.
 
     python benchmarks/keywording.py --vectors DIR
 
-DIR holds `image_emb.npy` and `word_emb.npy` (rows of one CLIP model), `images.csv` with the
-captions of each photo separated by " | ", and `words.csv` with the column `word`. Truth for a photo
-with five captions: the words that occur in them, both sides in dictionary form. Photos with fewer
-captions are told apart as "weak": they are a second look, since 48 photos are few.
+DIR contains `image_emb.npy` and `word_emb.npy` (embeddings from one CLIP model, a row each),
+`images.csv` with the captions of each photo separated by " | ", and `words.csv` with the column
+`word`. The right words of a photo are those that occur in its captions, both lemmatized. Photos
+with at least five captions are the main set; since they are few (48), those with fewer captions are
+reported separately as "weak".
 """
 
 import argparse
@@ -34,7 +35,7 @@ _LOGIT_SCALE = 100.0
 
 @dataclass(frozen=True)
 class Data:
-    """Vectors and truth."""
+    """Embeddings, and the right words of each photo."""
 
     images: NDArray[np.float32]
     words: NDArray[np.float32]
@@ -45,7 +46,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Figures:
-    """Per photo."""
+    """Precision@5, recall@10 and average precision: (n_photos,) float64 each."""
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
@@ -53,7 +54,7 @@ class Figures:
 
 
 def main() -> None:
-    """Print the ablation, the cross-validated figures and the calibration."""
+    """Print the ablation, the cross-validated figures, the scorer's figures and the calibration."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vectors", type=Path, required=True)
     data = read(parser.parse_args().vectors)
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def read(folder: Path) -> Data:
-    """Read the vectors and find each photo's words in its captions."""
+    """Return the embeddings of a folder, and the words found in each photo's captions."""
     with (folder / "words.csv").open(encoding="utf-8", newline="") as file:
         names = [row["word"] for row in csv.DictReader(file)]
     with (folder / "images.csv").open(encoding="utf-8", newline="") as file:
@@ -110,7 +111,10 @@ def _mentioned(captions: Sequence[str], lemmas: dict[str, list[int]]) -> NDArray
 
 
 def measure(scores: NDArray[np.float64], truth: Truth) -> Figures:
-    """Measure (n_photos, n_words) scores by precision@5, recall@10, average precision."""
+    """Return precision@5, recall@10 and average precision of (n_photos, n_words) scores.
+
+    With the right words at ranks r_1 < r_2 < ... < r_n, average precision is the mean of i / r_i.
+    """
     rows = []
     for photo, right in truth.items():
         order = np.argsort(-scores[photo], kind="stable")
@@ -122,7 +126,7 @@ def measure(scores: NDArray[np.float64], truth: Truth) -> Figures:
 
 
 def all_scores(data: Data, made: Ranking) -> NDArray[np.float64]:
-    """Return (n_photos, n_words) scores."""
+    """Return the score of every word for every photo: (n_photos, n_words) float64."""
     everything = np.tile(np.arange(len(data.words)), (len(data.images), 1))
     cosine = data.images.astype(np.float64) @ data.words.T.astype(np.float64)
     return made.score(everything, cosine, made.project(data.images))
@@ -131,7 +135,7 @@ def all_scores(data: Data, made: Ranking) -> NDArray[np.float64]:
 def made(
     data: Data, *, shrinkage: float = whitening.SHRINKAGE, rank: int = whitening.RANK, weight: float
 ) -> Ranking:
-    """Return the default ranking with other settings."""
+    """Return the default ranking with different settings."""
     prior = priors.build(data.names) / priors.WEIGHT * weight
     return whitening.build(
         data.words, data.words, prior, sigmoid=(1.0, 0.0), shrinkage=shrinkage, rank=rank
@@ -139,7 +143,7 @@ def made(
 
 
 def without_phrases(data: Data) -> NDArray[np.float64]:
-    """Return the prior that takes a phrase for as common as its rarest word."""
+    """Return the prior without the phrase rule: it treats a phrase like its rarest word."""
     zipf = [
         english.zipf(word) + english.PHRASE_ZIPF * (len(word.split()) - 1)
         for word in data.names.words
@@ -148,7 +152,7 @@ def without_phrases(data: Data) -> NDArray[np.float64]:
 
 
 def variants(data: Data) -> dict[str, Callable[[], Ranking]]:
-    """Return the steps from the paper to the default, and the default less one part each."""
+    """Return the steps from the paper's scoring to the default, and variations of the default."""
     shape = data.words.shape
     plain = np.zeros(len(data.words))
     full = made(data, weight=priors.WEIGHT)
@@ -173,7 +177,7 @@ def variants(data: Data) -> dict[str, Callable[[], Ranking]]:
 
 
 def ablation(data: Data) -> Table:
-    """Return what each part adds."""
+    """Return a table of the figures of each variant."""
     table = Table("scoring", "P@5", "R@10", "mAP", "± s.e.", "weak P@5", "weak mAP")
     for name, make in variants(data).items():
         scores = all_scores(data, make())
@@ -187,7 +191,7 @@ def ablation(data: Data) -> Table:
 
 
 def cross_validated(data: Data, folds: int = 5) -> Table:
-    """Return what comes out where settings are chosen on other photos than those measured."""
+    """Return a table of cross-validated figures: each fold uses settings chosen on the others."""
     grid = [(s, r, w) for s in (1.0, 2.0, 4.0) for r in (16, 32, 64) for w in (0.4, 0.8, 1.0, 1.2)]
     everyone = {**data.strong, **data.weak}
     figures = [
@@ -208,7 +212,7 @@ def cross_validated(data: Data, folds: int = 5) -> Table:
 
 
 def chosen_keywords(data: Data) -> Table:
-    """Return the figures of the scorer as it runs, near-duplicates dropped."""
+    """Return a table of the figures of the real scorer, with and without near-duplicates."""
     table = Table("scorer", "P@5", "R@10", "mAP")
     preset = presets.rank_whitened(data.words, data.words, priors.build(data.names))
     for name, made_ranking, likeness in (
@@ -235,7 +239,10 @@ def chosen_keywords(data: Data) -> Table:
 
 
 def calibration(data: Data, folds: int = 6) -> Table:
-    """Return how often words of a confidence are right, fitted on other photos than measured."""
+    """Return a table of how often words are right at each confidence, cross-validated.
+
+    Confidence is sigmoid(slope * score + intercept); the title gives the fit on all photos.
+    """
     from sklearn.linear_model import LogisticRegression
 
     scores = all_scores(data, made(data, weight=priors.WEIGHT))

@@ -1,10 +1,10 @@
-"""Measures how fast stored vectors are scored, against the bare matrix product and top-k.
+"""Measures how fast stored embeddings are scored, relative to a bare matrix product with top-k.
 
     python benchmarks/scoring.py --photos 100000 --words 50000 --threads 2
 
-Vectors are random: only their shape matters here. Rounds of both ways alternate, so that other work
-on the machine slows both. Prints photos per second and the ratio of the two; `--cpu` counts
-processor time instead of the clock, for a machine that is busy.
+Embeddings are random, since only their shape matters here. Rounds alternate, so that other load on
+the machine affects all presets alike. It prints photos per second and the ratio to the bare
+product; `--cpu` measures processor time instead of elapsed time, for a busy machine.
 """
 
 import argparse
@@ -25,7 +25,7 @@ AT_ONCE = 512
 
 
 def main() -> None:
-    """Print photos per second of both ways and their ratio."""
+    """Print photos per second of each preset and the ratio to the bare product."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=int, default=4096)
     parser.add_argument("--words", type=int, default=50_000)
@@ -44,14 +44,14 @@ def main() -> None:
 
 
 def unit(count: int, seed: int) -> NDArray[np.float32]:
-    """Return (count, DIM) unit vectors that share a part, as CLIP's do."""
+    """Return random unit vectors around a common mean, as CLIP's are: (count, DIM) float32."""
     vectors = np.random.default_rng(seed).standard_normal((count, DIM), np.float32) + 1
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors
 
 
 def bare(photos: NDArray[np.float32], words: NDArray[np.float32]) -> None:
-    """Multiply and take the best ten of each photo."""
+    """Compute the matrix product and the top ten words of each photo."""
     table = torch.from_numpy(words).T
     for start in range(0, len(photos), AT_ONCE):
         torch.topk(torch.from_numpy(photos[start : start + AT_ONCE]) @ table, 10, dim=1)
@@ -74,7 +74,7 @@ def make_scorer(preset: str, words: NDArray[np.float32]) -> scoring.Scorer:
 def measure(
     ways: dict[str, Callable[[], object]], clock: Callable[[], float], rounds: int
 ) -> dict[str, list[float]]:
-    """Return the seconds of each way's rounds."""
+    """Return the seconds of every round, by name."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, run in ways.items():
@@ -85,7 +85,7 @@ def measure(
 
 
 def report(taken: dict[str, list[float]], photos: int) -> None:
-    """Print the best round of each way."""
+    """Print the fastest round of each, and the peak memory of the process."""
     fastest = {name: min(seconds) for name, seconds in taken.items()}
     base = next(iter(fastest.values()))
     for name, seconds in fastest.items():

@@ -1,9 +1,9 @@
-"""Measures search by keyword: first pages, counts, facets, completion; milliseconds.
+"""Measures the latency of keyword search: first pages, counts, facets and completion.
 
     python benchmarks/search.py sqlite:////tmp/million.db
 
-The queries are of one to five words, drawn as the catalogue's own photos have them, so that most of
-them find something; common words come as often as they are common.
+Queries have one to five words, taken from random photos of the catalogue. So most of them find
+something, and a word occurs in queries in proportion to the photos that have it.
 """
 
 import argparse
@@ -24,7 +24,7 @@ QUERIES = 60
 
 
 def draw_words(session: Session, seed: int = 0) -> list[list[str]]:
-    """Give the words of some photos, each in random order."""
+    """Return the keywords of `QUERIES` random photos, each list in random order."""
     random = np.random.default_rng(seed)
     last = session.scalar(select(PhotoTag.photo_id).order_by(PhotoTag.photo_id.desc()).limit(1))
     found = []
@@ -36,7 +36,7 @@ def draw_words(session: Session, seed: int = 0) -> list[list[str]]:
 
 
 def draw_queries(session: Session) -> Iterator[tuple[str, list[str]]]:
-    """Give kinds of queries with examples of each."""
+    """Yield the name of each kind of query, with the queries to time."""
     photos = draw_words(session)
     common = list(session.scalars(select(Tag.name).order_by(Tag.photos.desc()).limit(10)))
     rare = list(session.scalars(select(Tag.name).where(Tag.photos.between(5, 50)).limit(QUERIES)))
@@ -53,7 +53,7 @@ def draw_queries(session: Session) -> Iterator[tuple[str, list[str]]]:
 
 
 def timed(calls: list[Callable[[], object]]) -> dict[str, float]:
-    """Run each call once; milliseconds of the clock, and of this process's processor time."""
+    """Run each call once; return percentiles of elapsed and of processor time, in milliseconds."""
     times = []
     for call in calls:
         started, used = time.perf_counter(), time.process_time()
@@ -77,7 +77,7 @@ def main() -> None:
             for kind, texts in draw_queries(session)
             if options.kinds is None or kind in options.kinds
         ]
-        for text in kinds[0][1]:  # the first ones load code, dictionaries and the upper pages
+        for text in kinds[0][1]:  # warm-up: loads code, dictionaries and the tops of the indexes
             query.search(session, text)
             query.count(session, text)
         for kind, texts in kinds:

@@ -1,4 +1,4 @@
-"""Measures exact search by meaning against a bare NumPy pass over the same memory map.
+"""Measures exact similarity search against a bare NumPy pass over the same memory map.
 
 python benchmarks/similar.py /tmp/vectors --rows 1000000
 """
@@ -18,7 +18,7 @@ REPEATS = 20
 
 
 def make_vectors(file: Path, rows: int, dim: int) -> NDArray[np.float16]:
-    """Write random unit vectors, or map those that are there."""
+    """Return a memory map of random unit vectors (rows, dim) float16; write the file if needed."""
     if not file.exists():
         random = np.random.default_rng(0)
         with file.open("wb") as out:
@@ -30,13 +30,13 @@ def make_vectors(file: Path, rows: int, dim: int) -> NDArray[np.float16]:
 
 
 def bare_pass(vectors: NDArray[np.float16], direction: NDArray[np.float32]) -> None:
-    """Do the least that exact search must do: widen every row, multiply."""
+    """Do the minimum work of an exact search: convert every row to float32 and multiply."""
     for start in range(0, len(vectors), 8192):
         vectors[start : start + 8192].astype(np.float32) @ direction
 
 
 def timed(call: Callable[[], object]) -> dict[str, float]:
-    """Repeat a call; milliseconds."""
+    """Repeat a call; return its median, 95th percentile and minimum in milliseconds."""
     times = []
     for _ in range(REPEATS):
         started = time.perf_counter()
@@ -47,7 +47,7 @@ def timed(call: Callable[[], object]) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print one JSON line for each way."""
+    """Print one JSON line for each kind of search."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--rows", type=int, default=100_000)

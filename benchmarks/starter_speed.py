@@ -1,7 +1,7 @@
-"""How many photos a second the starter model encodes, beside ViT-B-32, on this machine.
+"""Measures photos encoded per second by the starter model and by ViT-B-32, on this machine.
 
-Both in float32 with random pixels; ViT-B-32's weights are random too, which
-costs the same. Rounds alternate, so that a busy moment hits both. Run:
+Both run in float32 on random pixels; ViT-B-32 has random weights, which does not change its speed.
+Rounds alternate, so that other load on the machine affects both. Run:
 
     python benchmarks/starter_speed.py --rounds 9
 """
@@ -21,7 +21,7 @@ BATCH = 32
 
 
 def main() -> None:
-    """Print photos a second of both, and the ratio."""
+    """Print photos per second of both models, and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def measure(model: nn.Module) -> float:
-    """Return the seconds that one batch takes."""
+    """Return the seconds that a model takes to encode one batch."""
     model.eval().to(memory_format=torch.channels_last)
     size = open_clip.get_model_preprocess_cfg(model)["size"]
     side = size if isinstance(size, int) else size[0]

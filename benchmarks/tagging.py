@@ -1,8 +1,8 @@
-"""How many photos a second the whole way makes, beside the model alone, on this machine.
+"""Measures photos tagged per second by the whole pipeline and by the model alone, on this machine.
 
-The way is scan, hash, register, claim, decode, encode, score, record, into a new SQLite catalogue;
-the model alone encodes ready pixels. Photos are those below a folder, repeated with some bytes
-added at their end until there are enough: another content, the same picture.
+The pipeline is scan, hash, register, claim, decode, encode, score and record, into a new SQLite
+catalogue; the model alone encodes pixels in memory. The photos of a folder are repeated until there
+are enough: each copy has a few bytes appended, which change its hash but not the picture.
 
     python benchmarks/tagging.py ~/Pictures --model starter
     python benchmarks/tagging.py ~/Pictures --model random:ViT-B-32    # its speed, random weights
@@ -30,7 +30,7 @@ from worker.watch import ingest, roots, scan
 
 
 def main() -> None:
-    """Print photos a second of both, medians of several runs."""
+    """Print photos per second of both and the ratio, medians over the rounds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="starter")
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def make_random(spec: str, work: Path) -> str:
-    """Write a model of an architecture with random weights, where that is asked for."""
+    """Return the model to load; `random:ARCHITECTURE` writes one with random weights first."""
     architecture = spec.removeprefix("random:")
     if architecture == spec:
         return spec
@@ -73,7 +73,7 @@ def make_random(spec: str, work: Path) -> str:
 
 
 def copy_photos(source: Path, inbox: Path, count: int) -> Path:
-    """Fill a folder with so many distinct photos."""
+    """Fill a folder with `count` distinct photos and return it."""
     inbox.mkdir()
     found = sorted(path for path in source.rglob("*") if extensions.is_photo(path))
     for number, path in zip(range(count), itertools.cycle(found), strict=False):

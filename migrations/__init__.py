@@ -1,1 +1,4 @@
-"""The history of the catalogue's tables, run by `kadr db upgrade`."""
+"""The Alembic migrations of the catalogue's tables.
+
+`catalog.db.migrate` runs them for `kadr db upgrade`, and where `open_database` may upgrade.
+"""

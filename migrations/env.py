@@ -1,11 +1,11 @@
-"""Alembic's entry: runs the migrations on the connection that `catalog.db.migrate` hands in.
+"""Alembic's entry point: runs the migrations on the connection that `catalog.db.migrate` passes.
 
-From the `alembic` command line the database is the one of KADR_DATABASE_URL.
+From the `alembic` command line it connects to KADR_DATABASE_URL instead.
 """
 
 import os
 
-import pgvector.sqlalchemy  # noqa: F401 - tells SQLAlchemy what a halfvec is
+import pgvector.sqlalchemy  # noqa: F401 - registers the type halfvec with SQLAlchemy
 from alembic import context
 from sqlalchemy import Connection
 
@@ -14,7 +14,10 @@ from catalog.db.tables import Base
 
 
 def _same_type(*arguments: object) -> bool | None:
-    """Take `halfvec` and bytes for the same: which of them it is depends on the server."""
+    """Return False (no difference) for the vector column, None (Alembic decides) for others.
+
+    The column is `halfvec` or bytes depending on the server, so Alembic must not compare it.
+    """
     column = arguments[2]
     return False if getattr(column, "name", None) == "vector" else None
 

@@ -1,4 +1,8 @@
-"""Searches: a query becomes SQL, and its result a page, a count, facets, or one photo."""
+"""Search: turns a query into SQL and returns a page, a count, facets, or one photo.
+
+The names below are the public interface, for the commands in `catalog.cli`, for `catalog.groups`
+and `catalog.similar`, and for programs that use Kadr as a library.
+"""
 
 from catalog.query.hits import Hit
 from catalog.query.pages import Sort

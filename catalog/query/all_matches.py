@@ -1,7 +1,15 @@
-"""Finds large results: one flag a photo for each part of a query, combined by NumPy.
+"""Finds large results with one boolean per photo for each part of a query, combined by NumPy.
 
-To tell which of a million ids come twice a database sorts them or puts them into a set, and to tell
-which of them have another keyword it looks each up. Reading ids and setting flags is much less.
+`counting`, `facets` and `all_sorted` call it where `counting.are_flags_cheaper` returns True;
+`find_id_array` serves `catalog.groups` and `catalog.similar`. Example: for `dog -beach`,
+
+    dog, beach = zeros(max_id + 1, bool), zeros(max_id + 1, bool)
+    dog[ids of dog] = True
+    beach[ids of beach] = True
+    matches = dog & ~beach
+
+A database would instead sort or hash a million ids to remove duplicates, and probe an index once
+per id to test for a second keyword. Reading ids in bulk and setting flags is much cheaper.
 """
 
 from typing import Any
@@ -22,18 +30,22 @@ Flags = NDArray[np.bool_]
 
 
 def count(plan: Plan) -> int:
-    """Count all matches of a query that has a driver."""
+    """Return the number of matches of a query that has a driver (see `plan`)."""
     return int(np.count_nonzero(_get_matches(plan)))
 
 
 def find_ids(plan: Plan) -> list[int]:
-    """Find the ids of all matches of a query that has a driver, in their order."""
+    """Return the ids of all matches of a query that has a driver, in ascending order."""
     ids: list[int] = np.flatnonzero(_get_matches(plan)).tolist()
     return ids
 
 
 def _get_matches(plan: Plan) -> Flags:
-    """Flag all matches; where all have a keyword, no id is flagged that no photo has."""
+    """Return (max_id + 1,) bool: True at the id of each match.
+
+    NOT also sets flags at ids that no photo has. The driver clears them again: every match has one
+    of its keywords, and only photos have keywords.
+    """
     n_ids = (plan.session.scalar(select(func.max(Photo.id))) or 0) + 1
     found = _get_flags(plan, plan.node, n_ids)
     if not conditions.mentions_missing(plan.node):
@@ -63,12 +75,12 @@ def _get_flags(plan: Plan, node: Node, n_ids: int) -> Flags:
             )
             ids = _read_ids(plan.session, photo_id, Compiler(plan.terms, subject).condition(node))
     flags = np.zeros(n_ids, np.bool_)
-    flags[ids[ids < n_ids]] = True  # others came since the search began
+    flags[ids[ids < n_ids]] = True  # larger ids were added after the search began
     return flags
 
 
 def _read_ids(session: Session, column: Any, *conditions: ColumnElement[bool]) -> NDArray[np.int64]:  # noqa: ANN401
-    """Read ids as one value: a million rows of their own take a second on their way to Python."""
+    """Return a column of ids, fetched as a single value: a million rows take a second to fetch."""
     if session.get_bind().dialect.name == "sqlite":
         listed = session.scalar(select(func.group_concat(column)).where(*conditions))
         return np.fromstring(listed or "", dtype=np.int64, sep=",")
@@ -78,7 +90,7 @@ def _read_ids(session: Session, column: Any, *conditions: ColumnElement[bool]) -
 
 
 def find_id_array(session: Session, ready: Plan) -> NDArray[np.int64]:
-    """Find the ids of all photos of a query: (n_photos,) int64, rising."""
+    """Return the ids of all photos that a query finds: (n_photos,) int64, ascending."""
     driver = ready.driver
     if driver is not None and not driver.tag_ids:
         return np.empty(0, dtype=np.int64)
@@ -88,5 +100,5 @@ def find_id_array(session: Session, ready: Plan) -> NDArray[np.int64]:
 
 
 def parse_numbers(text: str) -> NDArray[np.int64]:
-    """Read numbers with commas between them: (n,) int64."""
+    """Return comma-separated integers as an array: (n,) int64."""
     return np.fromstring(text, dtype=np.int64, sep=",")

@@ -1,4 +1,8 @@
-"""All matches, rated and sorted: for small results, and for orders that no index serves."""
+"""Fetches all matches, computes their sort keys and sorts them in the database.
+
+`run` calls it for orders that no index serves; `by_date` and `by_relevance` fall back to it where
+few photos are left.
+"""
 
 from typing import Any
 
@@ -30,19 +34,19 @@ _COLUMNS: dict[Sort, InstrumentedAttribute[Any]] = {
     Sort.ADDED: Photo.added_at,
 }
 
-# The photo's files, in a subquery of their own.
+# Aliases for the subquery over the photo's files, so that it never clashes with the outer query.
 _FILE, _ROOT = aliased(PhotoFile, name="named"), aliased(Root, name="named_root")
 
 
 def column_of(sort: Sort) -> InstrumentedAttribute[Any] | None:
-    """Give the photo's own column that an order goes by, if it does."""
+    """Return the `Photo` column that this order sorts by, or None (relevance, name)."""
     return _COLUMNS.get(sort)
 
 
 def find_sorted(
     plan: Plan, driver: Driver | None, sort: Sort, limit: int | None, after: Position | None
 ) -> list[Position]:
-    """Give the first `limit` matches after a place, all of them if that is None."""
+    """Return the first `limit` matches after position `after`; all of them if `limit` is None."""
     ids = _select_ids(plan, driver).subquery("matching").c[0]
     found = select(ids.label("id")).cte("found").prefix_with("MATERIALIZED", dialect="postgresql")
     rated = select(found.c.id, _key(plan, sort, found)).cte("rated")
@@ -74,7 +78,10 @@ def _key(plan: Plan, sort: Sort, found: CTE) -> Label[Any]:
 
 
 def _first_path(plan: Plan, found: CTE) -> ColumnElement[str]:
-    """Give the path that comes first, by code point; of files that are there, if any is."""
+    """Return the SQL expression for a photo's first path by code point.
+
+    Present files come before missing ones; a photo without files sorts as the empty string.
+    """
     binary = "C" if plan.dialect == "postgresql" else "BINARY"
     file, root = _FILE, _ROOT
     path = collate(root.path + "/" + file.path, binary)

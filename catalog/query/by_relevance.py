@@ -1,9 +1,16 @@
-"""The best matches first, without rating every match.
+"""Returns the best matches first without computing the relevance of every match; `run` calls it.
 
-The driver's photos are read best first until none that is left can be better: Fagin's threshold
-algorithm (doi:10.1016/S0022-0000(03)00026-6) with the bound that AND is the least of its parts.
-Where another part of the AND is about as common, its photos down to the same confidence are read
-too and the two lists are intersected: to look thousands of photos up one by one takes far longer.
+The algorithm is Fagin's threshold algorithm (doi:10.1016/S0022-0000(03)00026-6). It reads the
+driver's photos (see `plan`) in order of confidence and stops once no unread photo can be better:
+
+    relevance(a AND b) = min(confidence(a), confidence(b)) <= confidence(driver)
+
+Example: for `puppy beach` with the driver `puppy`, if the page's last match has relevance 0.8 and
+the next `puppy` photo has confidence 0.7, every unread photo has a relevance of at most 0.7.
+
+Where another part of the AND is about as common as the driver, its photos down to the same
+confidence are read too and the two lists are intersected. Looking thousands of photos up one by one
+would take far longer. Each such read of the index is called a look.
 """
 
 from collections.abc import Iterator
@@ -20,23 +27,26 @@ from catalog.query.compiler import rules_of
 from catalog.query.pages import Position, Sort
 from catalog.query.plan import DRIVEN, Driver, Plan, find_driver, has_driver
 
-#: The driver's photos in the first look, and by how much further looks are larger.
+#: Photos in the first look, shared among the driver's tags.
 FIRST_LOOK = 400
+#: Each look is this many times as deep as the one before.
 GROWTH = 4
+#: The least depth of a look for each tag.
 LEAST_LOOK = 8
-#: Parts up to so many times as common as the driver are read beside it rather than looked up.
+#: Parts up to this many times as common as the driver are read beside it, not probed per photo.
 AS_COMMON = 4
-#: Such a look begins at the top, so one that takes in half of the driver takes in all of it.
+#: A look with parts beside it restarts at the top; one that would read more than
+#: 1/FEW_LEFT of the driver's photos reads all of them.
 FEW_LEFT = 2
 
 _BESIDE = aliased(PhotoTag, name="beside")
 
 
 def find_best(plan: Plan, driver: Driver, limit: int, after: Position | None) -> list[Position]:
-    """Give the driver's photos that match, best first, from after a place on."""
+    """Return the first `limit` matches after a position, best first."""
     best: dict[int, Position] = {}
     for high, low in _looks(plan, driver, after):
-        if low is None and high is None:  # all that is left is all there is
+        if low is None and high is None:  # this look has no bounds: it would read all photos
             return all_sorted.find_sorted(plan, driver, Sort.RELEVANCE, limit, after)
         for place in _look(plan, driver, (high, low), limit, after):
             best[place.photo_id] = place
@@ -54,7 +64,10 @@ def _descending(place: Position) -> tuple[float, int]:
 def _looks(
     plan: Plan, driver: Driver, after: Position | None
 ) -> Iterator[tuple[Position | None, Position | None]]:
-    """Cut the driver's photos into looks, best first: after one place, down to another."""
+    """Yield the bounds (high, low) of each look, best first; None is unbounded.
+
+    A look covers the driver's rows below `high`, down to and including `low`.
+    """
     high = after if isinstance(plan.node, Word) and len(driver.tag_ids) == 1 else None
     depth = max(FIRST_LOOK // len(driver.tag_ids), LEAST_LOOK)
     is_beside = bool(_find_beside(plan, driver))
@@ -64,12 +77,13 @@ def _looks(
         yield high, low
         if low is None:
             return
-        # What has little of a part beside was passed over, so the next look begins at the top.
+        # With parts beside, a look skips photos whose confidence in such a part is below `low`.
+        # The next look has a lower `low` and may accept them, so it begins at the top again.
         high, depth = (high if is_beside else low), depth * GROWTH
 
 
 def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:
-    """Find the parts of an AND that are read beside its driver: words, and ORs of words."""
+    """Return the parts of an AND that are read beside its driver: words, and ORs of words."""
     if not isinstance(plan.node, And):
         return []
     others = [child for child in plan.node.children if child is not driver.covers]
@@ -82,20 +96,21 @@ def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:
 
 
 def _is_beside(plan: Plan, part: Driver, low: Position) -> ColumnElement[bool]:
-    """Say that a driver's row is of a photo that has a part as surely as a place asks for."""
+    """Return the SQL condition that the driver's photo has `part`, as confidently as `low`."""
     beside = select(_BESIDE.photo_id).where(
-        has_driver(plan, _BESIDE, part),  # one lower bound is for the index
+        # The index can use one lower bound only: `has_driver` hides the threshold from it.
+        has_driver(plan, _BESIDE, part),
         _BESIDE.confidence >= as_real(float(low.key or 0)),  # type: ignore[arg-type]
     )
-    # Added to 0, or SQLite would look each of these photos up in the driver's index.
+    # Adding 0 keeps SQLite from looking each of these photos up in the driver's index.
     return (DRIVEN.photo_id + literal_column("0")).in_(beside)
 
 
 def _rank(plan: Plan, driver: Driver, high: Position | None, depth: int) -> Position | None:
-    """Give the place of the photo at a depth of the driver; None where it has fewer.
+    """Return the position `depth` rows below `high` in the driver, or None if it has fewer rows.
 
-    Of several tags it is the best of their confidences at that depth: no tag has more than
-    `depth` photos above it. Id 0 then takes in all photos of that very confidence.
+    For several tags it is the greatest of their confidences at that depth, so that no tag has more
+    than `depth` photos above it. Its id is 0, which includes all photos of that same confidence.
     """
     row = DRIVEN
     ranked = select(row.confidence, row.photo_id).where(
@@ -131,7 +146,7 @@ def _look(
 ) -> list[Position]:
     high, low = look
     row = DRIVEN
-    # One lower bound is for the index, and the place is the nearer one.
+    # The index can use one lower bound only, and `low` is tighter than the threshold.
     is_one = len(driver.tag_ids) == 1
     ids = select(row.photo_id.label("id"), *([row.confidence.label("own")] if is_one else []))
     ids = ids.where(has_driver(plan, row, driver, is_ranked=low is None), _below(row, high))
@@ -140,7 +155,7 @@ def _look(
             tuple_(row.confidence, row.photo_id) >= _pair(low),
             *(_is_beside(plan, part, low) for part in _find_beside(plan, driver)),
         )
-    # PostgreSQL would look the other words up before it asks whether the photo is in the lists.
+    # Without MATERIALIZED, PostgreSQL probes for the other words before it intersects the lists.
     seen = (ids if is_one else ids.distinct()).cte("seen")
     seen = seen.prefix_with("MATERIALIZED", dialect="postgresql")
     found = select(seen).where(plan.matches(seen.c.id, driver=driver)).cte("found")

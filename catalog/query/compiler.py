@@ -1,10 +1,17 @@
-"""Turns the tree of a query into SQL: what a photo must be, and how well it fits.
+"""Compiles the tree of a query to SQL: the condition that a photo matches, and its relevance.
 
-The formula of relevance is that of fuzzy sets (Zadeh 1965, doi:10.1016/S0019-9958(65)90241-X): a
-keyword counts with its confidence, AND is the least of its parts, OR the greatest, NOT and every
-condition on the photo itself is 1 or 0. It depends on the photo alone, so a page that was shown
-stays as it was while other photos arrive; and no photo fits better than its best keyword, which is
-what lets `catalog.query.plan` stop early.
+`plan` and the modules that fetch photos call it. Relevance is that of fuzzy sets (Zadeh 1965,
+doi:10.1016/S0019-9958(65)90241-X), always in [0, 1]:
+
+    relevance(word)     = the greatest confidence among the photo's keywords that the word means
+    relevance(a AND b)  = min(relevance(a), relevance(b))
+    relevance(a OR b)   = max(relevance(a), relevance(b)), where a part that does not hold is 0
+    relevance(NOT a)    = 1; a condition on the photo itself (`taken:2023`) also counts as 1
+
+Example: with dog 0.9 and beach 0.6, `dog beach` has relevance 0.6 and `dog OR beach` has 0.9.
+
+Relevance depends on the photo alone, so a page stays as it was while other photos arrive. A photo
+never exceeds the confidence of its driver's keyword, which lets `by_relevance` stop early.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,25 +42,25 @@ from catalog.query import conditions
 from catalog.query.terms import Terms
 from catalog.tags import threshold
 
-#: Longer lists of tags travel as one parameter, which keeps statements short.
+#: Longer lists of tags are passed as one parameter, which keeps statements short.
 _FEW = 8
 
-# Every scalar subquery has a scope of its own, so all share one alias: making one takes longer
-# than running the subquery.
+# All scalar subqueries share this alias, since each has its own scope: creating an alias takes
+# longer than running the subquery.
 _ROW = aliased(PhotoTag, name="kept")
 
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """Compiles about one photo: the one whose id `subject` names."""
+    """Compiles nodes for one photo: the one that `subject` refers to."""
 
     terms: Terms
     subject: conditions.Subject
-    #: The confidence of words that the statement has at hand.
+    #: Confidence expressions of words that the statement already selects.
     known: Mapping[Node, ColumnElement[float]] = field(default_factory=dict)
 
     def condition(self, node: Node) -> ColumnElement[bool]:
-        """Say that the photo is found by a node."""
+        """Return the SQL condition that the photo matches a node."""
         match node:
             case Word() | AnyKeyword():
                 tag_ids = self.terms[node].tag_ids if isinstance(node, Word) else None
@@ -63,7 +70,7 @@ class Compiler:
             case Filter():
                 return conditions.condition(node, self.subject)
             case Not():
-                # What is unknown (no camera, no date) is not found, so its opposite is.
+                # An unknown value (no camera, no date) does not match, so its negation does.
                 return not_(func.coalesce(self.condition(node.child), false()))
             case And():
                 return and_(true(), *(self.condition(child) for child in node.children))
@@ -71,7 +78,7 @@ class Compiler:
                 return or_(false(), *(self.condition(child) for child in node.children))
 
     def relevance(self, node: Node) -> ColumnElement[float]:
-        """Give how well the photo fits, in [0, 1]; only meant for photos that are found."""
+        """Return the expression for the photo's relevance in [0, 1]; valid for matches only."""
         match node:
             case Word() if node in self.known:
                 return self.known[node]
@@ -86,7 +93,10 @@ class Compiler:
                 return as_real(1)
 
     def _part(self, child: Node) -> ColumnElement[float]:
-        """Give an OR's part: 0 where it does not hold, whatever its keywords' confidence."""
+        """Return the relevance of an OR's part: 0 where the part does not hold.
+
+        Example: in `(dog -cat) OR bird` the first part is 0 for a photo of a dog and a cat.
+        """
         if isinstance(child, Word):
             return self.relevance(child)
         return case((self.condition(child), self.relevance(child)), else_=as_real(0))
@@ -102,16 +112,19 @@ class Compiler:
     def _best(
         self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]
     ) -> ColumnElement[float]:
-        """Give the greatest confidence among the photo's keywords that count; NULL without one.
+        """Return the greatest confidence among the photo's keywords that count, or NULL.
 
-        A scalar subquery on purpose: PostgreSQL turns EXISTS into joins that read every photo of
-        a common keyword, where a page needs a few probes.
+        It is a scalar subquery on purpose: PostgreSQL turns EXISTS into joins that read every
+        photo of a common keyword, where a page needs a few probes.
         """
         counted = self._counted(tag_ids, rules)
         return select(func.max(_ROW.confidence)).where(*counted).scalar_subquery()
 
     def _has(self, tag_ids: tuple[int, ...] | None, rules: tuple[Rule, ...]) -> ColumnElement[bool]:
-        """Say that one of the photo's keywords counts; as a join where all photos are asked for."""
+        """Return the SQL condition that one of the photo's keywords counts.
+
+        Where all matches are wanted it is an EXISTS, which PostgreSQL turns into a join.
+        """
         if not self.subject.is_whole:
             return self._best(tag_ids, rules).is_not(None)
         return exists(select(literal_column("1")).where(*self._counted(tag_ids, rules)))
@@ -129,12 +142,12 @@ class Compiler:
         column: ColumnElement[int] = row.tag_id
         if len(tag_ids) <= _FEW:
             return column.in_(tag_ids) if len(tag_ids) != 1 else column == tag_ids[0]
-        # A photo has some fifteen keywords: look at each of them rather than for each of the tags.
+        # A photo has some fifteen keywords: scanning those is cheaper than probing for each tag.
         return sql.member(column + 0, tag_ids, self.subject.dialect)
 
 
 def has_words(node: Node) -> bool:
-    """Say whether keywords decide how well a photo fits a node."""
+    """Return whether keywords influence a photo's relevance to a node."""
     if isinstance(node, And | Or):
         return any(has_words(child) for child in node.children)
     return isinstance(node, Word)
@@ -147,7 +160,11 @@ def rules_of(
     *,
     is_ranked: bool = False,
 ) -> list[ColumnElement[bool]]:
-    """Say which keywords count: what `confidence:` and `source:` say, or the threshold."""
+    """Return the SQL conditions that a keyword's row counts.
+
+    The threshold `least` applies unless a `confidence:` rule replaces it; `is_ranked` is explained
+    at `threshold.confidence_of`.
+    """
     is_said = any(rule.field == "confidence" for rule in rules)
     counted = alive(row) if is_said else threshold.counts(row, least, is_ranked=is_ranked)
     confidence = threshold.confidence_of(row, is_ranked=is_ranked)

@@ -1,4 +1,7 @@
-"""Conditions on the photo itself (`taken:`, `camera:`, `is:`, `near:`, ...) as SQL."""
+"""Translates conditions on the photo itself (`taken:`, `camera:`, `is:`, `near:`, ...) to SQL.
+
+`compiler` calls it for each filter of a query, and `plan` to leave missing photos out.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,29 +25,29 @@ from catalog.language.tree import Filter, Node, walk
 from catalog.query import geo
 from catalog.tags import threshold
 
-# Made once: every condition is a subquery with a scope of its own.
+# Aliases are created once and shared: every condition is a subquery with its own scope.
 _PHOTO, _FILE = aliased(Photo, name="own"), aliased(PhotoFile, name="lying")
 _ROOT, _ROW = aliased(Root, name="below"), aliased(PhotoTag, name="said")
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a condition is about: the photo of an id, whose own row may be at hand."""
+    """The photo that a condition refers to: its id, and its table if the statement selects it."""
 
     photo_id: ColumnElement[int]
     dialect: str
-    #: `Photo` where the statement selects from it: its indexes then serve the filter.
+    #: `Photo` if the statement selects from it, so that its indexes serve the filter.
     photo: type[Photo] | None = None
-    #: Every photo is asked for, not a page: joins then cost less than a probe for each.
+    #: Whether all matches are wanted, not a page: joins then cost less than one probe per photo.
     is_whole: bool = False
-    #: How sure a keyword must be to count: see `catalog.tags.threshold`.
+    #: The threshold: the least confidence at which a keyword counts; see `catalog.tags.threshold`.
     least: float = threshold.DEFAULT
-    #: Few photos lie nowhere: see `catalog.photos.files`.
+    #: Whether few photos are missing, a planning hint; see `catalog.photos.files.FEW_GONE`.
     few_gone: bool = False
 
 
 def condition(node: Filter, subject: Subject) -> ColumnElement[bool]:
-    """Say that a photo meets a filter; unknown (no date, no camera) does not."""
+    """Return the SQL condition that a photo meets a filter; an unknown value does not meet it."""
     if node.field == "path":
         return _path(node.operand, subject.photo_id)
     if node.field == "is":
@@ -62,23 +65,23 @@ def _of_photo(subject: Subject, holds: Callable[[Any], ColumnElement[bool]]) -> 
 
 
 def is_present(subject: Subject) -> ColumnElement[bool]:
-    """Say that the photo lies in at least one place now."""
+    """Return the SQL condition that at least one file of the photo exists."""
     if subject.photo is not None:
         return subject.photo.missing_since.is_(None)
     photo = _PHOTO
-    is_gone = photo.missing_since.is_not(None)  # there is an index of these
-    if subject.few_gone or (subject.is_whole and subject.dialect == "sqlite"):  # read once
+    is_gone = photo.missing_since.is_not(None)  # a partial index covers these
+    if subject.few_gone or (subject.is_whole and subject.dialect == "sqlite"):  # one read
         return subject.photo_id.not_in(select(photo.id).where(is_gone))
     if subject.is_whole:  # PostgreSQL joins
         here = photo.id == subject.photo_id
         return ~exists(select(literal_column("1")).where(here, is_gone))
-    # A scalar subquery for PostgreSQL's sake: see `Compiler._best`.
+    # A scalar subquery because of PostgreSQL: see `Compiler._best`.
     gone = select(photo.missing_since).where(photo.id == subject.photo_id)
     return gone.scalar_subquery().is_(None)
 
 
 def mentions_missing(node: Node) -> bool:
-    """Say whether a query speaks of missing photos, which it otherwise never sees."""
+    """Return whether a query mentions `is:missing`; other queries never find missing photos."""
     return any(
         isinstance(each, Filter) and each.operand == Choice(("missing",)) for each in walk(node)
     )
@@ -89,7 +92,7 @@ def within(
     interval: Interval,
     bind: Callable[[Any], ColumnElement[Any]] = literal,
 ) -> ColumnElement[bool]:
-    """Say that a column lies in an interval."""
+    """Return the SQL condition that a column lies in an interval."""
     found: list[ColumnElement[bool]] = [column.is_not(None)]
     if interval.low is not None:
         low = bind(interval.low)
@@ -101,7 +104,11 @@ def within(
 
 
 def like_pattern(pattern: str) -> tuple[str, bool]:
-    """Give a `*` and `?` pattern as LIKE's, with `!` as escape; and whether it had any of them."""
+    """Return a pattern with `*` and `?` as a LIKE pattern, and whether it had any wildcard.
+
+    `!` is the escape character. Without wildcards the text may stand anywhere: `a_b` becomes
+    `%a!_b%`, `IMG_*` becomes `IMG!_%`.
+    """
     if not any(char in pattern for char in "*?"):
         return f"%{sql.like_escape(pattern)}%", False
     return sql.like_escape(pattern).replace("*", "%").replace("?", "_"), True
@@ -112,7 +119,11 @@ def _matches(column: ColumnElement[str], pattern: Pattern) -> ColumnElement[bool
 
 
 def _path(pattern: Any, photo_id: ColumnElement[int]) -> ColumnElement[bool]:  # noqa: ANN401
-    """Match the path below the root; or from any folder on; or, given from `/`, the whole path."""
+    """Return the SQL condition that a file of the photo has a path that matches.
+
+    A pattern that starts with `/` is compared with the absolute path. Any other is compared with
+    the path below the root, and with what follows each folder in it.
+    """
     file, root = _FILE, _ROOT
     like, is_whole = like_pattern(pattern.text)
     below: ColumnElement[bool]

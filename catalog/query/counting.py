@@ -1,4 +1,7 @@
-"""How many photos a query finds: in SQL while few are looked at, by flags where many are."""
+"""Counts the photos that a query finds: in SQL for small results, with NumPy flags for large ones.
+
+`run` calls `count`; `facets` and `all_sorted` ask `are_flags_cheaper` to choose between the two.
+"""
 
 from sqlalchemy import func, select
 
@@ -6,15 +9,15 @@ from catalog.db.tables import Photo
 from catalog.language.tree import AnyKeyword, Filter, Word, walk, words_of
 from catalog.query.plan import Driver, Plan, matching_ids, without
 
-#: Below so many rows the import of NumPy is not worth it.
+#: With fewer photos than this, importing NumPy takes longer than it saves.
 MANY = 20_000
-#: What it costs to look a keyword up and to keep an id apart, in ids that are read as flags;
-#: measured on both databases (`benchmarks/search.py`).
+#: The costs of probing one photo for a keyword and of removing one duplicate id. The unit is the
+#: cost of reading one id as a flag; measured on both databases (`benchmarks/search.py`).
 LOOK_UP, KEEP_APART = 4, 2
 
 
 def count(plan: Plan, cap: int | None) -> int:
-    """Count the matches, up to a cap."""
+    """Return the number of matches: exact, or at most `cap`."""
     driver = plan.driver
     if driver is not None and not driver.tag_ids:
         return 0
@@ -27,7 +30,17 @@ def count(plan: Plan, cap: int | None) -> int:
 
 
 def are_flags_cheaper(plan: Plan, driver: Driver) -> bool:
-    """Say that to read all photos of all words takes less than to look the driver's photos up."""
+    """Return whether reading every id of every word is cheaper than probing the driver's photos.
+
+    It compares estimates, in ids read (the driver is explained in `plan`):
+
+        read  = sum(photos of each word) + n_filters * max_id
+        probe = driver.photos * (LOOK_UP * n_other_conditions + apart)
+        apart = KEEP_APART if the driver has several tags, else 0
+
+    Example: for `dog beach`, with one tag of 300,000 photos and one of 500,000, reading costs
+    800,000 and probing 300,000 * 4 = 1,200,000, so flags are cheaper.
+    """
     if driver.photos < MANY or any(isinstance(each, AnyKeyword) for each in walk(plan.node)):
         return False
     rest = list(walk(without(plan.node, driver.covers)))

@@ -1,7 +1,8 @@
-"""What a result is made of: its keywords, years, cameras and formats with their counts.
+"""Counts the keywords, years, cameras and formats of a result; `Prepared.facets` calls it.
 
-A result of over `SAMPLE` photos is counted by an even sample of about that many and scaled up: the
-answer then takes as long for a million photos as for a few thousand, and `is_exact` is False.
+A result of more than `SAMPLE` photos is estimated from an even sample of about that many: each
+count in the sample is multiplied by the step between the photos. So a million photos take as long
+as a few thousand, and `is_exact` is False.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,16 +17,16 @@ from catalog.db.tables import Photo, PhotoTag, Tag
 from catalog.query import counting, plan
 from catalog.tags import threshold
 
-#: Photos that are looked at.
+#: About how many photos are counted.
 SAMPLE = 2_000
-#: Values of each facet.
+#: How many values of each facet are returned.
 SHOWN = 20
 _MAX_YEARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class FacetValue:
-    """A value and how many photos of the result have it."""
+    """A value, and the number of photos in the result that have it."""
 
     value: str
     photos: int
@@ -39,12 +40,12 @@ class Facets:
     years: tuple[FacetValue, ...]
     cameras: tuple[FacetValue, ...]
     formats: tuple[FacetValue, ...]
-    #: Counted one by one; otherwise estimated from a sample.
+    #: Whether every photo was counted; otherwise the counts are estimated from a sample.
     is_exact: bool
 
 
 def count_facets(ready: plan.Plan, *, limit: int = SHOWN) -> Facets:
-    """Count what the photos of a query have in common."""
+    """Return the `limit` most frequent values of each facet among the photos of a query."""
     session, driver = ready.session, ready.driver
     if driver is not None and not driver.tag_ids:
         return Facets((), (), (), (), is_exact=True)
@@ -65,7 +66,7 @@ def _values(rows: Iterable[tuple[object, int]], step: int) -> tuple[FacetValue, 
 
 
 def _sampled(ready: plan.Plan, driver: plan.Driver | None) -> tuple[Sequence[int], int]:
-    """Give the ids to look at, and for how many photos each of them stands."""
+    """Return the ids to count, and how many photos of the result each of them stands for."""
     matching = plan.matching_ids(ready, driver)
     likely = driver.photos if driver is not None else _n_photos(ready.session)
     if likely > 2 * SAMPLE:
@@ -84,7 +85,7 @@ def _sampled(ready: plan.Plan, driver: plan.Driver | None) -> tuple[Sequence[int
 
 
 def _every(ready: plan.Plan, matching: Select[int], step: int) -> list[int]:
-    """Give the ids that a number divides: as even a sample as there is without reading them all."""
+    """Return the matching ids that `step` divides: an even sample, without reading all matches."""
     column = matching.selected_columns[0]
     return list(ready.session.scalars(matching.where(column % step == 0).limit(4 * SAMPLE)))
 

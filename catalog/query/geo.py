@@ -1,4 +1,8 @@
-"""Distances on the globe, the same in Python and in SQL."""
+"""Computes great-circle distances, with the same formula in Python and in SQL.
+
+`conditions` calls it for `near:`, `run` registers the SQL function on SQLite before a search, and
+`catalog.groups.occasions` measures how far apart photos were taken.
+"""
 
 import math
 import sqlite3
@@ -16,7 +20,13 @@ EARTH_KM = 6371.0088
 def distance_km(
     latitude: float | None, longitude: float | None, other: float, other_longitude: float
 ) -> float | None:
-    """Give the great-circle distance of two places in WGS 84 degrees (haversine)."""
+    """Return the great-circle distance between two points in WGS 84 degrees; None if unknown.
+
+    The haversine formula, with latitudes p and longitudes l in radians:
+
+        h = sin((p1 - p2) / 2)**2 + cos(p1) * cos(p2) * sin((l1 - l2) / 2)**2
+        distance = 2 * EARTH_KM * asin(sqrt(h))
+    """
     if latitude is None or longitude is None:
         return None
     north, south = math.radians(latitude), math.radians(other)
@@ -27,14 +37,20 @@ def distance_km(
 
 
 def teach_sqlite(session: Session) -> None:
-    """Give this connection `kadr_km`: SQLite is often built without sine and cosine."""
+    """Register the SQL function `kadr_km` on a SQLite connection; do nothing on PostgreSQL.
+
+    SQLite is often built without sine and cosine.
+    """
     driver = session.connection().connection.driver_connection
     if isinstance(driver, sqlite3.Connection):
         driver.create_function("kadr_km", 4, distance_km, deterministic=True)
 
 
 def is_near(photo: Any, near: Near, dialect: str) -> ColumnElement[bool]:  # noqa: ANN401
-    """Say that a photo lies within a circle; a box first, which is cheap."""
+    """Return the SQL condition that a photo was taken within a circle.
+
+    A cheap test against the circle's bounding box comes first.
+    """
     degrees = math.degrees(near.km / EARTH_KM)
     return and_(
         photo.latitude.between(near.latitude - degrees, near.latitude + degrees),
@@ -46,7 +62,10 @@ def is_near(photo: Any, near: Near, dialect: str) -> ColumnElement[bool]:  # noq
 def _between_meridians(
     longitude: ColumnElement[float], near: Near, degrees: float
 ) -> ColumnElement[bool]:
-    """Bound the longitude, across 180 degrees too; near a pole any will do."""
+    """Return the SQL condition that a longitude lies in the circle's bounding box.
+
+    The box may cross the 180th meridian. If the circle contains a pole, any longitude is in it.
+    """
     if abs(near.latitude) + degrees >= 90:  # noqa: PLR2004
         return longitude.is_not(None)
     spread = math.sin(math.radians(degrees)) / math.cos(math.radians(near.latitude))

@@ -1,4 +1,7 @@
-"""What a list of results shows of each photo, loaded in four statements for a page of any size."""
+"""Loads what a list of results shows of each photo, in four statements per page.
+
+`run` calls `load` for a page of results; commands call it for lists of similar photos and groups.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +17,7 @@ from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Sour
 from catalog.query.pages import Position
 from catalog.tags import threshold
 
-#: Keywords that a list shows of each photo, the surest first.
+#: How many keywords a list shows of each photo, those of highest confidence first.
 SHOWN_KEYWORDS = 8
 
 
@@ -29,12 +32,12 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A photo that was found."""
+    """A photo in a list of results."""
 
     photo_id: int
-    #: Where it lies (or lay, if it is missing); None if no file is known.
+    #: Where it is (or was, if it is missing); None if no file is known.
     path: Path | None
-    #: How well it fits the query, in [0, 1]; None in other orders than by relevance.
+    #: Relevance to the query, in [0, 1]; None in other orders than by relevance.
     relevance: float | None
     state: PhotoState
     taken_at: datetime | None
@@ -43,12 +46,15 @@ class Hit:
     format: str | None
     width: int | None
     height: int | None
-    #: The surest first.
+    #: Highest confidence first.
     keywords: tuple[Keyword, ...]
 
 
 def load(session: Session, places: Sequence[Position], *, least: float | None = None) -> list[Hit]:
-    """Load what a list shows, in the order of `places`; keywords from a threshold on."""
+    """Return what a list shows, in the order of `places`; photos deleted meanwhile are left out.
+
+    Keywords below the threshold `least` are left out; its default is KADR_MIN_CONFIDENCE.
+    """
     ids = [place.photo_id for place in places]
     photos = _load_photos(session, ids)
     files = find_paths(session, ids)
@@ -61,7 +67,10 @@ def load(session: Session, places: Sequence[Position], *, least: float | None = 
 
 
 def find_paths(session: Session, photo_ids: Sequence[int]) -> dict[int, Path]:
-    """Give one path of each photo: of a file that is there if any is, the first known of those."""
+    """Return one path for each photo: the first registered of its present files.
+
+    If all are missing, it is the file that went missing last.
+    """
     found: dict[int, Path] = {}
     for chunk in sql.chunks(photo_ids):
         query = (
@@ -98,7 +107,7 @@ def _load_keywords(
             of_photo = shown.setdefault(photo_id, [])
             if len(of_photo) < SHOWN_KEYWORDS:
                 of_photo.append((tag_id, confidence, source))
-    # A join would have PostgreSQL read all tags for the sake of a few.
+    # With a join, PostgreSQL would read all tags to name a few.
     names = _load_names(session, {tag_id for rows in shown.values() for tag_id, _, _ in rows})
     return {
         photo_id: [

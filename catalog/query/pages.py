@@ -1,4 +1,7 @@
-"""The mark between two pages: where the last photo stood in the order, as opaque text."""
+"""Encodes the cursor between two pages: the last photo's position in the order, as opaque text.
+
+`run` writes a cursor with each page and reads the one that the caller passes as `after`.
+"""
 
 import base64
 import binascii
@@ -12,12 +15,12 @@ from catalog.errors import QueryError
 
 _LAST_ID = 2**63 - 1
 
-#: What photos are ordered by: a relevance, a time (None if unknown), a path.
+#: A value that photos are ordered by: a relevance, a time (None if unknown), or a path.
 Key = float | datetime | str | None
 
 
 class Sort(enum.StrEnum):
-    """Orders of a result; equal photos come newest first."""
+    """Orders of a result; ties go by id, descending except in `OLDEST` and `NAME`."""
 
     RELEVANCE = "relevance"
     TAKEN = "taken"
@@ -28,24 +31,24 @@ class Sort(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A photo's place in an order."""
+    """A photo's position in an order."""
 
     key: Key
     photo_id: int
 
 
 def encode(place: Position, *, sort: Sort, query: str) -> str:
-    """Write a place down, tied to its order and query."""
+    """Return a position as a cursor that is valid for this order and query only."""
     key = place.key.isoformat() if isinstance(place.key, datetime) else place.key
     text = json.dumps([_digest(sort, query), key, place.photo_id], ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode(text: str, *, sort: Sort, query: str) -> Position:
-    """Read what `encode` wrote.
+    """Return the position that `encode` wrote.
 
     Raises:
-        QueryError: it is damaged, or of another query or order.
+        QueryError: The cursor is damaged, or belongs to another query or order.
     """
     try:
         padded = text + "=" * (-len(text) % 4)
@@ -55,7 +58,7 @@ def decode(text: str, *, sort: Sort, query: str) -> Position:
         return Position(_read_key(key, sort), photo_id)
     except (ValueError, TypeError, binascii.Error, UnicodeError) as error:
         raise QueryError(
-            "this page mark is not of this query and order; begin again with the first page"
+            "this page cursor does not belong to this query and order; start from the first page"
         ) from error
 
 

@@ -1,6 +1,6 @@
-"""One photo: which one an argument means, and everything the catalogue knows of it.
+"""Finds the photo that an argument refers to, and loads everything the catalogue knows about it.
 
-An argument is an id, a path, or the end of a path.
+The commands that take PHOTO arguments call it: an argument is an id, a path, or the end of a path.
 """
 
 import os
@@ -29,7 +29,7 @@ from catalog.db.tables import (
 )
 from catalog.errors import NotFoundError
 
-#: Paths that are named where a name is not enough to tell them apart.
+#: How many paths an error names where an argument is ambiguous.
 _SHOWN_PATHS = 5
 _MAX_LOOK = 1000
 _MAX_DIGITS = 19
@@ -37,13 +37,13 @@ _MAX_DIGITS = 19
 
 @dataclass(frozen=True, slots=True)
 class KeywordDetail:
-    """A keyword on a photo with its scores, where it came from and what a person said of it."""
+    """A keyword on a photo, with its scores, its source and a person's decision about it."""
 
     name: str
     confidence: float
-    #: Share of the softmax over the vocabulary; None if no model gave it.
+    #: Share of the softmax over the vocabulary; None if no model proposed the keyword.
     score: float | None
-    #: Cosine of image and word vector; None if no model gave it.
+    #: Cosine of image and word embedding; None if no model proposed the keyword.
     similarity: float | None
     source: Source
     decision: Decision | None
@@ -52,7 +52,7 @@ class KeywordDetail:
 
 @dataclass(frozen=True, slots=True)
 class TaggerDetail:
-    """What made scores: model, vocabulary, prompts and the way of scoring."""
+    """What computed the scores: model, vocabulary, prompts and scoring settings."""
 
     id: int
     model: str
@@ -64,7 +64,7 @@ class TaggerDetail:
 
 @dataclass(frozen=True, slots=True)
 class FileDetail:
-    """A place where a photo lies, or lay."""
+    """A file of a photo, present or missing."""
 
     path: Path
     size_bytes: int
@@ -73,7 +73,7 @@ class FileDetail:
 
 @dataclass(frozen=True, slots=True)
 class EventDetail:
-    """A line of a photo's history."""
+    """An entry in a photo's history."""
 
     at: datetime
     kind: str
@@ -82,7 +82,7 @@ class EventDetail:
 
 @dataclass(frozen=True, slots=True)
 class PhotoDetail:
-    """A photo with all that is known of it."""
+    """A photo with everything the catalogue knows about it."""
 
     photo: Photo
     keywords: tuple[KeywordDetail, ...]
@@ -93,10 +93,10 @@ class PhotoDetail:
 
 
 def get_photo(session: Session, path_or_id: str | int | PurePath) -> PhotoDetail:
-    """Return a photo by its id, its absolute path, or a path's unmistakable end.
+    """Return a photo by its id, its path, or an unambiguous end of its path.
 
     Raises:
-        NotFoundError: there is none, or there are several.
+        NotFoundError: No photo matches, or several do.
     """
     photo = session.get_one(Photo, find_photo_id(session, path_or_id))
     keywords = tuple(_load_keywords(session, photo.id))
@@ -171,12 +171,12 @@ def _load_history(session: Session, photo_id: int) -> list[EventDetail]:
 
 
 def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
-    """Return the id of a photo, by its number, its path, or a path's unmistakable end.
+    """Return the id of a photo by its number, its path, or an unambiguous end of its path.
 
-    What names a file that is there means that file, whatever other paths end so.
+    If the argument names an existing file it means that file, whatever other paths end the same.
 
     Raises:
-        NotFoundError: there is none, or there are several.
+        NotFoundError: No photo matches, or several do.
     """
     text = str(path_or_id)
     if text.isascii() and text.isdigit():
@@ -184,7 +184,7 @@ def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
         if len(text) < _MAX_DIGITS and session.get(Photo, number) is not None:
             return number
     given = os.path.expanduser(text)  # noqa: PTH111
-    # From the working folder, where it may be gone, and as links lead there.
+    # Try the path relative to the working folder (the file may be gone), and with links resolved.
     places = (os.path.abspath(given), os.path.realpath(given))  # noqa: PTH100
     for place in places if os.path.exists(given) else (text, *places):  # noqa: PTH110
         if found := _find_by_path(session, place):
@@ -192,10 +192,13 @@ def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        message = f"{text}: no such photo in the catalogue; `kadr tag` its folder, or give its id"
+        message = f"{text}: no such photo in the catalogue; `kadr tag` its folder or give its id"
         raise NotFoundError(message)
     examples = ", ".join(paths.printable(path) for path in sorted(found.values())[:_SHOWN_PATHS])
-    raise NotFoundError(f"{text}: {len(found)} photos end so ({examples}); give more of the path")
+    raise NotFoundError(
+        f"{text}: {len(found)} photos have paths that end like this ({examples}); "
+        "give more of the path"
+    )
 
 
 def _find_by_path(session: Session, given: str) -> dict[int, str]:
@@ -219,6 +222,6 @@ def _find_by_path(session: Session, given: str) -> dict[int, str]:
         .limit(_MAX_LOOK)
     )
     rows = session.execute(query).all()
-    # What lies there now comes before what once did.
+    # Photos present at that path take precedence over those that were there once.
     now = [row for row in rows if not row.is_missing] or rows
     return {row.photo_id: row.path for row in reversed(now)}

@@ -1,7 +1,18 @@
-"""A query that is ready to run, and its driver: the rarest tags of which every match has one.
+"""Plans a query: looks for its driver and builds the SQL condition that a photo matches.
 
-`by_relevance`, `by_date` and `all_sorted` find its photos in some order, so that a
-page does not cost a look at every photo that matches.
+`run` makes a plan; `by_relevance`, `by_date`, `all_sorted`, `counting` and `facets` execute it.
+
+The driver is the rarest set of tags of which every match has at least one. Statements begin with
+its rows, through the index on tags, and test the rest of the query on those photos only:
+
+    puppy beach              the driver is puppy, if fewer photos have it than beach
+    (puppy OR kitten) beach  puppy and kitten, if together they are rarer than beach
+    puppy taken:2023         puppy; a filter is never a driver
+    puppy OR taken:2023      none: a match may have no keyword at all
+    -puppy                   none, for the same reason
+
+A word that is not the name or an alias of any tag gives a driver without tags; a query with such a
+driver (`puppy xyzzy`) has no matches.
 """
 
 from collections.abc import Sequence
@@ -32,9 +43,9 @@ class Driver:
     tag_ids: tuple[int, ...]
     #: About how many photos have them.
     photos: int
-    #: The part of the query that any of its rows fulfils, if there is one: it is not asked again.
+    #: The part of the query that each of the driver's rows fulfils, if any; it is not tested again.
     covers: Node | None = None
-    #: What must hold of a row to fulfil it.
+    #: Rules that a keyword's row must meet to be one of the driver's (`puppy^0.5`).
     rules: tuple[Rule, ...] = ()
 
 
@@ -45,7 +56,7 @@ class Plan:
     session: Session
     node: Node
     terms: Terms
-    #: How sure a keyword must be to count: see `catalog.tags.threshold`.
+    #: The threshold: the least confidence at which a keyword counts; see `catalog.tags.threshold`.
     least: float
 
     @property
@@ -55,7 +66,7 @@ class Plan:
 
     @cached_property
     def are_few_gone(self) -> bool:
-        """Whether few photos lie nowhere: see `catalog.photos.files`."""
+        """Whether at most `files.FEW_GONE` photos are missing: a planning hint only."""
         return files.are_few_gone(self.session)
 
     def about(
@@ -63,7 +74,10 @@ class Plan:
         photo_id: Any,  # noqa: ANN401
         known: dict[Node, Any] | None = None,
     ) -> Compiler:
-        """Give a compiler for how well the photo of that id fits."""
+        """Return a compiler for the relevance of the photo with that id.
+
+        `known` maps words to confidence expressions that the statement already selects.
+        """
         subject = conditions.Subject(photo_id, self.dialect, least=self.least)
         return Compiler(self.terms, subject, known or {})
 
@@ -75,10 +89,16 @@ class Plan:
         *,
         is_whole: bool = False,
     ) -> ColumnElement[bool]:
-        """Say that a photo is found by the query; what is missing is not, unless asked for.
+        """Return the SQL condition that a photo matches.
 
-        With a driver the statement must begin with its rows: see `has_driver`. `is_whole` says
-        that all matches are wanted rather than a few of them.
+        Missing photos match only if the query mentions `is:missing`.
+
+        Args:
+            photo_id: The photo's id expression.
+            photo: `Photo`, if the statement selects from it.
+            driver: Leaves out what the driver covers; the statement must then filter its rows
+                with `has_driver`.
+            is_whole: Whether all matches are wanted, rather than a page of them.
         """
         asked = self.node if driver is None else without(self.node, driver.covers)
         subject = conditions.Subject(
@@ -91,12 +111,16 @@ class Plan:
 
     @property
     def driver(self) -> Driver | None:
-        """The rarest tags of which every match has one; None if it need not have any."""
+        """The rarest tags of which every match has one; None if a match may have no keyword."""
         return find_driver(self.node, self.terms)
 
 
 def find_driver(node: Node, terms: Terms) -> Driver | None:
-    """Find the rarest set of tags of which every match of a node has one."""
+    """Return the rarest set of tags of which every match of a node has one, if there is one.
+
+    A word is its own driver. An AND has the rarest driver of its parts. An OR has the union of its
+    parts' drivers, and none if a part has none.
+    """
     if isinstance(node, Word):
         return Driver(terms[node].tag_ids, terms[node].photos, node, node.rules)
     if isinstance(node, And):
@@ -118,13 +142,17 @@ def find_driver(node: Node, terms: Terms) -> Driver | None:
 
 
 def _loosest(parts: Sequence[Driver]) -> tuple[Rule, ...]:
-    """Give rules that every row meets which meets those of one of the parts."""
+    """Return the weakest rules implied by the rules of any part.
+
+    Example: for `puppy^0.2 OR kitten` one part replaces the threshold by its own `confidence:`
+    rule, so the result is `confidence:>=0`, which admits rows below the threshold.
+    """
     said = (rule for part in parts for rule in part.rules if rule.field == "confidence")
     return tuple(Rule(rule.field, Interval(low=0.0), rule.position) for rule in said)[:1]
 
 
 def without(node: Node, part: Node | None) -> Node:
-    """Take a part that is known to hold out of a query."""
+    """Return a query without a part that is known to hold."""
     if part is None:
         return node
     if node is part:
@@ -135,7 +163,7 @@ def without(node: Node, part: Node | None) -> Node:
 
 
 def matching_ids(plan: Plan, driver: Driver | None, *, is_whole: bool = False) -> Select[int]:
-    """Select the id of every match, once, in no order."""
+    """Return a statement that selects the id of every match once, in no particular order."""
     if driver is None:
         return select(Photo.id).where(plan.matches(Photo.id, Photo, is_whole=is_whole))
     rows = select(DRIVEN.photo_id).where(has_driver(plan, DRIVEN, driver))
@@ -152,7 +180,10 @@ def has_driver(
     *,
     is_ranked: bool = False,
 ) -> ColumnElement[bool]:
-    """Say that a keyword's row is one of the driver's; `is_ranked` if they come best first."""
+    """Return the SQL condition that a keyword's row is one of the driver's.
+
+    `is_ranked` is True where rows are read in order of confidence; see `threshold.confidence_of`.
+    """
     is_one = row.tag_id == driver.tag_ids[0] if len(driver.tag_ids) == 1 else None
     if is_one is None:
         is_one = member(row.tag_id, driver.tag_ids, plan.dialect)

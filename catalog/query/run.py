@@ -1,7 +1,7 @@
-"""Finds photos in the keyword language: the search that the command and other programs call.
+"""Runs queries in the keyword language; commands and other programs call it as `catalog.query`.
 
-`prepare` reads a query once and answers all that is asked of it: pages, counts, ids, facets.
-`search`, `count` and `find_ids` prepare it for one question.
+`prepare` parses a query once and returns an object for its pages, counts, ids and facets; `search`,
+`count` and `find_ids` are shortcuts that prepare a query for a single call.
 """
 
 from dataclasses import dataclass
@@ -31,28 +31,28 @@ from catalog.tags import threshold
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Photos in order, and the mark to give as `after` for those that follow."""
+    """Photos in order, and the cursor to pass as `after` for the next page."""
 
     hits: tuple[Hit, ...]
-    #: None where the result ends with this page.
+    #: None on the last page.
     next_cursor: str | None
-    #: Words of the query that no tag of the catalogue goes by.
+    #: Words of the query that are not the name or an alias of any tag.
     unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Prepared(plan.Plan):
-    """A query that was read and looked up once, to be asked in its session as often as you like."""
+    """A query that was parsed and whose words were looked up; valid as long as its session."""
 
     text: str
 
     def page(
         self, *, sort: Sort | str = Sort.RELEVANCE, limit: int = 50, after: str | None = None
     ) -> Page:
-        """Find photos; a photo is on one page only, however many arrive between two pages.
+        """Return a page of photos; no photo is on two pages, even if others arrive in between.
 
         Raises:
-            QueryError: the mark is wrong.
+            QueryError: The cursor `after` is damaged, or belongs to another query or order.
         """
         order = Sort(sort)
         mark = None if after is None else pages.decode(after, sort=order, query=self.text)
@@ -63,19 +63,19 @@ class Prepared(plan.Plan):
         return Page(tuple(found), more, self.unknown_words())
 
     def count(self, *, cap: int | None = None) -> int:
-        """Count the photos: exactly, or up to a cap."""
+        """Return the number of photos: exact, or at most `cap`."""
         return counting.count(self, cap)
 
     def ids(self, *, sort: Sort | str = Sort.RELEVANCE, limit: int | None = None) -> list[int]:
-        """Find the ids of all photos (or the first `limit`), in order."""
+        """Return the ids of all photos (or of the first `limit`), in order."""
         return [place.photo_id for place in _find_places(self, Sort(sort), limit, None)]
 
     def facets(self, *, limit: int = facets.SHOWN) -> facets.Facets:
-        """Count what the photos have in common."""
+        """Return the most frequent keywords, years, cameras and formats among the photos."""
         return facets.count_facets(self, limit=limit)
 
     def unknown_words(self) -> tuple[str, ...]:
-        """Return the words that no tag goes by."""
+        """Return the words of the query that are not the name or an alias of any tag."""
         unknown = (word.text for word, term in self.terms.items() if not term.tag_ids)
         return tuple(dict.fromkeys(unknown))
 
@@ -83,16 +83,17 @@ class Prepared(plan.Plan):
 def prepare(
     session: Session, text: str, *, least: float | None = None, now: datetime | None = None
 ) -> Prepared:
-    """Read a query and look its words up.
+    """Parse a query and look its words up.
 
     Args:
-        session: where it is asked.
-        text: the query in the keyword language; empty for all photos.
-        least: how sure a keyword must be to count; by default KADR_MIN_CONFIDENCE.
-        now: what `added:>-7d` counts from (aware); by default the machine's clock and zone.
+        session: The session in which the query runs.
+        text: The query in the keyword language; empty for all photos.
+        least: The least confidence at which a keyword counts; by default KADR_MIN_CONFIDENCE.
+        now: The time that `added:>-7d` counts from (aware); by default the machine's clock and
+            time zone.
 
     Raises:
-        QueryError: the query is wrong; it says where and why.
+        QueryError: The query is invalid; the message says where and why.
     """
     node = parser.parse(text, now=now or datetime.now().astimezone())
     if any(isinstance(each, Filter) and each.field == "near" for each in walk(node)):
@@ -110,14 +111,14 @@ def search(
     after: str | None = None,
     now: datetime | None = None,
 ) -> Page:
-    """Find a page of photos: see `prepare` and `Prepared.page`."""
+    """Return a page of photos: see `prepare` and `Prepared.page`."""
     return prepare(session, text, now=now).page(sort=sort, limit=limit, after=after)
 
 
 def count(
     session: Session, text: str, *, cap: int | None = None, now: datetime | None = None
 ) -> int:
-    """Count the photos that a query finds: see `prepare` and `Prepared.count`."""
+    """Return the number of photos that a query finds: see `prepare` and `Prepared.count`."""
     return prepare(session, text, now=now).count(cap=cap)
 
 
@@ -129,14 +130,18 @@ def find_ids(
     limit: int | None = None,
     now: datetime | None = None,
 ) -> list[int]:
-    """Find the ids of all photos of a query: see `prepare` and `Prepared.ids`."""
+    """Return the ids of all photos that a query finds: see `prepare` and `Prepared.ids`."""
     return prepare(session, text, now=now).ids(sort=sort, limit=limit)
 
 
 def _find_places(
     ready: plan.Plan, sort: Sort, limit: int | None, after: pages.Position | None
 ) -> list[pages.Position]:
-    """Choose how to find the first `limit` matches after a place, in order."""
+    """Return the first `limit` matches after a position, found in the cheapest way.
+
+    A page by relevance whose query has a driver is found by `by_relevance`, and a page by date by
+    `by_date`; all other results are sorted by `all_sorted`.
+    """
     driver = ready.driver
     if driver is not None and not driver.tag_ids:
         return []

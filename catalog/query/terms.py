@@ -1,4 +1,7 @@
-"""Which tags the words of a query mean: by name, alias, plural, prefix, and all narrower ones."""
+"""Resolves the words of a query to tags: by name, alias, plural or prefix, with narrower tags.
+
+`run` calls `resolve` once per query; the plan and the compiler use what it found.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,10 +18,10 @@ from catalog.tags import store
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """The tags of one word; none, if nobody knows it."""
+    """The tags that one word means; none if it is unknown."""
 
     tag_ids: tuple[int, ...]
-    #: About how many photos have them: for plans, never for an answer.
+    #: About how many photos have them: a planning estimate, never part of a result.
     photos: int
 
 
@@ -26,7 +29,7 @@ Terms = dict[Word, Term]
 
 
 def resolve(session: Session, words: Sequence[Word]) -> Terms:
-    """Find the tags of every word, in a handful of statements however many there are."""
+    """Return the tags of every word, in a few statements for any number of words."""
     named = [word for word in words if not word.prefix]
     roots = _find_named(session, {fold(word.text) for word in named})
     below = _find_narrower(session, {roots[fold(w.text)] for w in named if _widens(w, roots)})
@@ -46,9 +49,9 @@ def resolve(session: Session, words: Sequence[Word]) -> Terms:
 
 
 def lemmas(key: str) -> list[str]:
-    """Give other forms a folded word may be known by: puppies -> puppy, polar bears -> polar bear.
+    """Return other forms of a folded word: puppies -> puppy, polar bears -> polar bear.
 
-    English only so far; other languages' forms are aliases in the vocabulary.
+    Only English is supported; forms in other languages are aliases in the vocabulary.
     """
     import simplemma  # noqa: PLC0415 - reads its tables on first use
 
@@ -74,7 +77,7 @@ def _find_named(session: Session, keys: set[str]) -> dict[str, int]:
 
 
 def _find_narrower(session: Session, roots: Iterable[int]) -> dict[int, set[int]]:
-    """Find all tags below each of some; a parent that is its own child ends the walk."""
+    """Return all tags below each root; UNION drops duplicates, so a cycle of parents ends."""
     found: dict[int, set[int]] = {}
     for chunk in sql.chunks(sorted(roots)):
         top = select(Tag.parent_id.label("root"), Tag.id).where(Tag.parent_id.in_(chunk))

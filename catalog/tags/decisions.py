@@ -26,14 +26,14 @@ Action = Literal["add", "remove", "confirm", "reject"]
 #: Photos that an undo reads and writes at a time: a change may be about a million.
 UNDO_BATCH = 10_000
 
-_NOTHING_TO_UNDO = "there is no decision to undo; `kadr show PHOTO` tells its history"
+_NOTHING_TO_UNDO = "there is no decision to undo; `kadr show PHOTO` shows a photo's history"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """The result of a decision."""
 
-    #: What `undo` takes; empty if nothing changed.
+    #: The argument for `undo`; empty if nothing changed.
     change_id: str
     action: str
     #: How many keywords on photos changed.
@@ -226,8 +226,8 @@ def _tag_ids(
     too_long = next((word for word in words if len(word) > spelling.MAX_WORD_CHARS), None)
     if too_long is not None:
         raise KeywordError(
-            f"'{too_long[:20]}...': {len(too_long)} characters; a keyword has "
-            f"{spelling.MAX_WORD_CHARS} at most"
+            f"'{too_long[:20]}...' has {len(too_long)} characters; a keyword may have at most "
+            f"{spelling.MAX_WORD_CHARS}"
         )
     if action in {"add", "reject"}:
         found = store.ensure_tags(session, words, look_up)
@@ -312,8 +312,8 @@ def _standing(session: Session, change_id: str) -> Iterator[Sequence[Any]]:
 def _stands() -> ColumnElement[bool]:
     """Return the SQL condition that an event is a decision that was not undone.
 
-    A scalar subquery on purpose: PostgreSQL joins for EXISTS, and compares every pair of events
-    until its statistics know how many there are.
+    It is a scalar subquery on purpose: PostgreSQL turns EXISTS into a join, which compares every
+    pair of events until its statistics know how many there are.
     """
     other = aliased(PhotoEvent)
     undone = select(other.id).where(

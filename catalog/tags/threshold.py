@@ -1,7 +1,8 @@
-"""How sure a keyword must be to count: chosen when a search is made, so changing it costs nothing.
+"""The threshold: the least confidence at which a keyword counts.
 
-People's and files' own keywords have a confidence of 1. A query that speaks of confidence itself
-(`dog^0.02`, `confidence:>0.5`) is taken at its word.
+Searches, counts, lists of tags and groups apply it when they run, so changing KADR_MIN_CONFIDENCE
+needs no new scoring. Keywords from people and files have a confidence of 1. A query that states a
+confidence (`dog^0.02`, `confidence:>0.5`) replaces the threshold.
 """
 
 from typing import Any
@@ -16,23 +17,23 @@ DEFAULT = DEFAULT_MIN_CONFIDENCE
 
 
 def choose(least: float | None = None) -> float:
-    """Return a threshold that is given, else the one of KADR_MIN_CONFIDENCE."""
+    """Return `least` if it is given, else the threshold from KADR_MIN_CONFIDENCE."""
     return settings.load().min_confidence if least is None else least
 
 
 def counts(row: Any, least: float, *, is_ranked: bool = False) -> ColumnElement[bool]:  # noqa: ANN401
-    """Say that a keyword was not rejected and is sure enough.
+    """Return the SQL condition that a keyword was not rejected and reaches the threshold.
 
-    `is_ranked` says that rows are read in the order of confidence: see `confidence_of`.
+    `is_ranked` is True where rows are read in order of confidence; see `confidence_of`.
     """
     return and_(alive(row), confidence_of(row, is_ranked=is_ranked) >= as_real(least))
 
 
 def confidence_of(row: Any, *, is_ranked: bool = False) -> ColumnElement[float]:  # noqa: ANN401
-    """Give the confidence to compare, for the ranked index to find or hidden from it.
+    """Return the confidence expression; adding 0 hides it from the ranked index.
 
-    For one photo's keyword SQLite would take a range of the ranked index, half of a common
-    keyword's photos, before the one row of the primary key.
+    With the bare column, SQLite would look up one photo's keyword by scanning a range of the ranked
+    index (half of the photos of a common keyword) instead of the one row of the primary key.
     """
     column: ColumnElement[float] = row.confidence
     return column if is_ranked else column + literal_column("0")

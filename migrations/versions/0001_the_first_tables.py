@@ -1,4 +1,4 @@
-"""The first tables: roots, photos and their files, models, embeddings, tags."""
+"""Create the first tables: roots, photos and their files, models, embeddings, tags."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _BIG_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 class _Halfvec(sa.types.UserDefinedType[Any]):
-    """pgvector's float16 vector, of any dimension."""
+    """pgvector's float16 vector type, without a fixed dimension."""
 
     cache_ok = True
 
@@ -24,7 +24,7 @@ class _Halfvec(sa.types.UserDefinedType[Any]):
 
 
 def _vector_type() -> sa.types.TypeEngine[Any]:
-    """Choose `halfvec` where the server has pgvector and lets us use it, bytes elsewhere."""
+    """Return `halfvec` if the server has pgvector and permits the extension, else bytes."""
     connection = op.get_bind()
     if connection.dialect.name != "postgresql":
         return sa.LargeBinary()
@@ -35,7 +35,7 @@ def _vector_type() -> sa.types.TypeEngine[Any]:
     try:
         with connection.begin_nested():
             connection.execute(sa.text("CREATE EXTENSION IF NOT EXISTS vector"))
-    except sa.exc.ProgrammingError:  # an extension is the administrator's to create
+    except sa.exc.ProgrammingError:  # only an administrator may create extensions
         return sa.LargeBinary()
     return _Halfvec()
 

@@ -1,4 +1,4 @@
-"""What searches ask of every match: since when a photo is missing, whether a tag was rejected."""
+"""Store what searches test for every match: `photo.missing_since`, and decisions in the indexes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,7 +22,7 @@ _RANKED = ["tag_id", "confidence", "photo_id"]
 
 
 def upgrade() -> None:
-    """Note with the photo what only its files told; have the indexes say all that is asked."""
+    """Add and fill `photo.missing_since`; make the indexes cover all columns that searches read."""
     op.add_column("photo", sa.Column("missing_since", sa.DateTime(timezone=True), nullable=True))
     op.execute(
         f"UPDATE photo SET missing_since = coalesce(({_LAST_GONE}), added_at) "  # noqa: S608
@@ -37,8 +37,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("missing_since IS NOT NULL"),
     )
     if op.get_bind().dialect.name == "postgresql":
-        op.execute("ANALYZE photo")  # or it takes nearly all photos for missing
-    # SQLite asks for the decision again, though the index has no rejected tag in it.
+        # Without statistics the planner assumes that nearly all photos are missing.
+        op.execute("ANALYZE photo")
+    # SQLite reads the decision again, although the partial index excludes rejected tags.
     _index_ranked([*_RANKED, "decision"])
     op.drop_index(_OF_PHOTO, table_name="photo_tag")
     op.create_index(
@@ -47,7 +48,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the column away; the files know it too."""
+    """Drop the column (it can be computed from the files) and restore the old indexes."""
     op.drop_index("ix_photo_tag_of_photo", table_name="photo_tag")
     op.create_index(_OF_PHOTO, "photo_tag", ["photo_id", "tag_id"])
     _index_ranked(_RANKED)

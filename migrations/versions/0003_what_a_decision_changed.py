@@ -1,4 +1,4 @@
-"""Which decision an event belongs to, so that an undo finds all that a decision changed."""
+"""Add `photo_event.change_id`, by which an undo finds every event of a decision."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _IS_PART_OF_A_CHANGE = sa.text("change_id IS NOT NULL")
 
 
 def upgrade() -> None:
-    """Note the decision in a column; the events have told it in their details so far."""
+    """Add the column and fill it from the events' JSON details, where the id was kept so far."""
     op.add_column("photo_event", sa.Column("change_id", sa.String(length=32), nullable=True))
     is_sqlite = op.get_bind().dialect.name == "sqlite"
     told = "json_extract(detail, '$.change')" if is_sqlite else "detail ->> 'change'"
@@ -31,6 +31,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take the column away; the details tell it too."""
+    """Drop the column; the JSON details contain the id too."""
     op.drop_index("ix_photo_event_change", table_name="photo_event")
     op.drop_column("photo_event", "change_id")

@@ -20,6 +20,8 @@ Floats = NDArray[np.float32]
 #: How firmly a word's own intercept is held to that of words with as many labels.
 INTERCEPT_STIFFNESS = 8.0
 _ITERATIONS = 60
+#: ImageNet calls ordinary cats by these names, and Egyptian ones by chance.
+NEVER_OFFERED = frozenset({"egyptian cat", "tiger cat"})
 
 #: A concept with fewer labelled training photos is known by the backbone's classes alone.
 MIN_LABELLED = 5

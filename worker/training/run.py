@@ -29,6 +29,7 @@ class Plan:
     work: Path
     epochs: int = EPOCHS
     text_steps: int = text_tower.STEPS
+    polish_steps: int = text_tower.POLISH_STEPS
     processes: int = 2
     seed: int = 0
 
@@ -53,6 +54,7 @@ def make_starter(plan: Plan) -> None:
         head.vectors.detach(),
         _get_captions(index, vectors),
         steps=plan.text_steps,
+        polish_steps=plan.polish_steps,
         seed=plan.seed,
     )
     folder.write_model(module, plan.out)
@@ -90,7 +92,11 @@ def _write_words(plan: Plan, index: Index, head: Head) -> None:
     chosen = confidence.choose_offered(
         fitted.get_confidence(logits), labels[held], n_labelled, has_class
     )
-    words = [word for word, taken in zip(index.concepts, chosen, strict=True) if taken]
+    words = [
+        word
+        for word, taken in zip(index.concepts, chosen, strict=True)
+        if taken and word not in confidence.NEVER_OFFERED
+    ]
     logger.info("words offered=%d known=%d", len(words), len(index.concepts))
     folder.write_calibration(
         fitted.with_bias(head.bias.detach().numpy()).to_json(index.concepts), plan.out

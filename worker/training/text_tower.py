@@ -46,6 +46,7 @@ MIN_USES = 5
 N_CAPTIONS, N_CONCEPTS = 256, 256
 #: Steps, the peak of the learning rate, and the weight of concepts beside captions.
 STEPS, PEAK_RATE, CONCEPT_WEIGHT = 1200, 2e-3, 6.0
+POLISH_STEPS, POLISH_RATE = 900, 6e-4
 _START_SCALE, _MAX_SCALE = 14.0, 100.0
 
 Tokenize = Callable[[list[str]], Tensor]
@@ -97,9 +98,10 @@ def train(
     captions: Captions,
     *,
     steps: int = STEPS,
+    polish_steps: int = POLISH_STEPS,
     seed: int = 0,
 ) -> None:
-    """Train `module.text` in place.
+    """Train `module.text` in place: on concepts and captions, then on concepts alone.
 
     Args:
         module: open_clip's two-tower module.
@@ -108,40 +110,84 @@ def train(
             concepts is to lie half-way between them.
         captions: what else it learns from, contrastively (CLIP, arXiv 2103.00020); may be empty.
         steps: of the optimiser.
+        polish_steps: at the end, without captions: the cosine's last hundredths decide between
+            similar words.
         seed: of everything random.
     """
     torch.manual_seed(seed)
-    draw, tokenize = random.Random(seed), get_tokenizer()
     source = ConceptTexts(words, seed=seed)
     _start_as_bag_of_words(module)
-    tokens = _TokenTable(module, source, captions, tokenize)
+    tokens = TokenTable(module, source, captions)
     unit = functional.normalize(vectors, dim=1)
+    draw_captions(tokens, source, unit, captions, steps=steps, seed=seed)
+    polish(tokens, source, unit, steps=polish_steps)
+    tokens.put_back()
+
+
+def draw_captions(
+    tokens: "TokenTable",
+    source: ConceptTexts,
+    unit: Tensor,
+    captions: Captions,
+    *,
+    steps: int,
+    seed: int,
+) -> None:
+    """Take steps on concepts, unit vectors (n_words, dim), and captions; see `train`."""
+    draw = random.Random(seed)
     log_scale = nn.Parameter(torch.tensor(_START_SCALE).log())
-    tower = [*module.text.parameters(), log_scale]  # type: ignore[union-attr]
-    optimiser = torch.optim.AdamW(tower, PEAK_RATE, weight_decay=0.0, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, PEAK_RATE, total_steps=max(steps, 3), pct_start=0.1
-    )
-    for step in range(steps):
-        texts, rows = source.draw(N_CONCEPTS)
-        wanted = unit[rows].sum(1)
-        chosen = draw.sample(range(len(captions.texts)), min(N_CAPTIONS, len(captions.texts)))
-        likeness = functional.cosine_similarity(tokens.encode(texts), wanted, dim=1).mean()
+
+    def get_loss() -> tuple[Tensor, Tensor]:
+        likeness = _get_likeness(tokens, source, unit)
         loss = CONCEPT_WEIGHT * (1.0 - likeness)
+        chosen = draw.sample(range(len(captions.texts)), min(N_CAPTIONS, len(captions.texts)))
         if chosen:
-            scale = log_scale.exp().clamp(max=_MAX_SCALE)
             said = tokens.encode([draw.choice(captions.texts[each]) for each in chosen])
             written = functional.normalize(said, dim=1)
+            scale = log_scale.exp().clamp(max=_MAX_SCALE)
             loss = loss + _contrast(written, captions.vectors[chosen], scale)
+        return loss, likeness
+
+    _optimise([*tokens.parameters(), log_scale], get_loss, steps=steps, rate=PEAK_RATE)
+
+
+def polish(tokens: "TokenTable", source: ConceptTexts, unit: Tensor, *, steps: int) -> None:
+    """Take steps on concepts alone, unit vectors (n_words, dim), slowly; see `train`."""
+
+    def get_loss() -> tuple[Tensor, Tensor]:
+        likeness = _get_likeness(tokens, source, unit)
+        return 1.0 - likeness, likeness
+
+    _optimise(tokens.parameters(), get_loss, steps=steps, rate=POLISH_RATE)
+
+
+def _get_likeness(tokens: "TokenTable", source: ConceptTexts, unit: Tensor) -> Tensor:
+    texts, rows = source.draw(N_CONCEPTS)
+    written = tokens.encode(texts)
+    return functional.cosine_similarity(written, unit[rows].sum(1), dim=1).mean()
+
+
+def _optimise(
+    parameters: list[nn.Parameter],
+    get_loss: Callable[[], tuple[Tensor, Tensor]],
+    *,
+    steps: int,
+    rate: float,
+) -> None:
+    optimiser = torch.optim.AdamW(parameters, rate, weight_decay=0.0, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rate, total_steps=max(steps, 3), pct_start=0.1
+    )
+    for step in range(steps):
+        loss, likeness = get_loss()
         optimiser.zero_grad()
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(tower, 1.0)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         schedule.step()
         if step % 100 == 0 or step == steps - 1:
             now = [float(each.detach()) for each in (likeness, loss)]
             logger.info("text step=%d of=%d cosine=%.4f loss=%.3f", step, steps, *now)
-    tokens.put_back()
 
 
 def get_tokenizer() -> Tokenize:
@@ -189,26 +235,24 @@ def _encode_ends(tower: Any, tokens: Tensor, ends: Tensor) -> Tensor:  # noqa: A
     return written
 
 
-class _TokenTable:
+class TokenTable:
     """The embeddings of the tokens in use, in the place of all 49,408 while the tower trains.
 
     The optimiser would otherwise walk through all of them at every step. Row 0 stands for every
     token that is left out, and stays zero, as they are in the finished tower.
     """
 
-    def __init__(
-        self, module: nn.Module, source: ConceptTexts, captions: Captions, tokenize: Tokenize
-    ) -> None:
-        self._module, self._tokenize = module, tokenize
+    def __init__(self, module: nn.Module, source: ConceptTexts, captions: Captions) -> None:
+        self._module, self._tokenize = module, get_tokenizer()
         self._full: nn.Embedding = module.text.token_embedding  # type: ignore[union-attr, assignment]
         uses = Counter(
             token
             for texts in captions.texts
-            for row in (tokenize(list(texts)).tolist() if texts else ())
+            for row in (self._tokenize(list(texts)).tolist() if texts else ())
             for token in set(row)
         )
         used = {token for token, n in uses.items() if n >= MIN_USES}
-        used |= set(tokenize(source.list_parts()).flatten().tolist())
+        used |= set(self._tokenize(source.list_parts()).flatten().tolist())
         self._used = torch.tensor(sorted(used - {0}))
         self._place = torch.zeros(self._full.num_embeddings, dtype=torch.int64)
         self._place[self._used] = torch.arange(1, len(self._used) + 1)
@@ -217,6 +261,10 @@ class _TokenTable:
         with torch.no_grad():
             small.weight.copy_(weight)
         module.text.token_embedding = small  # type: ignore[union-attr]
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return all that the tower learns, the small table included."""
+        return list(self._module.text.parameters())  # type: ignore[union-attr]
 
     def encode(self, texts: list[str]) -> Tensor:
         """Return (n, dim), not normalised."""

@@ -216,7 +216,7 @@ def test_show_of_a_name_that_several_have_asks_for_more(
         catalogue.add_photos(session, "other/tom.jpg")
     result = run("show", "tom.jpg")
     assert isinstance(result.exception, NotFoundError)
-    assert "2 photos end so" in str(result.exception)
+    assert "2 photos have paths that end like this" in str(result.exception)
 
 
 def test_tags_are_listed_with_their_counts(photos: list[int]) -> None:

@@ -93,7 +93,7 @@ def test_mark_of_another_query_is_refused(database: Database) -> None:
     _fill(database, {"dog": 0.75}, {"dog": 0.5})
     with database.read() as session:
         mark = query.search(session, "dog", limit=1).next_cursor
-        with pytest.raises(QueryError, match="begin again with the first page"):
+        with pytest.raises(QueryError, match="start from the first page"):
             query.search(session, "cat", after=mark)
 
 
@@ -154,7 +154,7 @@ def test_name_of_a_file_that_is_there_means_that_file(
         catalogue.add_photos(session, "x/a.jpg", root="/elsewhere")
         assert photo.find_photo_id(session, "a.jpg") == here
         (tmp_path / "a.jpg").unlink()
-        with pytest.raises(NotFoundError, match="2 photos end so"):
+        with pytest.raises(NotFoundError, match="2 photos have paths that end like this"):
             photo.find_photo_id(session, "a.jpg")
 
 

@@ -291,7 +291,7 @@ def test_empty_word_is_no_keyword(session: Session, photo: int) -> None:
 def test_word_of_3000_characters_is_no_keyword(session: Session, photo: int) -> None:
     before = state(session, photo)
     for decide in (decisions.add, decisions.reject):
-        with pytest.raises(KeywordError, match="3000 characters; a keyword has 100 at most"):
+        with pytest.raises(KeywordError, match="3000 characters; a keyword may have at most 100"):
             decide(session, [photo], ["fine", "x" * 3000], now=NOW)
 
     assert state(session, photo) == before

@@ -51,7 +51,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_plan(photos: Path, out: Path) -> run.Plan:
     """Plan a training as short as can be; the features are shared by all tests of the module."""
     work = photos.with_name(f"{photos.name}.work")
-    return run.Plan(photos, out, work, epochs=1, text_steps=2, processes=1)
+    return run.Plan(photos, out, work, epochs=1, text_steps=2, polish_steps=2, processes=1)
 
 
 @pytest.fixture(scope="module")
