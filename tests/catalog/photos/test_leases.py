@@ -172,7 +172,7 @@ def test_a_postponed_photo_waits_for_its_file_and_no_attempt_is_counted(database
 
 
 def test_only_lifecycle_sets_the_state_of_a_photo():
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[3]
     sources = [*(root / "catalog").rglob("*.py"), *(root / "worker").rglob("*.py")]
     owner = root / "catalog" / "photos" / "lifecycle.py"
     setters = {path for path in sources if _sets_a_state(ast.parse(path.read_bytes()))}
