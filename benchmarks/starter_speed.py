@@ -15,7 +15,7 @@ import open_clip
 import torch
 from torch import nn
 
-from worker.models import clip, files
+from worker.models import clip, device, files
 
 BATCH = 32
 
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    device.keep_freed_memory()  # as `clip.load` does
     models = {
         "starter": files.build(files.find(clip.resolve("starter"))),
         "ViT-B-32": open_clip.create_model("ViT-B-32"),

@@ -25,13 +25,13 @@ COMMANDS = {
     "keyword": Command("catalog.cli.keyword", "Say which keywords a photo has, or has not."),
     "status": Command(
         "catalog.cli.status",
-        "Show how many photos are tagged, pending and put aside, and what tags them.",
+        "Show how many photos are tagged, pending and quarantined, and what tags them.",
     ),
     "failures": Command(
         "catalog.cli.failures", "List what could not be tagged, each with its reason."
     ),
     "retry": Command(
-        "catalog.cli.retry", "Try photos again that were put aside: those named, or all of them."
+        "catalog.cli.retry", "Try photos again that were quarantined: those named, or all of them."
     ),
     "prune": Command(
         "catalog.cli.prune",

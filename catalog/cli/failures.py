@@ -25,7 +25,7 @@ def failures(
         console.print_json([asdict(failure) for failure in found])
         return
     if not found:
-        console.err().print("Nothing is put aside: every photo could be read.")
+        console.err().print("No photo is quarantined: every photo could be read.")
         return
     table = Table("id", "reason", "where", box=None, header_style="bold", pad_edge=False)
     for failure in found:

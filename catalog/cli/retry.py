@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def retry(photos: options.AnyPaths = None) -> None:
-    """Try photos again that were put aside: those named, or all of them."""
+    """Try photos again that were quarantined: those named, or all of them."""
     with catalogue.writing() as session:
         wanted = console.read_arguments(photos or [])
         ids = [photo.find_photo_id(session, each) for each in wanted] if photos else None
@@ -23,5 +23,5 @@ def retry(photos: options.AnyPaths = None) -> None:
     console.err().print(
         f"{count} {verb} pending again; `kadr watch` or `kadr tag` takes them."
         if retried
-        else "None of them was put aside."
+        else "None of them was quarantined."
     )

@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def status(*, as_json: options.AsJson = False) -> None:
-    """Show how many photos are tagged, pending and put aside, and what tags them."""
+    """Show how many photos are tagged, pending and quarantined, and what tags them."""
     found = _gather()
     if as_json:
         console.print_json(found)
@@ -47,7 +47,7 @@ def _show_status(found: dict[str, Any]) -> None:
         "tagged": f"tagged with {found['keywords']:,} keywords",
         "pending": "pending" + (f", {found['waiting']:,} files away" if found["waiting"] else ""),
         "leased": "being tagged now",
-        "quarantined": "put aside (`kadr failures` says why)",
+        "quarantined": "quarantined (`kadr failures` says why)",
         "unreadable": "files that cannot be read (`kadr failures`)",
         "missing": "missing: their files are gone (`kadr prune` forgets them)",
     }

@@ -137,7 +137,7 @@ def _table(arrivals: dict[str, float], found: dict[str, News]) -> Table:
 
 def _keywords(news: News) -> str:
     if news.reason is not None:
-        return f"[yellow]put aside:[/] {escape(news.reason)}"
+        return f"[yellow]quarantined:[/] {escape(news.reason)}"
     shown = [(word, sure) for word, sure in news.keywords if sure >= _FAIRLY_SURE]
     if not shown:
         return "[dim]nothing that it is sure of[/]"

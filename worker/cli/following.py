@@ -65,7 +65,7 @@ def print_news(news: News) -> None:
     """Print a line about a photo: its keywords, or why it could not be read."""
     line = Text(news.name, style="bold")
     if news.reason is not None:
-        line = Text.assemble(("put aside  ", "yellow"), news.reason)
+        line = Text.assemble(("quarantined  ", "yellow"), news.reason)
     else:
         line.append("  ")
         for word, confidence in news.keywords[:_KEYWORDS_SHOWN]:

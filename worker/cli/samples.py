@@ -13,7 +13,7 @@ _SAMPLES = (
     ("sklearn", "datasets/images", "china.jpg", "holiday.jpg"),
     ("skimage", "data", "motorcycle_left.png", "garage.png"),
     ("skimage", "data", "astronaut.png", "portrait.png"),
-    ("textual_image", "", "gracehopper.jpg", "admiral.jpg"),
+    ("skimage", "data", "rocket.jpg", "launch.jpg"),
     ("skimage", "data", "camera.png", "photographer.png"),
 )
 
@@ -26,7 +26,7 @@ def find_samples() -> dict[str, Path]:
     """
     found = {name: _folder(package) / inner / file for package, inner, file, name in _SAMPLES}
     there = {name: path for name, path in found.items() if path.is_file()}
-    if len(there) < 2:  # one comes with what shows pictures in a terminal  # noqa: PLR2004
+    if not there:
         raise RootError(
             "there are no sample photos; install them with `pip install 'kadr[demo]'`, "
             "or give a folder: `kadr demo ~/Pictures`"

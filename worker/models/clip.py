@@ -159,6 +159,8 @@ def load(
     """
     wanted = devices.parse_precision(precision)
     target = devices.choose_device(device)
+    if target.type == "cpu":
+        devices.keep_freed_memory()
     files = model_files.find(resolve(spec), cache_dir=cache_dir)
     model = ClipModel(model_files.build(files), model_files.tokenizer(files), files)
     return model.move_to(target, wanted or _measured_precision(model, target))

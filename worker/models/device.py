@@ -3,6 +3,8 @@
 `clip.load` calls it; `kadr doctor` and `worker.tagging.choice` ask for the device.
 """
 
+import ctypes
+import platform
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -18,11 +20,28 @@ Precision = Literal["float32", "float16", "bfloat16"]
 #: Least cosine between the unit vectors of a short format and of float32 that counts as equal.
 MIN_COSINE = 0.998
 
+#: glibc's numbers of mallopt(3), and how much freed memory a process may keep.
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+KEPT_BYTES = 2**30
+
 DTYPES: dict[Precision, torch.dtype] = {
     "float32": torch.float32,
     "float16": torch.float16,
     "bfloat16": torch.bfloat16,
 }
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep freed memory for the next batch, up to `KEPT_BYTES`; return whether it does.
+
+    By default each large tensor of a layer is mapped from the kernel and given back, page by page:
+    a third of the time of a small model on a CPU (EfficientNet-Lite2 14 photos/s, 30 without that).
+    Elsewhere than on glibc it does nothing.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES))
 
 
 def choose_device(wanted: str = "auto") -> torch.device:

@@ -22,7 +22,7 @@ def test_the_demo_tags_every_sample_and_searches(newcomer: Kadr, tmp_path: Path)
     for name in samples.find_samples():
         assert name in done.stderr
     assert "$ kadr search" in done.stderr
-    assert "put aside" not in done.stderr
+    assert "quarantined" not in done.stderr
     assert "found" in done.stdout
     assert sorted(samples.find_samples()) == sorted(
         path.name for path in (tmp_path / "demo" / "photos").iterdir()

@@ -1,6 +1,7 @@
 """The backbone: read only as it was known, folded without a change, and missed in a sentence."""
 
 import importlib.util
+import platform
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from worker.errors import ModelError
 from worker.evaluation import classifier
-from worker.models import backbone, clip
+from worker.models import backbone, clip, device
 
 
 def test_a_changed_file_is_refused_before_it_is_read(
@@ -66,3 +67,7 @@ def test_it_stands_in_for_the_papers_classifier_where_that_cannot_be_had(
     assert len(loaded.labels) == 1000
     assert note is not None
     assert "EfficientNet-Lite2" in note
+
+
+def test_freed_memory_is_kept_where_glibc_is() -> None:
+    assert device.keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
