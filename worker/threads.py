@@ -1,5 +1,6 @@
 """A thread that repeats a step: base of the heartbeat, the sweeper and the follower."""
 
+import abc
 import threading
 from collections.abc import Callable
 from typing import Self
@@ -11,7 +12,7 @@ from catalog.errors import DatabaseUnavailableError
 _log = structlog.get_logger()
 
 
-class Repeating:
+class Repeating(abc.ABC):
     """A daemon thread that calls `step` every `interval_s`; a context manager.
 
     Leaving it waits for the step in progress. A step that cannot reach the database is logged as
@@ -44,11 +45,11 @@ class Repeating:
         if self._thread.is_alive():
             self._thread.join()
 
+    @abc.abstractmethod
     def step(self) -> None:
         """Do what is repeated."""
-        raise NotImplementedError
 
-    def finish(self) -> None:
+    def finish(self) -> None:  # noqa: B027 - most threads leave nothing to do
         """Do what is left when the thread ends: nothing, unless a subclass says otherwise."""
 
     def _run(self) -> None:

@@ -55,7 +55,7 @@ def remove(items: Items, *, where: Where = None, as_json: options.AsJson = False
 
 @app.command()
 def confirm(items: Items, *, where: Where = None, as_json: options.AsJson = False) -> None:
-    """Say that keywords which photos have are right."""
+    """Confirm keywords that photos have: they are right."""
     _decide(decisions.confirm, items, where, as_json=as_json)
 
 
