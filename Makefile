@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PHOTOS ?=
 MODEL ?= starter
+# Tests wait for processes and servers more than they compute: four at a time, a file in one process.
+AT_ONCE ?= -n 4 --dist loadfile
 
 .PHONY: demo test test-fast check format clean
 
@@ -11,11 +13,11 @@ demo: .venv/installed
 	$(BIN)/kadr demo $(PHOTOS) --model $(MODEL)
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(AT_ONCE)
 
 # The daily loop: SQLite alone, and nothing that starts a server, trains or builds.
 test-fast: .venv/installed-dev
-	$(BIN)/python -m pytest -q -m 'not slow'
+	$(BIN)/python -m pytest -q $(AT_ONCE) -m 'not slow'
 
 # What CI runs: format, lint, types, import contracts, migrations, tests.
 check: .venv/installed-dev
@@ -23,7 +25,7 @@ check: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(AT_ONCE)
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
