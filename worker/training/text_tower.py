@@ -119,12 +119,12 @@ def train(
     _start_as_bag_of_words(module)
     tokens = TokenTable(module, source, captions)
     unit = functional.normalize(vectors, dim=1)
-    draw_captions(tokens, source, unit, captions, steps=steps, seed=seed)
+    learn_captions(tokens, source, unit, captions, steps=steps, seed=seed)
     polish(tokens, source, unit, steps=polish_steps)
     tokens.put_back()
 
 
-def draw_captions(
+def learn_captions(
     tokens: "TokenTable",
     source: ConceptTexts,
     unit: Tensor,
