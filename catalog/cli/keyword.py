@@ -43,7 +43,7 @@ app = typer.Typer(
 def add(
     ctx: typer.Context, items: Items, *, where: Where = None, as_json: options.AsJson = False
 ) -> None:
-    """Give photos keywords; no later run takes them away."""
+    """Add keywords to photos; no later run takes them away."""
     _decide(decisions.add, items, where, as_json=as_json, load=options.of(ctx).lexicon)
 
 

@@ -35,9 +35,7 @@ COMMANDS = {
         "Have workers free what dead workers held; `kadr watch` does it too while it runs.",
     ),
     **commands.COMMANDS,
-    "retag": Command(
-        "worker.cli.retag", "Give every photo new keywords; what a person decided stays."
-    ),
+    "retag": Command("worker.cli.retag", "Tag every photo anew; what a person decided stays."),
     "vocabulary": Command("worker.cli.vocabulary", "The words that photos are tagged with."),
     "compare": Command(
         "worker.cli.compare",

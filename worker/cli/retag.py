@@ -24,7 +24,7 @@ def retag(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Give every photo new keywords; what a person decided stays.
+    """Tag every photo anew; what a person decided stays.
 
     Another vocabulary, prompt or preset scores the stored embeddings and opens no photo. Another
     model needs every photo encoded again: `kadr watch` or `kadr tag DIR` does that afterwards.
