@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -28,7 +29,7 @@ from catalog.db.types import BigId, Key, StoredVector, UtcDateTime, by_value
 
 #: The newest migration. A test compares it with what is in `migrations/`: reading it here spares
 #: `kadr search` the import of Alembic.
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 
 #: The condition of `photo_tag`'s partial index on SQLite. The migration has the one for PostgreSQL:
 #: here it would load that dialect wherever a table is imported, 30 ms at every start.
@@ -57,6 +58,29 @@ class Decision(enum.StrEnum):
 
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
+
+
+class TakenPrecision(enum.StrEnum):
+    """How much of `Photo.taken_at` is known; the rest of it is the first of its kind."""
+
+    YEAR = "year"
+    MONTH = "month"
+    DAY = "day"
+    SECOND = "second"
+
+
+class SidecarState(enum.StrEnum):
+    """What is to be done with a sidecar; only `catalog.photos.sidecars` sets it."""
+
+    #: Its content is known, and nothing is to be written.
+    SEEN = "seen"
+    #: The catalogue has something to say that it lacks.
+    DUE = "due"
+    LEASED = "leased"
+    WRITTEN = "written"
+    #: Another program takes our words out again and again; left alone.
+    CONTESTED = "contested"
+    FAILED = "failed"
 
 
 class Base(DeclarativeBase):
@@ -95,6 +119,9 @@ class Root(Base):
     path: Mapped[str] = mapped_column(unique=True)
     #: A file system that sends no events is polled.
     polled: Mapped[bool] = mapped_column(default=False)
+    #: What is written into sidecars below it (`off`, `confirmed`, or a confidence such as `0.7`);
+    #: None follows `KADR_SIDECARS`.
+    sidecars: Mapped[str | None] = mapped_column(String(16))
 
 
 class Model(Base):
@@ -145,8 +172,14 @@ class Photo(Base):
     __tablename__ = "photo"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    #: sha256 of the file's bytes (32 bytes): the photo's identity.
+    #: sha256 of the file's bytes (32 bytes), as last seen: metadata may change it.
     sha256: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    #: sha256 of what is seen, without metadata (32 bytes); None where the format allows none, or
+    #: for a photo of an old catalogue that was not seen since.
+    image_digest: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    #: The photo whose picture replaced this one in its file, and that inherited its decisions.
+    #: No foreign key: SQLite adds none to an existing table; `photos.files.prune` keeps it true.
+    superseded_by_id: Mapped[int | None] = mapped_column(BigId)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     #: Pixels after EXIF orientation; unknown until decoded.
     width: Mapped[int | None]
@@ -155,6 +188,14 @@ class Photo(Base):
     format: Mapped[str | None] = mapped_column(String(16))
     #: The camera's wall clock: no zone, since most cameras record none.
     taken_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=False))
+    #: None means that all of it is known.
+    taken_precision: Mapped[TakenPrecision | None] = mapped_column(by_value(TakenPrecision))
+    #: Minutes east of UTC of the camera's clock, where it says so.
+    taken_offset_minutes: Mapped[int | None] = mapped_column(SmallInteger)
+    #: Where each fact came from, by its column: `{"taken_at": "XMP of IMG_1.jpg.xmp"}`.
+    fact_sources: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    #: Rows of pixels that a cut-off file lacks, where it was tagged all the same.
+    truncated_rows: Mapped[int | None]
     camera: Mapped[str | None]
     #: WGS 84, degrees.
     latitude: Mapped[float | None] = mapped_column(Double())
@@ -184,6 +225,11 @@ class Photo(Base):
         Index(None, "added_at", "id"),
         Index(None, "tagger_id", "id"),
         Index("ix_photo_missing", "id", sqlite_where=text("missing_since IS NOT NULL")),
+        Index(
+            "ix_photo_superseded",
+            "superseded_by_id",
+            sqlite_where=text("superseded_by_id IS NOT NULL"),
+        ),
     )
 
 
@@ -198,6 +244,10 @@ class PhotoFile(Base):
     path: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    #: Changes with every write, whatever a program does to mtime; None until seen again.
+    ctime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    #: The embedded keywords as last read.
+    words: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     #: None while the file cannot be read: then `failure` says why.
     photo_id: Mapped[int | None] = mapped_column(ForeignKey("photo.id"))
     failure: Mapped[str | None]
@@ -207,6 +257,52 @@ class PhotoFile(Base):
     __table_args__ = (
         UniqueConstraint("root_id", "path"),
         Index(None, "photo_id", "missing_since"),
+    )
+
+
+class Sidecar(Base):
+    """An XMP file beside a photo: what it says, and what Kadr wrote into it."""
+
+    __tablename__ = "sidecar"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("root.id", ondelete="CASCADE"))
+    #: Relative to the root, in the form of `catalog.paths`.
+    path: Mapped[str]
+    #: The file that it belongs to; None if that is not known.
+    file_id: Mapped[int | None] = mapped_column(
+        BigId, ForeignKey("photo_file.id", ondelete="SET NULL"), index=True
+    )
+    #: None while it is only planned.
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    mtime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    ctime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    #: sha256 of its bytes (32 bytes) as last seen.
+    sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    #: The keywords of other programs, as last read.
+    words: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: The strings that Kadr wrote and may take out again: `{"flat": [...], "paths": [...]}`.
+    wrote: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    #: sha256 of its bytes after Kadr's last write: such a file rings nothing.
+    wrote_sha256: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    #: Kadr made it, so it may delete it.
+    is_ours: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: Our words that another program took out; they are not written again.
+    withdrawn: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    state: Mapped[SidecarState] = mapped_column(
+        by_value(SidecarState),
+        default=SidecarState.SEEN,
+        server_default=SidecarState.SEEN.value,
+    )
+    due_at: Mapped[datetime | None]
+    lease_token: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    failure: Mapped[str | None]
+    missing_since: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("root_id", "path"),
+        Index(None, "state", "due_at"),
     )
 
 
