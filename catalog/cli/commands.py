@@ -23,6 +23,9 @@ COMMANDS = {
         "catalog.cli.group", "List the photos of a group, those that it fits best first."
     ),
     "keyword": Command("catalog.cli.keyword", "Say which keywords a photo has, or has not."),
+    "export": Command(
+        "catalog.cli.export", "Write photos with their keywords and facts for other programs."
+    ),
     "status": Command(
         "catalog.cli.status",
         "Show how many photos are tagged, pending and quarantined, and what tags them.",

@@ -12,7 +12,7 @@ A line is the canonical word, then aliases after `|` (those of another language 
 `@tag`), then broader words after `<`, the nearest first. A line in brackets gives the words below
 it prompt templates of their own, `[]` ends that. `^` and a number at the end raise the word's bar:
 that much is subtracted from the log-odds of its confidence. `%language` names the language of the
-words.
+words. A keyword list of Lightroom is read as well, see `keyword_list`.
 """
 
 import codecs
@@ -23,7 +23,7 @@ from pathlib import Path
 
 from catalog import spelling
 from worker.errors import VocabularyError
-from worker.vocabulary import prompts
+from worker.vocabulary import keyword_list, prompts
 from worker.vocabulary.keywords import Alias, Keyword, Vocabulary
 
 #: Far above any vocabulary; keeps a video that was named by mistake from being read.
@@ -142,6 +142,8 @@ def _decode(path: Path) -> str:
 
 def _lines(text: str, source: str) -> tuple[str, list[_Line]]:
     """Return the language of the words and the keywords with their line numbers."""
+    if keyword_list.is_keyword_list(text):
+        return "en", [_Line(*found) for found in keyword_list.parse(text, source)]
     language = "en"
     templates: tuple[str, ...] = ()
     lines: list[_Line] = []
