@@ -23,8 +23,8 @@ from catalog.tags import store
 
 Action = Literal["add", "remove", "confirm", "reject"]
 
-#: Photos that an undo reads and writes at a time: a change may be about a million.
-UNDO_BATCH = 10_000
+#: Photos that are read and written at a time: a change may be about a million.
+BATCH = 10_000
 
 _NOTHING_TO_UNDO = "there is no decision to undo; `kadr show PHOTO` shows a photo's history"
 
@@ -176,27 +176,47 @@ def _decide(
     look_up: store.LookUp = store.nothing_known,
 ) -> Change:
     found = _tag_ids(session, action, words, look_up)
-    tag_ids = store.find_names(session, found.values())
+    names = store.find_names(session, found.values())
     change_id = uuid.uuid4().hex
-    details: dict[int, dict[str, Any]] = {}
+    changed = photos = 0
+    for chunk in sql.chunks(photo_ids, BATCH):
+        rows, entries = _compare(session, action, chunk, names)
+        _write(session, rows)
+        details = {
+            photo_id: {"change": change_id, "action": action, "keywords": keywords}
+            for photo_id, keywords in entries.items()
+        }
+        history.add_events(
+            session, details, EventKind.DECIDED, now=now, details=details, change_id=change_id
+        )
+        changed, photos = changed + len(rows), photos + len(entries)
+    meant = {word: names[tag_id] for word, tag_id in found.items()}
+    others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
+    return Change(change_id if changed else "", action, changed, photos, others)
+
+
+def _compare(
+    session: Session, action: Action, photo_ids: Sequence[int], names: Mapping[int, str]
+) -> tuple[dict[tuple[int, int], _Row | None], dict[int, list[dict[str, Any]]]]:
+    """Return the rows that an action changes, by (photo, tag), and by photo what was there before.
+
+    Args:
+        session: The caller's transaction.
+        action: What a person decided.
+        photo_ids: The photos that it is about; one given twice counts once.
+        names: The keywords that it is about, by the ids of their tags.
+    """
     rows: dict[tuple[int, int], _Row | None] = {}
-    for photo_id, known in _rows(session, photo_ids, list(tag_ids)).items():
-        entries = []
-        for tag_id, word in tag_ids.items():
+    entries: dict[int, list[dict[str, Any]]] = {}
+    for photo_id, known in sorted(_rows(session, photo_ids, list(names)).items()):
+        for tag_id, word in names.items():
             before = known.get(tag_id)
             after = _after(action, before)
             if after != before:
                 rows[photo_id, tag_id] = after
-                entries.append({"tag": tag_id, "word": word, "before": _to_json(before)})
-        if entries:
-            details[photo_id] = {"change": change_id, "action": action, "keywords": entries}
-    _write(session, rows)
-    history.add_events(
-        session, sorted(details), EventKind.DECIDED, now=now, details=details, change_id=change_id
-    )
-    meant = {word: tag_ids[tag_id] for word, tag_id in found.items()}
-    others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}
-    return Change(change_id if rows else "", action, len(rows), len(details), others)
+                entry = {"tag": tag_id, "word": word, "before": _to_json(before)}
+                entries.setdefault(photo_id, []).append(entry)
+    return rows, entries
 
 
 def _after(action: Action, before: _Row | None) -> _Row | None:
@@ -301,7 +321,7 @@ def _standing(session: Session, change_id: str) -> Iterator[Sequence[Any]]:
         select(PhotoEvent.photo_id, PhotoEvent.detail)
         .where(PhotoEvent.change_id == change_id, _stands())
         .order_by(PhotoEvent.photo_id)
-        .limit(UNDO_BATCH)
+        .limit(BATCH)
     )
     last = 0
     while events := session.execute(query.where(PhotoEvent.photo_id > last)).all():

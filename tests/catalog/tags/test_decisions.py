@@ -231,7 +231,7 @@ def test_undo_by_name_takes_back_one_change_of_many_photos(session: Session) -> 
 def test_change_of_more_photos_than_a_batch_is_undone_whole(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decisions, "UNDO_BATCH", 4)
+    monkeypatch.setattr(decisions, "BATCH", 4)
     photos = add_photos(session, *(f"{n}.jpg" for n in range(6)))
     decisions.add(session, photos, ["first"], now=NOW)
     decisions.add(session, photos, ["trip", "summer"], now=NOW)
@@ -244,6 +244,19 @@ def test_change_of_more_photos_than_a_batch_is_undone_whole(
     assert [state(session, photo) for photo in photos] == [{}] * 6
     with pytest.raises(NotFoundError, match="no decision to undo"):
         decisions.undo(session, now=NOW)
+
+
+def test_change_is_counted_once_for_a_photo_that_stands_in_two_batches(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "BATCH", 2)
+    photos = add_photos(session, "a.jpg", "b.jpg", "c.jpg")
+
+    change = decisions.add(session, [*photos, photos[0]], ["trip"], now=NOW)
+
+    assert (change.changed, change.photos) == (3, 3)
+    assert decisions.undo(session, now=NOW).photos == 3
+    assert [state(session, photo) for photo in photos] == [{}] * 3
 
 
 def test_photos_that_an_undo_left_out_are_undone_by_the_next(session: Session) -> None:
