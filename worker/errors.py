@@ -12,6 +12,10 @@ class PhotoError(WorkerError):
     """One photo cannot be read; it costs that photo, and the message is its quarantine reason."""
 
 
+class MetadataError(WorkerError):
+    """An XMP document is refused: it is read as empty, and never written."""
+
+
 class ModelError(WorkerError):
     """The model cannot be found, downloaded, loaded, or does not fit the catalogue."""
 
