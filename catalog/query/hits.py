@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db import sql
-from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Source, Tag
+from catalog.db.tables import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source, Tag
 from catalog.query.pages import Position
 from catalog.tags import threshold
 
@@ -28,6 +28,7 @@ class Keyword:
     name: str
     confidence: float
     source: Source
+    decision: Decision | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Hit:
     """A photo in a list of results."""
 
     photo_id: int
+    #: Of the content, 32 bytes.
+    sha256: bytes
     #: Where it is (or was, if it is missing); None if no file is known.
     path: Path | None
     #: Relevance to the query, in [0, 1]; None in other orders than by relevance.
@@ -96,23 +99,22 @@ def _load_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, Photo]
 def _load_keywords(
     session: Session, photo_ids: Sequence[int], least: float
 ) -> dict[int, list[Keyword]]:
-    shown: dict[int, list[tuple[int, float, Source]]] = {}
+    row = PhotoTag
+    shown: dict[int, list[tuple[int, float, Source, Decision | None]]] = {}
     for chunk in sql.chunks(photo_ids):
         query = (
-            select(PhotoTag.photo_id, PhotoTag.tag_id, PhotoTag.confidence, PhotoTag.source)
-            .where(PhotoTag.photo_id.in_(chunk), threshold.counts(PhotoTag, least))
-            .order_by(PhotoTag.confidence.desc(), PhotoTag.tag_id)
+            select(row.photo_id, row.tag_id, row.confidence, row.source, row.decision)
+            .where(row.photo_id.in_(chunk), threshold.counts(row, least))
+            .order_by(row.confidence.desc(), row.tag_id)
         )
-        for photo_id, tag_id, confidence, source in session.execute(query):
+        for photo_id, tag_id, confidence, source, decision in session.execute(query):
             of_photo = shown.setdefault(photo_id, [])
             if len(of_photo) < SHOWN_KEYWORDS:
-                of_photo.append((tag_id, confidence, source))
+                of_photo.append((tag_id, confidence, source, decision))
     # With a join, PostgreSQL would read all tags to name a few.
-    names = _load_names(session, {tag_id for rows in shown.values() for tag_id, _, _ in rows})
+    names = _load_names(session, {tag_id for rows in shown.values() for tag_id, *_ in rows})
     return {
-        photo_id: [
-            Keyword(names[tag_id], confidence, source) for tag_id, confidence, source in rows
-        ]
+        photo_id: [Keyword(names[row[0]], row[1], row[2], row[3]) for row in rows]
         for photo_id, rows in shown.items()
     }
 
@@ -129,6 +131,7 @@ def _hit(
 ) -> Hit:
     return Hit(
         photo_id=photo.id,
+        sha256=photo.sha256,
         path=files.get(photo.id),
         relevance=place.key if isinstance(place.key, float) else None,
         state=photo.state,

@@ -201,6 +201,18 @@ def find_photo_id(session: Session, path_or_id: str | int | PurePath) -> int:
     )
 
 
+def find_places(session: Session, sha256: bytes) -> list[Path]:
+    """Return the paths of the present files with a content, the first registered first."""
+    query = (
+        select(Root.path, PhotoFile.path)
+        .join(PhotoFile, PhotoFile.root_id == Root.id)
+        .join(Photo, Photo.id == PhotoFile.photo_id)
+        .where(Photo.sha256 == sha256, PhotoFile.missing_since.is_(None))
+        .order_by(PhotoFile.id)
+    )
+    return [paths.join(root, path) for root, path in session.execute(query)]
+
+
 def _find_by_path(session: Session, given: str) -> dict[int, str]:
     text = paths.to_text(given)
     whole = Root.path + "/" + PhotoFile.path

@@ -26,6 +26,10 @@ COMMANDS = {
         "worker.cli.watch",
         "Tag photos below the folders as they arrive, change, move; until Ctrl-C.",
     ),
+    "serve": Command(
+        "worker.cli.serve",
+        "Show the catalogue in a browser: search, review keywords; and a REST API for scripts.",
+    ),
     "worker": Command(
         "worker.cli.worker",
         "Tag the photos that watchers find: one Celery worker, one process per GPU.",

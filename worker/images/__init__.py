@@ -2,6 +2,6 @@
 
 from worker.images.geometry import Preprocess
 from worker.images.opening import Limits
-from worker.images.pixels import Decoded, decode, thumbnail
+from worker.images.pixels import Decoded, decode, shrunk, thumbnail
 
-__all__ = ["Decoded", "Limits", "Preprocess", "decode", "thumbnail"]
+__all__ = ["Decoded", "Limits", "Preprocess", "decode", "shrunk", "thumbnail"]

@@ -21,7 +21,7 @@ from worker.images import colour, decoders, geometry, opening, orientation, raw
 from worker.images.geometry import Box, Preprocess, Scaled, Shrunk, Size
 from worker.images.opening import AnyPath, Limits
 
-__all__ = ["Decoded", "Limits", "Preprocess", "decode", "thumbnail"]
+__all__ = ["Decoded", "Limits", "Preprocess", "decode", "shrunk", "thumbnail"]
 
 _FORMAT_NAMES = {"MPO": "jpeg", "HEIF": "heic"}
 _JPEG_QUALITY = 85
@@ -68,13 +68,29 @@ def thumbnail(path: AnyPath, max_side: int, limits: Limits | None = None) -> byt
     Raises:
         PhotoError: The photo cannot be decoded.
     """
-    picture = _open(path, limits or Limits(), lambda size: geometry.fit_inside(size, max_side))
-    sides = geometry.fit_inside((picture.width, picture.height), max_side)
-    width, height = (max(1, round(side)) for side in sides)
-    photo, buffer = picture.photo, io.BytesIO()
-    small = photo.image.resize((width, height), Image.Resampling.BICUBIC, box=photo.box)
+    buffer = io.BytesIO()
+    small = shrunk(path, lambda size: geometry.fit_inside(size, max_side), limits)
     small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return buffer.getvalue()
+
+
+def shrunk(
+    path: AnyPath, fit: Callable[[Size], Scaled], limits: Limits | None = None
+) -> Image.Image:
+    """Return a photo as a small sRGB image, upright, without metadata.
+
+    Args:
+        path: The photo.
+        fit: Returns the wanted width and height for those of the photo, as stored or upright.
+        limits: Larger photos are refused.
+
+    Raises:
+        PhotoError: The photo cannot be decoded.
+    """
+    picture = _open(path, limits or Limits(), fit)
+    width, height = (max(1, round(side)) for side in fit((picture.width, picture.height)))
+    box = picture.photo.box
+    return picture.photo.image.resize((width, height), Image.Resampling.BICUBIC, box=box)
 
 
 def _extension(path: AnyPath) -> str:

@@ -1,0 +1,53 @@
+"""Builds the web application; `kadr serve` runs it, and tests call it without a server."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import anyio.to_thread
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse
+
+from catalog.db.database import Database
+from catalog.web import api, assets, media, pages
+from catalog.web.context import Web
+from catalog.web.guard import Guard
+from catalog.web.services import Services
+from catalog.web.settings import WebSettings
+
+#: Requests that read or write the catalogue at a time; each holds one connection.
+THREADS = 14
+#: Bytes of a request's body; a decision about 10,000 photos takes 100 kB.
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+
+def create_app(database: Database, services: Services, settings: WebSettings) -> FastAPI:
+    """Return the application over an open catalogue, which the caller closes."""
+    app = FastAPI(
+        title="Kadr",
+        version=version("kadr"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+        max_body_size=MAX_BODY_BYTES,
+    )
+    app.state.web = Web(database, services, settings, assets.load())
+    app.include_router(api.router)
+    app.include_router(media.router)
+    app.include_router(assets.router)
+    app.include_router(pages.router)
+    app.add_api_route("/healthz", healthz, include_in_schema=False)
+    app.add_middleware(Guard)
+    return app
+
+
+async def healthz() -> PlainTextResponse:
+    """Answer as long as the process does; nothing else is looked at."""
+    return PlainTextResponse("ok\n")
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
