@@ -38,7 +38,14 @@ def printable(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FileStat:
-    """Size and time of change, which tell whether a file changed without reading it."""
+    """Size and times of change, which tell whether a file changed without reading it."""
 
     size_bytes: int
     mtime_ns: int
+    #: Set by the system with every change of content, name or rights, whatever a program does to
+    #: mtime. None where it was not noted.
+    ctime_ns: int | None = None
+
+    def has_content_of(self, other: "FileStat") -> bool:
+        """Return whether size and mtime are the same; a change of rights alone moves only ctime."""
+        return (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns)

@@ -36,6 +36,8 @@ class SeenFile:
     stat: FileStat
     #: sha256 of its bytes; None if it could not be read.
     sha256: bytes | None
+    #: sha256 of what is seen in it; None if its format allows none.
+    image_digest: bytes | None = None
     #: Why it could not be read.
     failure: str | None = None
 
@@ -55,14 +57,16 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
         PhotoFile.path,
         PhotoFile.size_bytes,
         PhotoFile.mtime_ns,
+        PhotoFile.ctime_ns,
         PhotoFile.photo_id,
         PhotoFile.missing_since,
     )
     known: dict[str, KnownFile] = {}
     for chunk in sql.chunks(files):
         query = select(*columns).where(PhotoFile.root_id == root_id, PhotoFile.path.in_(chunk))
-        for path, size, mtime_ns, photo_id, missing in session.execute(query):
-            known[path] = KnownFile(FileStat(size, mtime_ns), photo_id, missing is not None)
+        for path, size, mtime_ns, ctime_ns, photo_id, missing in session.execute(query):
+            stat = FileStat(size, mtime_ns, ctime_ns)
+            known[path] = KnownFile(stat, photo_id, missing is not None)
     return known
 
 
@@ -116,11 +120,13 @@ def _upsert_photos(
     session: Session, files: Sequence[SeenFile], now: datetime
 ) -> tuple[dict[bytes, int], set[int]]:
     sizes = {file.sha256: file.stat.size_bytes for file in files if file.sha256 is not None}
+    pictures = {file.sha256: file.image_digest for file in files}
     known = _photo_ids(session, sizes)
     new = sorted(sizes.keys() - known.keys())  # sorted: two writers cannot deadlock
     due_at = now + timedelta(seconds=RING_GRACE_S)
     rows = [
         {"sha256": digest, "size_bytes": sizes[digest], "added_at": now, "due_at": due_at}
+        | {"image_digest": pictures.get(digest)}
         for digest in new
     ]
     sql.insert_new(session, Photo, rows)
@@ -171,11 +177,12 @@ def _upsert_files(
     rows = [
         {"root_id": root_id, "path": file.path, "missing_since": None, "failure": file.failure}
         | {"size_bytes": file.stat.size_bytes, "mtime_ns": file.stat.mtime_ns}
+        | {"ctime_ns": file.stat.ctime_ns}
         | {"photo_id": photo_ids[file.sha256] if file.sha256 is not None else None}
         for file in sorted(files, key=lambda file: file.path)
     ]
     statement = sql.insert(session, PhotoFile)
-    changing = ("size_bytes", "mtime_ns", "photo_id", "failure", "missing_since")
+    changing = ("size_bytes", "mtime_ns", "ctime_ns", "photo_id", "failure", "missing_since")
     upsert = statement.on_conflict_do_update(
         index_elements=[PhotoFile.root_id, PhotoFile.path],
         set_={name: statement.excluded[name] for name in changing},

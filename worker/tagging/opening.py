@@ -76,9 +76,9 @@ def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, limits: Limits) -> Res
     return OpenedPhoto(photo.photo_id, _shown(place.path), decoded.pixels, facts)
 
 
-def _is_unchanged(path: Path, expected: object) -> bool:
+def _is_unchanged(path: Path, expected: paths.FileStat) -> bool:
     found = scan.stat_file(path)
-    return found is not None and found.stat == expected
+    return found is not None and found.stat.has_content_of(expected)
 
 
 def _shown(path: Path) -> str:

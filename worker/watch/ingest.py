@@ -1,9 +1,10 @@
-"""Registers files in the catalogue: hash, register, commit, and only then ring.
+"""Registers files in the catalogue: hash file and picture, register, commit, and only then ring.
 
 The watcher calls it for files that have settled, `kadr tag` for those that a scan found.
 """
 
 import hashlib
+import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from catalog.db.tables import Root
 from catalog.photos import files as photo_files
 from catalog.photos import lifecycle
 from catalog.photos.files import SeenFile
-from worker.watch import scan
+from worker.watch import picture, scan
 from worker.watch.scan import FoundFile
 
 _log = structlog.get_logger()
@@ -29,6 +30,8 @@ Ring = Callable[[Sequence[int]], bool]
 
 #: Reading waits for the disk, hashing releases the GIL.
 _HASH_THREADS = 4
+#: A file of at most this size is held in memory while it is hashed; a larger one is read twice.
+_READ_WHOLE_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +76,24 @@ def _read(found: FoundFile, top: Path) -> SeenFile | None:
     """Hash a file; None if it changed meanwhile, since the digest is then of mixed content."""
     stored = scan.relative(found.path, top)
     try:
-        digest = _digest(found.path)
+        sha256, image_digest = _digests(found.path)
     except FileNotFoundError:
         return None
     except OSError as error:
         fact = (error.strerror or str(error)).lower()
         reason = f"{paths.printable(stored)}: {fact}; make it readable, and it is taken"
-        return SeenFile(stored, found.stat, None, reason)
+        return SeenFile(stored, found.stat, None, failure=reason)
     after = scan.stat_file(found.path)
     if after is None or after.stat != found.stat:
         return None
-    return SeenFile(stored, found.stat, digest)
+    return SeenFile(stored, found.stat, sha256, image_digest)
 
 
-def _digest(path: Path) -> bytes:
+def _digests(path: Path) -> tuple[bytes, bytes | None]:
+    """Return the sha256 of a file and the digest of its picture; most files are read only once."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     with open(os.open(path, flags), "rb", buffering=0) as file:  # noqa: PTH123 - from a descriptor
-        return hashlib.file_digest(file, "sha256").digest()
+        if os.fstat(file.fileno()).st_size <= _READ_WHOLE_BYTES:
+            data = file.readall()
+            return hashlib.sha256(data).digest(), picture.digest(io.BytesIO(data))
+        return hashlib.file_digest(file, "sha256").digest(), picture.digest(file)

@@ -103,7 +103,8 @@ def stat_file(path: Path) -> FoundFile | None:
     if not stat.S_ISREG(found.st_mode):
         return None
     changed_at = max(found.st_mtime, found.st_ctime)
-    return FoundFile(path, FileStat(found.st_size, found.st_mtime_ns), changed_at)
+    size_and_times = FileStat(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return FoundFile(path, size_and_times, changed_at)
 
 
 def is_gone(path: Path) -> bool:
@@ -188,7 +189,11 @@ def _subfolders(entries: list[os.DirEntry[str]]) -> list[Path]:
 
 
 def _differs(found: FoundFile, known: files.KnownFile | None) -> bool:
-    return known is None or known.is_missing or known.photo_id is None or known.stat != found.stat
+    if known is None or known.is_missing or known.photo_id is None:
+        return True
+    if known.stat.ctime_ns is None:  # of an old catalogue: `ingest.fill_digests` comes to it
+        return not known.stat.has_content_of(found.stat)
+    return known.stat != found.stat
 
 
 def _is_unreachable(top: Path) -> bool:

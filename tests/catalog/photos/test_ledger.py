@@ -173,7 +173,9 @@ def test_a_photo_that_is_copied_while_its_file_goes_is_not_missing(
 
 
 def test_an_unreadable_file_is_known_with_its_reason(database: Database):
-    unreadable = photo_files.SeenFile("a.jpg", paths.FileStat(1, 1), None, "permission denied")
+    unreadable = photo_files.SeenFile(
+        "a.jpg", paths.FileStat(1, 1), None, failure="permission denied"
+    )
     with database.write() as session:
         root_id, rung = register(session, unreadable)
 

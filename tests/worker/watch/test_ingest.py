@@ -174,7 +174,7 @@ def test_file_that_changes_while_it_is_hashed_is_looked_at_again(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = folder.write("a.jpg", "half")
-    hash_file = ingest._digest
+    hash_file = ingest._digests
 
     def hash_while_it_grows(target: Path) -> bytes:
         found = hash_file(target)
@@ -182,7 +182,7 @@ def test_file_that_changes_while_it_is_hashed_is_looked_at_again(
         return found
 
     with monkeypatch.context() as fault:
-        fault.setattr(ingest, "_digest", hash_while_it_grows)
+        fault.setattr(ingest, "_digests", hash_while_it_grows)
         assert folder.take("a.jpg") == ingest.Taken((), (path,))
     assert folder.rows() == {}
 
@@ -223,7 +223,7 @@ def test_file_that_cannot_be_read_is_a_row_with_a_reason_and_taken_when_it_can(
         raise OSError(5, "Input/output error", str(path))
 
     with monkeypatch.context() as fault:
-        fault.setattr(ingest, "_digest", fail)
+        fault.setattr(ingest, "_digests", fail)
         folder.compare()
     assert folder.rows() == {"a.jpg": None}
     assert folder.rung == []
@@ -240,7 +240,7 @@ def test_unreadable_file_says_why(folder: Folder, monkeypatch: pytest.MonkeyPatc
     def fail(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(ingest, "_digest", fail)
+    monkeypatch.setattr(ingest, "_digests", fail)
     seen = ingest._read(found, folder.top)
 
     assert seen is not None
