@@ -9,5 +9,8 @@ sidecars builds on these:
   they are written, and the form (bag, seq, ...) that was found; `Xmp.marker` is Kadr's own note.
 - `xmp.NAMESPACES`, `xmp.Field`, `xmp.FLAT`, `xmp.SEPARATORS` name the fields.
 - `keywords.collect` returns the union of all fields, each keyword once with its broader words.
+- `composing.compose` makes a sidecar's new bytes of its old ones and of what the catalogue says;
+  `composing.withdraw` takes everything of Kadr's out again; `composing.foreign_fields` are the
+  fields without the values that Kadr added, which are no evidence of what others say.
 - `sidecar_names` knows which sidecar belongs to which photo.
 """

@@ -199,16 +199,16 @@ def _values(parsed: Document, which: Field) -> Values | None:
 def _of_element(element: "etree._Element") -> Values:
     for container in element.iterchildren(*_CONTAINERS):
         items = (
-            _item_text(item)
+            item_text(item)
             for item in container.iterchildren("*")
             if item.tag == _LI or _MEMBER.fullmatch(str(item.tag))
         )
         return Values(_CONTAINERS[str(container.tag)], tuple(islice(items, MAX_VALUES)))
-    text = _item_text(element)
+    text = item_text(element)
     return Values(Form.ELEMENT, (text,) if text.strip() else ())
 
 
-def _item_text(item: "etree._Element") -> str:
+def item_text(item: "etree._Element") -> str:
     """Return the text of a value, which may be qualified: then it is in rdf:value."""
     described = item.find(_DESCRIPTION)
     holder = item if described is None else described
