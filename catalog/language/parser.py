@@ -66,6 +66,27 @@ def _parse(text: str, now: datetime) -> Node:
         raise QueryError("the query is nested too deeply; simplify it") from error
 
 
+def read_syntax(text: str) -> tree.Item:
+    """Return luqum's tree of a query, whose nodes print as they were written.
+
+    Raises:
+        QueryError: The syntax is wrong; the error has the position and the reason.
+    """
+    root = _parse_lucene(text)
+    for item in [root, *_below(root)]:
+        if isinstance(item, tree.Term):
+            item.value = str(item.value).replace(_MINUS_SIGN, "-")
+        if isinstance(item, tree.Phrase) and item.value.startswith('"='):
+            item.value = '="' + item.value[2:]
+    return root
+
+
+def _below(item: tree.Item) -> Iterator[tree.Item]:
+    for child in item.children:
+        yield child
+        yield from _below(child)
+
+
 def _parse_lucene(text: str) -> tree.Item:
     try:
         # luqum ends a word at a quotation mark: `tag:="a b"` is read as `tag:"=a b"`, as long.

@@ -56,7 +56,7 @@ class Prepared(plan.Plan):
         """
         order = Sort(sort)
         mark = None if after is None else pages.decode(after, sort=order, query=self.text)
-        places = _find_places(self, order, limit + 1, mark)
+        places = find_places(self, order, limit + 1, mark)
         shown, rest = places[:limit], places[limit:]
         more = pages.encode(shown[-1], sort=order, query=self.text) if rest and shown else None
         found = hits.load(self.session, shown, least=self.least)
@@ -68,7 +68,7 @@ class Prepared(plan.Plan):
 
     def ids(self, *, sort: Sort | str = Sort.RELEVANCE, limit: int | None = None) -> list[int]:
         """Return the ids of all photos (or of the first `limit`), in order."""
-        return [place.photo_id for place in _find_places(self, Sort(sort), limit, None)]
+        return [place.photo_id for place in find_places(self, Sort(sort), limit, None)]
 
     def facets(self, *, limit: int = facets.SHOWN) -> facets.Facets:
         """Return the most frequent keywords, years, cameras and formats among the photos."""
@@ -134,7 +134,7 @@ def find_ids(
     return prepare(session, text, now=now).ids(sort=sort, limit=limit)
 
 
-def _find_places(
+def find_places(
     ready: plan.Plan, sort: Sort, limit: int | None, after: pages.Position | None
 ) -> list[pages.Position]:
     """Return the first `limit` matches after a position, found in the cheapest way.

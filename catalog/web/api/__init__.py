@@ -2,7 +2,8 @@
 
 from fastapi import APIRouter
 
-from catalog.web.api import photos
+from catalog.web.api import photos, timeline
 
 router = APIRouter(prefix="/api/v1")
+router.include_router(timeline.router)
 router.include_router(photos.router)

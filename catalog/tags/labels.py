@@ -1,0 +1,30 @@
+"""Names of keywords in a person's language, from their aliases, for the gallery and the API."""
+
+from collections.abc import Collection
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from catalog.db import sql
+from catalog.db.tables import Tag, TagAlias
+
+
+def find_labels(session: Session, names: Collection[str], language: str) -> dict[str, str]:
+    """Return what each keyword is called in a language; its own name where that is not known.
+
+    Args:
+        session: A session that reads the catalogue.
+        names: Names of keywords.
+        language: BCP 47, such as `ru`; an alias in `ru-RU` counts too.
+    """
+    called = {name: name for name in names}
+    of_language = or_(TagAlias.language == language, TagAlias.language.startswith(f"{language}-"))
+    for chunk in sql.chunks(sorted(called)):
+        query = (
+            select(Tag.name, TagAlias.name)
+            .join(TagAlias, TagAlias.tag_id == Tag.id)
+            .where(Tag.name.in_(chunk), of_language)
+            .order_by(TagAlias.name.desc())
+        )
+        called |= dict(session.execute(query).all())
+    return called

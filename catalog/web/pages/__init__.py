@@ -1,0 +1,12 @@
+"""The pages of the gallery, rendered on the server: finding and looking need no JavaScript.
+
+One file a page; `frame` has what all of them share.
+"""
+
+from fastapi import APIRouter
+
+from catalog.web.pages import photo, search
+
+router = APIRouter(include_in_schema=False)
+for page in (search, photo):
+    router.include_router(page.router)

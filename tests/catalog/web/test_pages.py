@@ -1,0 +1,122 @@
+"""The pages answer with what a person looks for, without JavaScript."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from catalog.db.database import Database
+from catalog.web import texts
+from catalog.web.app import create_app
+from catalog.web.services import Services
+from catalog.web.settings import WebSettings
+from tests.support import catalogue
+
+NASTY = '"><img src=x onerror=alert(1)>.jpg'
+
+
+@pytest.fixture
+def ids(database: Database) -> list[int]:
+    with database.write() as session:
+        found = catalogue.add_photos(session, "a.jpg", "b.jpg", NASTY)
+        catalogue.tag_photo(session, found[0], {"dog": 0.9, "grass": 0.5})
+        catalogue.tag_photo(session, found[1], {"cat": 0.8})
+        catalogue.tag_photo(session, found[2], {"</script>": 0.8})
+    return found
+
+
+@pytest.fixture
+def client(database: Database, tmp_path: Path) -> TestClient:
+    app = create_app(database, Services(), WebSettings(cache_dir=tmp_path))
+    return TestClient(
+        app, base_url="http://127.0.0.1:8090", headers={"Origin": "http://127.0.0.1:8090"}
+    )
+
+
+def test_a_search_shows_its_photos_and_its_parts(client, ids):
+    page = client.get("/", params={"q": "dog -cat"}).text
+
+    assert f'href="/photo/{ids[0]}?q=dog+-cat"' in page
+    assert f'data-id="{ids[1]}"' not in page
+    assert "Remove cat" in page
+
+
+def test_a_word_that_nobody_has_is_answered_with_similar_ones(client, ids):
+    page = client.get("/", params={"q": "gras"}).text
+
+    assert "No keyword is called “gras”" in page
+    assert 'href="/?q=grass"' in page
+
+
+def test_a_wrong_query_is_marked_where_it_is_wrong(client, ids):
+    answer = client.get("/", params={"q": "dog AND )"})
+
+    assert answer.status_code == 400
+    assert "<mark>)</mark>" in answer.text
+
+
+def test_a_photo_shows_what_is_known_of_it(client, ids):
+    page = client.get(f"/photo/{ids[0]}").text
+
+    assert "a.jpg" in page
+    assert 'data-word="grass"' in page
+    assert client.get("/photo/999").status_code == 404
+
+
+def test_a_keyword_is_rejected_without_javascript(client, ids):
+    form = {"action": "reject", "word": "grass", "back": f"/photo/{ids[0]}"}
+    answer = client.post(f"/photo/{ids[0]}/decide", data=form, follow_redirects=False)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/photo/{ids[0]}")
+    assert '<li class="rejected" data-word="grass"' in client.get(f"/photo/{ids[0]}").text
+
+
+def test_no_form_leads_to_another_site(client, ids):
+    form = {"action": "confirm", "word": "dog", "back": "//evil.example"}
+    answer = client.post(f"/photo/{ids[0]}/decide", data=form, follow_redirects=False)
+
+    assert answer.headers["location"] == f"/photo/{ids[0]}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/?q=%22%3C%2Fscript%3E%22", "/photo/{}", "/?q=%3Cb%3E&facets=1"]
+)
+def test_names_and_keywords_are_text_alone(client, ids, path):
+    page = client.get(path.format(ids[2])).text
+
+    assert "<img src=x" not in page
+    assert "<b>" not in page
+    scripts = page.count("</script>")
+    assert scripts == page.count("<script")
+
+
+def test_pages_speak_the_language_that_is_asked_for(client, ids):
+    assert "3 photos" in client.get("/").text
+    russian = client.get("/", headers={"Accept-Language": "ru-RU,ru;q=0.9,en;q=0.5"}).text
+    assert '<html lang="ru"' in russian
+    assert "3 фото" in russian
+    client.cookies.set("kadr_lang", "en")
+    assert "3 photos" in client.get("/", headers={"Accept-Language": "ru"}).text
+
+
+def test_every_language_has_every_text():
+    files = {
+        name: json.loads((texts.FOLDER / f"{name}.json").read_text()) for name in texts.LANGUAGES
+    }
+    english = files.pop("en")
+
+    for entries in files.values():
+        assert entries.keys() == english.keys()
+        for key, text in entries.items():
+            assert isinstance(text, str) == isinstance(english[key], str), key
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [(1, "1 файл"), (3, "3 файла"), (11, "11 файлов"), (22, "22 файла"), (1.5, "1,5 файла")],
+)
+def test_russian_numbers_have_their_forms(n, expected):
+    forms = {"one": "{n} файл", "few": "{n} файла", "many": "{n} файлов", "other": "{n} файла"}
+
+    assert texts.Texts("ru", {"files": forms})("files", n=n) == expected
