@@ -59,6 +59,7 @@ def _as_data(detail: PhotoDetail) -> dict[str, Any]:
         "camera": photo.camera,
         "latitude": photo.latitude,
         "longitude": photo.longitude,
+        "superseded_by": photo.superseded_by_id,
         "added_at": photo.added_at.isoformat(),
         "tagged_at": None if photo.tagged_at is None else photo.tagged_at.isoformat(),
         "files": [_file_data(file) for file in detail.files],
@@ -119,6 +120,8 @@ def _facts(detail: PhotoDetail) -> Table:
     if photo.latitude is not None and photo.longitude is not None:
         table.add_row("position", f"{photo.latitude:.5f}, {photo.longitude:.5f}")
     table.add_row("state", photo.state.value)
+    if photo.superseded_by_id is not None:
+        table.add_row("superseded", f"by photo {photo.superseded_by_id}, which has its decisions")
     if photo.failure:
         table.add_row("reason", escape(photo.failure))
     return table

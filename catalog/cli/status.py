@@ -50,6 +50,7 @@ def _show_status(found: dict[str, Any]) -> None:
         "quarantined": "quarantined (`kadr failures` says why)",
         "unreadable": "files that cannot be read (`kadr failures`)",
         "missing": "missing: their files are gone (`kadr prune` forgets them)",
+        "superseded": "superseded: edited since, their decisions live on in the edited photos",
     }
     for name, note in notes.items():
         if found[name] or name in {"tagged", "pending"}:

@@ -69,6 +69,7 @@ STATES = {
     "pending": "waits for a model, or is being looked at",
     "failed": "could not be read; `kadr show` says why",
     "missing": "none of its files is there any more",
+    "superseded": "its picture was edited; another photo has its decisions",
     "confirmed": "a person confirmed or added a keyword",
     "located": "its position is known",
     "dated": "the time it was taken is known",

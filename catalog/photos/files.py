@@ -1,13 +1,14 @@
 """Owns the rows of photos and files; `worker.watch` calls it with what it finds on disk.
 
-A photo is its content, named by its sha256; a file is a path at which that content was seen.
+A photo is its picture (`catalog.photos.identity`); a file is a path at which it was seen.
 Whether any file of a photo still exists is cached in `Photo.missing_since` for searches. The caller
 owns the transaction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -15,12 +16,11 @@ from sqlalchemy.orm import Session
 from catalog.db import sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState
 from catalog.paths import FileStat
-from catalog.photos import history, lifecycle
+from catalog.photos import heirs, history, identity, lifecycle
 from catalog.photos.history import EventKind
 
-#: The caller sends a message for a new photo at once; if it gets lost, the sweep sends another
-#: after this time.
-RING_GRACE_S = 30.0
+#: A file that was gone for at most so long was saved anew: some programs delete it first.
+REPLACED_WITHIN_S = 60.0
 
 #: With at most this many missing photos, a statement reads their list once; with more it asks for
 #: each photo.
@@ -48,7 +48,13 @@ class KnownFile:
 
     stat: FileStat
     photo_id: int | None
-    is_missing: bool
+    #: Since when it is gone; None while it is there.
+    missing_since: datetime | None
+
+    @property
+    def is_missing(self) -> bool:
+        """Return whether it is gone."""
+        return self.missing_since is not None
 
 
 def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str, KnownFile]:
@@ -66,7 +72,7 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
         query = select(*columns).where(PhotoFile.root_id == root_id, PhotoFile.path.in_(chunk))
         for path, size, mtime_ns, ctime_ns, photo_id, missing in session.execute(query):
             stat = FileStat(size, mtime_ns, ctime_ns)
-            known[path] = KnownFile(stat, photo_id, missing is not None)
+            known[path] = KnownFile(stat, photo_id, missing)
     return known
 
 
@@ -80,27 +86,45 @@ def find_present_paths(session: Session, root_id: int, folder: str = ".") -> lis
     return list(session.scalars(query))
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What is to be done with files that were registered."""
+
+    #: Photos that wait for a worker, in the order of the files.
+    pending: tuple[int, ...]
+    #: Known photos whose files say something else now: their metadata is to be read, no more.
+    metadata_due: tuple[int, ...]
+
+
 def register_files(
     session: Session, root_id: int, files: Sequence[SeenFile], *, now: datetime
-) -> list[int]:
-    """Register files found on disk; return the pending photos among them, in the order of `files`.
+) -> Registered:
+    """Register files found on disk.
 
-    New content becomes a pending photo; known content gets another file. The caller sends messages
-    for the returned photos after the commit.
+    New content becomes a pending photo; known content gets another file; a known picture with other
+    metadata stays the photo that it is (`catalog.photos.identity`). A picture that takes the place
+    of another one inherits a person's decisions about it. The caller sends messages for the pending
+    photos after the commit.
     """
-    photo_ids, new_ids = _upsert_photos(session, files, now)
-    before = find_known(session, root_id, [file.path for file in files])
+    paths = [file.path for file in files]
+    lock(session, _may_be_meant(session, files, find_known(session, root_id, paths)))
+    before = find_known(session, root_id, paths)  # as it is now that nobody else can change it
+    resolved = identity.resolve(session, root_id, files, before, now)
+    photo_ids = resolved.photo_ids
     replaced = {known.photo_id for known in before.values() if known.photo_id is not None}
-    lock(session, replaced.union(photo_ids.values()))
+    heirs_of = _find_heirs(session, files, before, resolved, now)
     arrived = _find_arrivals(files, before, photo_ids)
-    known_before = {photo_id: arrived[photo_id] for photo_id in arrived.keys() - new_ids}
+    known_before = {photo_id: arrived[photo_id] for photo_id in arrived.keys() - resolved.new}
     _note_arrivals(session, known_before, now)
-    _upsert_files(session, root_id, files, photo_ids)
+    is_read = {path for path, known in before.items() if known.photo_id not in resolved.rewritten}
+    _upsert_files(session, root_id, files, photo_ids, {p: before[p] for p in is_read})
     note_present(session, photo_ids.values())
-    note_missing(session, replaced.difference(photo_ids.values()), now)
+    lost = note_missing(session, replaced.difference(photo_ids.values()), now)
+    _leave_to_twins(session, lost - _hand_on(session, heirs_of, now), now)
     ids = dict.fromkeys(photo_ids[file.sha256] for file in files if file.sha256 is not None)
     pending = set(_still_pending(session, ids))
-    return [photo_id for photo_id in ids if photo_id in pending]
+    due = (resolved.rewritten | resolved.twins.keys()) - pending
+    return Registered(tuple(each for each in ids if each in pending), tuple(sorted(due)))
 
 
 def mark_missing(session: Session, root_id: int, files: Iterable[str], *, now: datetime) -> int:
@@ -116,32 +140,70 @@ def mark_folder_missing(session: Session, root_id: int, folder: str, *, now: dat
     return _mark_missing(session, root_id, sql.is_below(PhotoFile.path, folder), now)
 
 
-def _upsert_photos(
-    session: Session, files: Sequence[SeenFile], now: datetime
-) -> tuple[dict[bytes, int], set[int]]:
-    sizes = {file.sha256: file.stat.size_bytes for file in files if file.sha256 is not None}
-    pictures = {file.sha256: file.image_digest for file in files}
-    known = _photo_ids(session, sizes)
-    new = sorted(sizes.keys() - known.keys())  # sorted: two writers cannot deadlock
-    due_at = now + timedelta(seconds=RING_GRACE_S)
-    rows = [
-        {"sha256": digest, "size_bytes": sizes[digest], "added_at": now, "due_at": due_at}
-        | {"image_digest": pictures.get(digest)}
-        for digest in new
-    ]
-    sql.insert_new(session, Photo, rows)
-    ids = _photo_ids(session, sizes) if new else known
-    new_ids = {ids[digest] for digest in new}
-    history.add_events(session, sorted(new_ids), EventKind.ADDED, now=now)
-    return ids, new_ids
+def _may_be_meant(
+    session: Session, files: Sequence[SeenFile], before: Mapping[str, KnownFile]
+) -> set[int]:
+    """Return every photo that registering files may change."""
+    replaced = {known.photo_id for known in before.values() if known.photo_id is not None}
+    known = identity.find_photo_ids(session, {f.sha256 for f in files if f.sha256 is not None})
+    digests = {file.image_digest for file in files if file.image_digest is not None}
+    alike = identity.find_alike(session, digests).values()
+    return replaced.union(known.values(), *alike, identity.find_twins(session, replaced))
 
 
-def _photo_ids(session: Session, digests: Iterable[bytes]) -> dict[bytes, int]:
-    found: dict[bytes, int] = {}
-    for chunk in sql.chunks(digests):
-        query = select(Photo.sha256, Photo.id).where(Photo.sha256.in_(chunk))
-        found.update((bytes(digest), photo_id) for digest, photo_id in session.execute(query))
+def _find_heirs(
+    session: Session,
+    files: Sequence[SeenFile],
+    before: Mapping[str, KnownFile],
+    resolved: identity.Resolved,
+    now: datetime,
+) -> dict[tuple[int, int], bool]:
+    """Return (former, heir) of each picture that was edited in its place, or put back.
+
+    The value is whether it was put back: a photo that was superseded lies there again, and what
+    was decided about its successor is later than its own decisions. Content that is known otherwise
+    was moved there and has its own.
+    """
+    found: dict[tuple[int, int], bool] = {}
+    for file in sorted(files, key=lambda file: file.path):
+        known = before.get(file.path)
+        if file.sha256 is None or known is None or known.photo_id is None:
+            continue
+        heir, former = resolved.photo_ids[file.sha256], known.photo_id
+        if heir == former or _is_gone_for_long(known, now):
+            continue
+        if heir in resolved.new and heir not in resolved.twins:
+            found[former, heir] = False
+        elif heirs.is_in_past_of(session, heir, former):
+            found[former, heir] = True
     return found
+
+
+def _is_gone_for_long(known: KnownFile, now: datetime) -> bool:
+    """Return whether a file was deleted, rather than taken away to be written anew."""
+    since = known.missing_since
+    return since is not None and since < now - timedelta(seconds=REPLACED_WITHIN_S)
+
+
+def _hand_on(session: Session, heirs_of: Mapping[tuple[int, int], bool], now: datetime) -> set[int]:
+    """Let pictures inherit from those that lay in their place; return which are superseded."""
+    present = find_present(session, {former for former, _ in heirs_of})
+    superseded: set[int] = set()
+    for (former, heir), is_back in heirs_of.items():
+        heirs.inherit(session, former, heir, is_later=is_back, now=now)
+        if former not in present and former not in superseded:
+            heirs.supersede(session, former, heir, now=now)
+            superseded.add(former)
+    return superseded
+
+
+def _leave_to_twins(session: Session, lost: Collection[int], now: datetime) -> set[int]:
+    """Let photos that lie nowhere any more leave their decisions to one of the same picture."""
+    twins = identity.find_present_twin(session, lost)
+    for former, heir in sorted(twins.items()):
+        heirs.inherit(session, former, heir, is_later=False, now=now)
+        heirs.supersede(session, former, heir, now=now)
+    return set(twins)
 
 
 def _find_arrivals(
@@ -172,23 +234,32 @@ def _note_arrivals(
 
 
 def _upsert_files(
-    session: Session, root_id: int, files: Sequence[SeenFile], photo_ids: Mapping[bytes, int]
+    session: Session,
+    root_id: int,
+    files: Sequence[SeenFile],
+    photo_ids: Mapping[bytes, int],
+    read: Mapping[str, KnownFile],
 ) -> None:
-    rows = [
-        {"root_id": root_id, "path": file.path, "missing_since": None, "failure": file.failure}
-        | {"size_bytes": file.stat.size_bytes, "mtime_ns": file.stat.mtime_ns}
-        | {"ctime_ns": file.stat.ctime_ns}
-        | {"photo_id": photo_ids[file.sha256] if file.sha256 is not None else None}
-        for file in sorted(files, key=lambda file: file.path)
-    ]
-    statement = sql.insert(session, PhotoFile)
+    """Write the rows of files; the words of those in `read` stay if they hold the same photo."""
     changing = ("size_bytes", "mtime_ns", "ctime_ns", "photo_id", "failure", "missing_since")
-    upsert = statement.on_conflict_do_update(
-        index_elements=[PhotoFile.root_id, PhotoFile.path],
-        set_={name: statement.excluded[name] for name in changing},
-    )
-    if rows:
-        session.execute(upsert, rows)
+    rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for file in sorted(files, key=lambda file: file.path):
+        photo_id = photo_ids[file.sha256] if file.sha256 is not None else None
+        is_same = file.path in read and read[file.path].photo_id == photo_id
+        rows[is_same].append(
+            {"root_id": root_id, "path": file.path, "photo_id": photo_id, "words": None}
+            | {"size_bytes": file.stat.size_bytes, "mtime_ns": file.stat.mtime_ns}
+            | {"ctime_ns": file.stat.ctime_ns, "missing_since": None, "failure": file.failure}
+        )
+    for is_same, values in rows.items():
+        statement = sql.insert(session, PhotoFile)
+        names = changing if is_same else (*changing, "words")
+        upsert = statement.on_conflict_do_update(
+            index_elements=[PhotoFile.root_id, PhotoFile.path],
+            set_={name: statement.excluded[name] for name in names},
+        )
+        if values:
+            session.execute(upsert, values)
 
 
 def _still_pending(session: Session, photo_ids: Iterable[int]) -> list[int]:
@@ -202,18 +273,29 @@ def _still_pending(session: Session, photo_ids: Iterable[int]) -> list[int]:
 def _mark_missing(
     session: Session, root_id: int, condition: ColumnElement[bool], now: datetime
 ) -> int:
-    gone = session.scalars(
-        update(PhotoFile)
-        .where(PhotoFile.root_id == root_id, PhotoFile.missing_since.is_(None), condition)
-        .values(missing_since=now)
-        .returning(PhotoFile.photo_id)
-    ).all()
-    photo_ids = {photo_id for photo_id in gone if photo_id is not None}
-    lock(session, photo_ids)
-    lost = photo_ids - find_present(session, photo_ids)
-    note_missing(session, lost, now)
-    history.add_events(session, sorted(lost), EventKind.MISSING, now=now)
-    return len(gone)
+    lies = (PhotoFile.root_id == root_id, PhotoFile.missing_since.is_(None), condition)
+    found = session.execute(select(PhotoFile.id, PhotoFile.photo_id).where(*lies)).all()
+    photo_ids = {photo_id for _, photo_id in found if photo_id is not None}
+    lock(session, photo_ids | identity.find_twins(session, photo_ids))
+    gone = 0
+    for chunk in sql.chunks(sorted(found)):
+        stays = {photo_id for _, photo_id in chunk if photo_id is not None}
+        # A file that another writer has registered since, as another photo, is there.
+        of_these = or_(PhotoFile.photo_id.is_(None), PhotoFile.photo_id.in_(stays))
+        marked = session.scalars(
+            update(PhotoFile)
+            .where(PhotoFile.id.in_([file_id for file_id, _ in chunk]), of_these)
+            .where(PhotoFile.missing_since.is_(None))
+            .values(missing_since=now)
+            .returning(PhotoFile.id)
+            .execution_options(synchronize_session=False)
+        )
+        gone += len(marked.all())
+    lost = note_missing(session, photo_ids, now)
+    history.add_events(
+        session, sorted(lost - _leave_to_twins(session, lost, now)), EventKind.MISSING, now=now
+    )
+    return gone
 
 
 def lock(session: Session, photo_ids: Iterable[int]) -> None:
@@ -228,26 +310,33 @@ def lock(session: Session, photo_ids: Iterable[int]) -> None:
 
 
 def note_present(session: Session, photo_ids: Iterable[int]) -> None:
-    """Mark photos as not missing."""
-    for chunk in sql.chunks(photo_ids):
+    """Mark photos as neither missing nor superseded."""
+    for chunk in sql.chunks(sorted(set(photo_ids))):
         session.execute(
             update(Photo)
-            .where(Photo.id.in_(chunk), Photo.missing_since.is_not(None))
-            .values(missing_since=None)
+            .where(
+                Photo.id.in_(chunk),
+                or_(Photo.missing_since.is_not(None), Photo.superseded_by_id.is_not(None)),
+            )
+            .values(missing_since=None, superseded_by_id=None)
             .execution_options(synchronize_session=False)
         )
 
 
-def note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> None:
-    """Mark those of the photos as missing that have no file left."""
+def note_missing(session: Session, photo_ids: Iterable[int], now: datetime) -> set[int]:
+    """Mark those of the photos as missing that have no file left, and return them."""
     lies = exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
+    lost: set[int] = set()
     for chunk in sql.chunks(sorted(photo_ids)):
-        session.execute(
+        marked = session.scalars(
             update(Photo)
             .where(Photo.id.in_(chunk), Photo.missing_since.is_(None), ~lies)
             .values(missing_since=now)
+            .returning(Photo.id)
             .execution_options(synchronize_session=False)
         )
+        lost.update(marked)
+    return lost
 
 
 def find_present(session: Session, photo_ids: Iterable[int]) -> set[int]:
@@ -279,30 +368,23 @@ class Pruned:
 def count_prunable(session: Session, missing_before: datetime) -> Pruned:
     """Return what `prune` would remove."""
     files = count_files(session, PhotoFile.missing_since < missing_before)
-    stays = _lies_somewhere(missing_before)
-    photos = session.scalar(select(func.count(Photo.id)).where(~stays)) or 0
-    return Pruned(files, photos)
+    gone = select(func.count(Photo.id)).where(Photo.missing_since < missing_before)
+    return Pruned(files, session.scalar(gone) or 0)
 
 
 def prune(session: Session, missing_before: datetime) -> Pruned:
     """Delete files missing since before a time, and photos without other files.
 
-    The tags of these photos and the decisions about them are deleted too.
+    The tags of these photos and the decisions about them are deleted too. A superseded photo's
+    decisions were copied to its heir and live on there.
     """
     counted = count_prunable(session, missing_before)
-    gone = select(Photo.id).where(~_lies_somewhere(missing_before))
-    photo_ids = list(session.scalars(gone))
+    photo_ids = list(session.scalars(select(Photo.id).where(Photo.missing_since < missing_before)))
+    heirs.forget(session, photo_ids)
     session.execute(delete(PhotoFile).where(PhotoFile.missing_since < missing_before))
     for chunk in sql.chunks(photo_ids):
         session.execute(delete(Photo).where(Photo.id.in_(chunk)))
     return counted
-
-
-def _lies_somewhere(missing_before: datetime) -> ColumnElement[bool]:
-    return exists().where(
-        PhotoFile.photo_id == Photo.id,
-        or_(PhotoFile.missing_since.is_(None), PhotoFile.missing_since >= missing_before),
-    )
 
 
 def count_files(session: Session, condition: ColumnElement[bool]) -> int:

@@ -30,6 +30,12 @@ class EventKind(enum.StrEnum):
     RETURNED = "returned"
     #: Its last file is gone.
     MISSING = "missing"
+    #: Another program wrote metadata into its file; the picture is the same.
+    REWRITTEN = "rewritten"
+    #: It got the decisions about another photo: the one that lay in its place, or shows the same.
+    INHERITED = "inherited"
+    #: The picture in its last file was edited; another photo has taken its place.
+    SUPERSEDED = "superseded"
     TAGGED = "tagged"
     #: It got the keywords of another tagger without being opened.
     RETAGGED = "retagged"

@@ -279,6 +279,45 @@ def retry_returned(session: Session, photo_ids: Sequence[int], *, now: datetime)
         )
 
 
+def restart(session: Session, photo_ids: Sequence[int], *, now: datetime) -> None:
+    """Make photos pending again that are leased or quarantined, because their bytes have changed.
+
+    A worker that holds one has read the old bytes: its result is dropped. Tagged photos stay so.
+    """
+    begun = (PhotoState.LEASED, PhotoState.QUARANTINED)
+    for chunk in sql.chunks(photo_ids):
+        session.execute(
+            update(Photo)
+            .where(Photo.id.in_(chunk), Photo.state.in_(begun))
+            .values(**_pending_afresh(now), lease_token=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def mark_like(session: Session, twins: Mapping[int, int], *, now: datetime) -> None:
+    """Mark new photos as tagged whose twin, a photo of the same picture, is tagged.
+
+    The caller has copied the keywords and embeddings.
+    """
+    tagger_ids = {
+        photo_id: tagger_id
+        for chunk in sql.chunks(twins.values())
+        for photo_id, tagger_id in session.execute(
+            select(Photo.id, Photo.tagger_id).where(
+                Photo.id.in_(chunk), Photo.state == PhotoState.TAGGED
+            )
+        )
+    }
+    rows = [
+        {"id": twin, "state": PhotoState.TAGGED, "tagger_id": tagger_ids[original]}
+        | {"tagged_at": now, "due_at": None}
+        for twin, original in sorted(twins.items())
+        if original in tagger_ids
+    ]
+    if rows:
+        session.execute(update(Photo), rows)
+
+
 def retry(session: Session, photo_ids: Sequence[int] | None, *, now: datetime) -> list[int]:
     """Make quarantined photos pending again (all of them for None), and return their ids."""
     condition = Photo.id.in_(photo_ids) if photo_ids is not None else Photo.id.is_not(None)

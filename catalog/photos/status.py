@@ -20,7 +20,7 @@ RATE_WINDOW_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Photos by state. Missing photos are in `missing` and in no other count."""
+    """Photos by state; those that lie nowhere are in `missing` or `superseded` alone."""
 
     pending: int = 0
     #: Of the pending ones: their file was missing or changing at the last attempt.
@@ -29,6 +29,8 @@ class Counts:
     tagged: int = 0
     quarantined: int = 0
     missing: int = 0
+    #: Photos whose picture was edited in their file: another one has their decisions.
+    superseded: int = 0
     #: Files that could not be read, and so belong to no photo.
     unreadable: int = 0
 
@@ -62,7 +64,8 @@ def count_states(session: Session, root_ids: Collection[int] | None = None) -> C
         leased=found[PhotoState.LEASED],
         tagged=found[PhotoState.TAGGED],
         quarantined=found[PhotoState.QUARANTINED],
-        missing=_count_missing(session) if root_ids is None else 0,
+        missing=_count_gone(session, is_superseded=False) if root_ids is None else 0,
+        superseded=_count_gone(session, is_superseded=True) if root_ids is None else 0,
         unreadable=files.count_files(session, _is_unreadable(root_ids)),
     )
 
@@ -103,8 +106,9 @@ def find_failures(session: Session, *, limit: int | None = None) -> list[Failure
 
 
 def count_tags(session: Session) -> int:
-    """Return how many keywords at least one photo has."""
-    used = exists().where(PhotoTag.tag_id == Tag.id)
+    """Return how many keywords at least one photo has that is not missing."""
+    gone = select(Photo.id).where(Photo.missing_since.is_not(None))
+    used = exists().where(PhotoTag.tag_id == Tag.id, PhotoTag.photo_id.not_in(gone))
     return session.scalar(select(func.count(Tag.id)).where(used)) or 0
 
 
@@ -120,5 +124,8 @@ def _is_unreadable(root_ids: Collection[int] | None) -> ColumnElement[bool]:
     return condition if root_ids is None else and_(condition, PhotoFile.root_id.in_(root_ids))
 
 
-def _count_missing(session: Session) -> int:
-    return session.scalar(select(func.count(Photo.id)).where(Photo.missing_since.is_not(None))) or 0
+def _count_gone(session: Session, *, is_superseded: bool) -> int:
+    heir = Photo.superseded_by_id
+    has_heir = heir.is_not(None) if is_superseded else heir.is_(None)
+    query = select(func.count(Photo.id)).where(Photo.missing_since.is_not(None), has_heir)
+    return session.scalar(query) or 0

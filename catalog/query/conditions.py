@@ -81,10 +81,8 @@ def is_present(subject: Subject) -> ColumnElement[bool]:
 
 
 def mentions_missing(node: Node) -> bool:
-    """Return whether a query mentions `is:missing`; other queries never find missing photos."""
-    return any(
-        isinstance(each, Filter) and each.operand == Choice(("missing",)) for each in walk(node)
-    )
+    """Return whether a query mentions `is:missing` or `is:superseded`; no other finds these."""
+    return any(isinstance(each, Filter) and each.operand in _GONE for each in walk(node))
 
 
 def within(
@@ -148,12 +146,17 @@ def _state(choice: Any, subject: Subject) -> ColumnElement[bool]:  # noqa: ANN40
     return _of_photo(subject, _STATES[name])
 
 
+_GONE = (Choice(("missing",)), Choice(("superseded",)))
+
 _STATES: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "tagged": lambda photo: photo.state == PhotoState.TAGGED,
     "pending": lambda photo: photo.state.in_([PhotoState.PENDING, PhotoState.LEASED]),
     "failed": lambda photo: photo.state == PhotoState.QUARANTINED,
     "located": lambda photo: and_(photo.latitude.is_not(None), photo.longitude.is_not(None)),
-    "missing": lambda photo: photo.missing_since.is_not(None),
+    "missing": lambda photo: and_(
+        photo.missing_since.is_not(None), photo.superseded_by_id.is_(None)
+    ),
+    "superseded": lambda photo: photo.superseded_by_id.is_not(None),
     "dated": lambda photo: photo.taken_at.is_not(None),
 }
 

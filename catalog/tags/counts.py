@@ -12,7 +12,7 @@ from sqlalchemy import func, literal, select, update
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
-from catalog.db.tables import PhotoTag, Tag, TagAlias
+from catalog.db.tables import Photo, PhotoTag, Tag, TagAlias
 from catalog.spelling import fold
 from catalog.tags import store, threshold
 
@@ -37,7 +37,7 @@ def list_tags(
     unused: bool = False,
     least: float | None = None,
 ) -> list[TagCount]:
-    """Return keywords with their exact number of photos.
+    """Return keywords with their exact number of photos; missing photos do not count.
 
     Args:
         session: A session that reads the catalogue.
@@ -51,6 +51,7 @@ def list_tags(
     low, high = store.prefix_bounds(fold(typed))
     photos = func.count(PhotoTag.photo_id).label("photos")
     on_photo = (PhotoTag.tag_id == Tag.id) & threshold.counts(PhotoTag, threshold.choose(least))
+    on_photo &= PhotoTag.photo_id.not_in(select(Photo.id).where(Photo.missing_since.is_not(None)))
     query = select(Tag.id, Tag.name, Tag.parent_id, photos).join(PhotoTag, on_photo, isouter=unused)
     if prefix:
         of_alias = (TagAlias.key >= literal(low)) & (TagAlias.key < literal(high))

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from catalog import spelling
 from catalog.db import sql
-from catalog.db.tables import Decision, PhotoEvent, PhotoTag, Source, Tag
+from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoTag, Source, Tag
 from catalog.errors import KeywordError, NotFoundError
 from catalog.photos import history
 from catalog.photos.history import EventKind
@@ -110,11 +110,16 @@ def remove(
 
 
 def count_by_word(session: Session) -> dict[str, dict[Decision | None, int]]:
-    """Return the number of each decision, by word, about keywords that a model proposed."""
+    """Return the number of each decision, by word, about keywords that a model proposed.
+
+    Decisions about a superseded photo count once, with its heir.
+    """
+    superseded = select(Photo.id).where(Photo.superseded_by_id.is_not(None))
     query = (
         select(Tag.name, PhotoTag.decision, func.count())
         .join(Tag, Tag.id == PhotoTag.tag_id)
         .where(PhotoTag.decision.is_not(None), PhotoTag.score.is_not(None))
+        .where(PhotoTag.photo_id.not_in(superseded))
         .group_by(Tag.name, PhotoTag.decision)
     )
     counts: dict[str, dict[Decision | None, int]] = {}

@@ -25,18 +25,25 @@ TAGGER = taggers.TaggerSpec(
 )
 
 
-def seen(path: str, content: bytes | str | None = None, *, mtime_ns: int = 1) -> files.SeenFile:
-    """A file as found on disk; its content is its name if none is given."""
+def seen(
+    path: str, content: bytes | str | None = None, *, mtime_ns: int = 1, picture: str | None = None
+) -> files.SeenFile:
+    """A file as found on disk; its content is its name if none is given.
+
+    `picture` is what is seen in it, where its format tells that apart from metadata.
+    """
     data = path if content is None else content
     data = data.encode() if isinstance(data, str) else data
     stat = paths.FileStat(len(data), mtime_ns)
-    return files.SeenFile(path, stat, hashlib.sha256(data).digest())
+    image = None if picture is None else hashlib.sha256(picture.encode()).digest()
+    return files.SeenFile(path, stat, hashlib.sha256(data).digest(), image)
 
 
 def add_photos(session: Session, *paths: str, root: str = "/photos") -> list[int]:
     """Register files, each a photo of its own."""
     root_id = roots.register_root(session, Path(root)).id
-    return files.register_files(session, root_id, [seen(path) for path in paths], now=NOW)
+    files_seen = [seen(path) for path in paths]
+    return list(files.register_files(session, root_id, files_seen, now=NOW).pending)
 
 
 def tag_photo(

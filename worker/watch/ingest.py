@@ -42,6 +42,8 @@ class Taken:
     photo_ids: tuple[int, ...]
     #: Files that changed while they were read, or are gone: to be tried again.
     unsettled: tuple[Path, ...]
+    #: Known photos whose metadata changed, and nothing else: it is to be read anew.
+    metadata_due: tuple[int, ...] = ()
 
 
 def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:
@@ -61,7 +63,8 @@ def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring:
     now = datetime.now(UTC)
     with database.write() as session:
         seen = [file for _, file in read if file is not None]
-        photo_ids = photo_files.register_files(session, root.id, seen, now=now)
+        registered = photo_files.register_files(session, root.id, seen, now=now)
+        photo_ids = registered.pending
         # Not after the ring: a worker that claims at once would skip the rows that we lock.
         lifecycle.mark_rung(session, photo_ids, now=now)
     if photo_ids and not ring(photo_ids):
@@ -69,7 +72,7 @@ def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring:
             lifecycle.make_due(session, photo_ids, now=now)
     _log.debug("files_registered", root=root.name, files=len(seen), photos=len(photo_ids))
     unsettled = tuple(found.path for found, file in read if file is None)
-    return Taken(tuple(photo_ids), unsettled)
+    return Taken(photo_ids, unsettled, registered.metadata_due)
 
 
 def _read(found: FoundFile, top: Path) -> SeenFile | None:

@@ -24,7 +24,7 @@ def history(session, photo_id):
 
 def register(session, *files):
     root_id = roots.register_root(session, Path("/photos")).id
-    return root_id, photo_files.register_files(session, root_id, files, now=NOW)
+    return root_id, list(photo_files.register_files(session, root_id, files, now=NOW).pending)
 
 
 def test_new_files_become_pending_photos_to_ring_for(database: Database):
