@@ -32,6 +32,10 @@ class CatalogSettings(BaseSettings):
     #: KADR_CACHE_DIR: what can be made again: the file of all vectors, digests, word vectors.
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))
 
+    #: KADR_SIDECARS: what is written into sidecars: `off`, `confirmed`, or also what models say
+    #: from a confidence such as `0.7` on. `catalog.photos.sidecar_policy` reads it.
+    sidecars: str = "off"
+
 
 def load() -> CatalogSettings:
     """Read the settings.

@@ -16,6 +16,15 @@ class MetadataError(WorkerError):
     """An XMP document is refused: it is read as empty, and never written."""
 
 
+class SidecarError(WorkerError):
+    """One sidecar cannot be written; it costs that sidecar, and nothing on disk was changed."""
+
+    def __init__(self, message: str, *, is_retried: bool = False) -> None:
+        super().__init__(message)
+        #: It may work later without anybody's doing: a disk may have space again.
+        self.is_retried = is_retried
+
+
 class ModelError(WorkerError):
     """The model cannot be found, downloaded, loaded, or does not fit the catalogue."""
 

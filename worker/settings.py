@@ -1,5 +1,6 @@
 """Reads the settings from KADR_... variables or a `.env` file, once per process."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -48,6 +49,15 @@ class Settings(CatalogSettings):
     #: A photo above these is quarantined with a reason, not decoded.
     max_pixels: int = Field(200_000_000, ge=1)
     max_bytes: int = Field(512 * 1024 * 1024, ge=1)
+
+    #: Names of new sidecars: `IMG.jpg.xmp`, or with `adobe` `IMG.xmp` for RAW files.
+    sidecar_names: Literal["auto", "adobe"] = "auto"
+    #: Where sidecars are written instead of beside the photos, for photos on read-only disks.
+    sidecar_dir: Path | None = None
+    #: A name that all hierarchical keywords begin with that Kadr writes.
+    sidecar_root: str | None = None
+    #: Broader words are written as keywords of their own as well, as Lightroom does.
+    sidecar_broader: bool = False
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: `console` for people, `json` for log collectors.

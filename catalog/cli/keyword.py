@@ -16,7 +16,7 @@ from catalog import query
 from catalog.cli import catalogue, console, options
 from catalog.cli.options import LexiconLoader
 from catalog.query import photo
-from catalog.tags import decision_files, decisions, taggers
+from catalog.tags import decision_files, decisions, sidecar_words, taggers
 from catalog.tags.decisions import Change
 from catalog.tags.store import LookUp
 
@@ -87,6 +87,7 @@ def drop_machine(
     with catalogue.writing() as session:
         photo_ids = None if where is None else query.find_ids(session, where)
         dropped = decisions.drop_machine_tags(session, photo_ids)
+        sidecar_words.mark_all_due(session, now=datetime.now(UTC), photo_ids=photo_ids)
     console.out().print(f"{console.count_of(dropped, 'keyword')} deleted")
 
 

@@ -40,6 +40,10 @@ class EventKind(enum.StrEnum):
     #: It got the keywords of another tagger without being opened.
     RETAGGED = "retagged"
     QUARANTINED = "quarantined"
+    #: Its sidecar was written.
+    METADATA_WRITTEN = "metadata_written"
+    #: Another program took words of Kadr's out of its sidecar.
+    WITHDRAWN = "withdrawn"
     #: A person asked for another attempt after quarantine.
     RETRIED = "retried"
     #: A person added, removed, confirmed or rejected keywords.

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from catalog import paths
 from catalog.db import sql
 from catalog.db.tables import Embedding, Photo, PhotoFile, PhotoState, Root
-from catalog.photos import history
+from catalog.photos import history, sidecar_due
 from catalog.photos.history import EventKind
 
 #: Claims of one photo before it is quarantined.
@@ -383,6 +383,7 @@ def mark_tagged(
     if rows:
         session.execute(update(Photo), rows)
     history.add_events(session, sorted(facts), EventKind.TAGGED, now=now)
+    sidecar_due.mark_due(session, facts, now=now, is_decision=False)
 
 
 def mark_retagged(
@@ -393,6 +394,7 @@ def mark_retagged(
         update(Photo).where(Photo.id.in_(photo_ids)).values(tagger_id=tagger_id, tagged_at=now)
     )
     history.add_events(session, photo_ids, EventKind.RETAGGED, now=now)
+    sidecar_due.mark_due(session, photo_ids, now=now, is_decision=False)
 
 
 def request_encoding(session: Session, model_id: int, *, now: datetime) -> int:

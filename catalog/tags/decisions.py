@@ -17,7 +17,7 @@ from catalog import spelling
 from catalog.db import sql
 from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoTag, Source, Tag
 from catalog.errors import KeywordError, NotFoundError
-from catalog.photos import history
+from catalog.photos import history, sidecar_due
 from catalog.photos.history import EventKind
 from catalog.tags import store
 
@@ -148,6 +148,7 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
         history.add_events(
             session, photo_ids, EventKind.UNDONE, now=now, details=details, change_id=found
         )
+        sidecar_due.mark_due(session, photo_ids, now=now)
         changed, photos = changed + len(rows), photos + len(events)
     if not photos:
         raise NotFoundError(_NOTHING_TO_UNDO)
@@ -194,6 +195,7 @@ def _decide(
         history.add_events(
             session, details, EventKind.DECIDED, now=now, details=details, change_id=change_id
         )
+        sidecar_due.mark_due(session, details, now=now)
         changed, photos = changed + len(rows), photos + len(entries)
     meant = {word: names[tag_id] for word, tag_id in found.items()}
     others = {w: name for w, name in meant.items() if spelling.fold(w) != spelling.fold(name)}

@@ -3,12 +3,14 @@
 `catalog.export` and the writer of sidecars ask it for the path of a keyword.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalog.db import sql
 from catalog.db.tables import Tag
 
 #: Longer chains of broader words are cut at their broad end.
@@ -37,8 +39,21 @@ class Hierarchy:
         return found
 
 
-def load(session: Session) -> Hierarchy:
-    """Read all keywords: a vocabulary of 50,000 words takes a few megabytes."""
-    rows = session.execute(select(Tag.id, Tag.name, Tag.parent_id)).all()
-    parents = {row.id: row.parent_id for row in rows if row.parent_id is not None}
-    return Hierarchy({row.id: row.name for row in rows}, parents)
+def load(session: Session, tag_ids: Iterable[int] | None = None) -> Hierarchy:
+    """Read keywords with their broader words; all for None, which may take some megabytes."""
+    query = select(Tag.id, Tag.name, Tag.parent_id)
+    if tag_ids is None:
+        return _of(session.execute(query).all())
+    rows: dict[int, Any] = {}
+    left = set(tag_ids)
+    while left:
+        for chunk in sql.chunks(sorted(left)):
+            rows |= {row.id: row for row in session.execute(query.where(Tag.id.in_(chunk)))}
+        left = {row.parent_id for row in rows.values() if row.parent_id is not None} - rows.keys()
+    return _of(rows.values())
+
+
+def _of(rows: Iterable[Any]) -> Hierarchy:
+    known = list(rows)
+    parents = {row.id: row.parent_id for row in known if row.parent_id is not None}
+    return Hierarchy({row.id: row.name for row in known}, parents)

@@ -142,6 +142,13 @@ def new_document(packet: bytes | None) -> bytes:
     return editing.serialize(parsed, b"")
 
 
+def with_text(data: bytes, field_name: str, value: str) -> bytes:
+    """Return a document in which a property has one value."""
+    parsed = document.load(data)
+    editing.set_text(parsed, field_name, value)
+    return editing.serialize(parsed, data)
+
+
 def compose(
     data: bytes,
     wanted: Wanted,
@@ -197,38 +204,51 @@ def withdraw(data: bytes, *, now: datetime, added: Added | None = None) -> Compo
     return compose(data, Wanted(), now=now, added=added)
 
 
-def foreign_fields(found: xmp.Xmp, parsed: Document) -> dict[Field, Values]:
-    """Return the keyword fields of a document without the values that Kadr added."""
-    state = _read(parsed, None)
-    return {each: values for each, values in found.fields.items() if each not in WRITTEN_FIELDS} | {
-        each: values for each, values in state.foreign.items() if each in WRITTEN_FIELDS
-    }
+def foreign_fields(found: xmp.Xmp, added: Added | None = None) -> dict[Field, Values]:
+    """Return the keyword fields of a document without the values that Kadr added.
+
+    Args:
+        found: What the document says.
+        added: What Kadr is known to have added, for a document that lost its marker.
+    """
+    return _divide(found, added)[0]
+
+
+def _divide(
+    found: xmp.Xmp, added: Added | None
+) -> tuple[dict[Field, Values], dict[Field, tuple[str, ...]]]:
+    """Return the values of others, and those that Kadr added and that are still there."""
+    marker = found.marker
+    known = (added or Added()).values
+    if marker is not None:
+        noted = (marker.words, marker.paths, marker.tags)
+        known = dict(zip(WRITTEN_FIELDS, noted, strict=True))
+    notes = marker.before if marker is not None else ()
+    foreign, ours = dict(found.fields), {}
+    for each in WRITTEN_FIELDS:
+        values = foreign.get(each)
+        rest = list(values.values) if values is not None else []
+        ours[each] = tuple(value for value in known.get(each, ()) if _took(rest, value))
+        if values is None:
+            continue
+        if rest or not ours[each] or any(note.startswith(each) for note in notes):
+            foreign[each] = replace(values, values=tuple(rest))
+        else:
+            del foreign[each]
+    return foreign, ours
 
 
 def _read(parsed: Document, added: Added | None) -> _State:
     if len(list(parsed.tree.iter(xmp.name("x:xmpmeta")))) > 1:
         raise MetadataError("has several x:xmpmeta; let its program write it anew")
     found = xmp.read(parsed)
+    foreign, ours = _divide(found, added)
     marker = {
         key: values.values
         for key in ("kadr:Confirmed", "kadr:Proposed", "kadr:Rejected", *_ADDED.values(), _BEFORE)
         if (values := xmp.find(parsed, key)) is not None
     }
-    before = list(marker.get(_BEFORE, ()))
-    foreign, ours = dict(found.fields), {}
-    for each, key in _ADDED.items():
-        known = marker.get(key, ()) if found.marker else (added or Added()).values.get(each, ())
-        values = foreign.get(each)
-        rest = list(values.values) if values is not None else []
-        ours[each] = tuple(value for value in known if _took(rest, value))
-        if values is None:
-            continue
-        was_there = any(note.startswith(each) for note in before)
-        if rest or was_there or not ours[each]:
-            foreign[each] = replace(values, values=tuple(rest))
-        else:
-            del foreign[each]
-    return _State(parsed, foreign, ours, marker, before)
+    return _State(parsed, foreign, ours, marker, list(marker.get(_BEFORE, ())))
 
 
 def _took(values: list[str], value: str) -> bool:

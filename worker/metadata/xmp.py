@@ -101,8 +101,12 @@ class Marker:
     #: Words of a model that nobody confirmed.
     proposed: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
-    #: The paths that Kadr wrote, with `|` between the names.
+    #: The values that Kadr added to dc:subject, lr:hierarchicalSubject and digiKam:TagsList.
+    words: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    #: What must be known to take them out again; see `composing`.
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +261,12 @@ def _coordinate(text: str | None, limit: float) -> float | None:
 
 
 def _marker(parsed: Document) -> Marker | None:
-    names = ("Version", "Confirmed", "Proposed", "Rejected", "Paths")
+    names = ("Confirmed", "Proposed", "Rejected", "Words", "Paths", "Tags", "Before")
     found = {local: find(parsed, f"kadr:{local}") for local in names}
-    if all(each is None for each in found.values()):
+    version = _text(parsed, "kadr:Version")
+    if version is None and all(each is None for each in found.values()):
         return None
-    version, confirmed, proposed, rejected, paths = (
-        () if each is None else each.values for each in found.values()
-    )
-    return Marker(version[0] if version else None, confirmed, proposed, rejected, paths)
+    return Marker(version, *(() if each is None else each.values for each in found.values()))
 
 
 def _text(parsed: Document, prefixed: str) -> str | None:
