@@ -1,6 +1,7 @@
 """Where the catalogue is: from KADR_... variables or a `.env` file in the working folder."""
 
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -28,6 +29,12 @@ class CatalogSettings(BaseSettings):
 
     #: KADR_MIN_CONFIDENCE: how sure a model's keyword must be to count; changing it costs nothing.
     min_confidence: float = Field(default=DEFAULT_MIN_CONFIDENCE, ge=0.0, le=1.0)
+
+    #: KADR_READ_ANCESTORS: of a file's `animals|dog`, "animals" is a keyword of the photo as well.
+    read_ancestors: bool = False
+
+    #: KADR_REMOVED_ELSEWHERE: what it means that another program took Kadr's word out of a sidecar.
+    removed_elsewhere: Literal["withdraw", "reject"] = "withdraw"
 
     #: KADR_CACHE_DIR: what can be made again: the file of all vectors, digests, word vectors.
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))

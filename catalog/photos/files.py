@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
-from catalog.db.tables import Photo, PhotoFile, PhotoState
+from catalog.db.tables import Photo, PhotoFile, PhotoState, Sidecar
 from catalog.paths import FileStat
 from catalog.photos import heirs, history, identity, lifecycle
 from catalog.photos.history import EventKind
@@ -381,6 +381,7 @@ def prune(session: Session, missing_before: datetime) -> Pruned:
     counted = count_prunable(session, missing_before)
     photo_ids = list(session.scalars(select(Photo.id).where(Photo.missing_since < missing_before)))
     heirs.forget(session, photo_ids)
+    session.execute(delete(Sidecar).where(Sidecar.missing_since < missing_before))
     session.execute(delete(PhotoFile).where(PhotoFile.missing_since < missing_before))
     for chunk in sql.chunks(photo_ids):
         session.execute(delete(Photo).where(Photo.id.in_(chunk)))

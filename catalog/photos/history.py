@@ -42,6 +42,8 @@ class EventKind(enum.StrEnum):
     QUARANTINED = "quarantined"
     #: Its sidecar was written.
     METADATA_WRITTEN = "metadata_written"
+    #: The keywords of its file or its sidecars changed.
+    METADATA_READ = "metadata_read"
     #: Another program took words of Kadr's out of its sidecar.
     WITHDRAWN = "withdrawn"
     #: A person asked for another attempt after quarantine.

@@ -9,7 +9,7 @@ from sqlalchemy import literal, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
-from catalog.db.tables import PhotoFile, Root
+from catalog.db.tables import PhotoFile, Root, Sidecar
 
 
 def register_root(session: Session, path: Path, *, polled: bool = False) -> Root:
@@ -39,12 +39,13 @@ def _is_at_or_below(path: str, folder: str) -> bool:
 
 def _take_in(session: Session, outer: Root, inner: Root) -> None:
     prefix = inner.path.removeprefix(outer.path).strip("/") + "/"
-    session.execute(
-        update(PhotoFile)
-        .where(PhotoFile.root_id == inner.id)
-        .values(root_id=outer.id, path=literal(prefix) + PhotoFile.path)
-        .execution_options(synchronize_session=False)
-    )
+    for table in (PhotoFile, Sidecar):
+        session.execute(
+            update(table)
+            .where(table.root_id == inner.id)
+            .values(root_id=outer.id, path=literal(prefix) + table.path)
+            .execution_options(synchronize_session=False)
+        )
     session.delete(inner)
 
 

@@ -5,37 +5,31 @@ worker has the photo. A person's decisions are never changed here.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag, Source
-from catalog.photos import lifecycle
-from catalog.tags import store, taggers
+from catalog.photos import lifecycle, said
+from catalog.photos.said import Said
+from catalog.tags import metadata, store, taggers
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """What a file says about its photo."""
+    """What a file is, and what its metadata says of its photo."""
 
     #: Pixels, after EXIF orientation.
     width: int
     height: int
     #: `jpeg`, `heic`, ...
     format: str
-    #: The camera's wall clock, without a zone.
-    taken_at: datetime | None = None
-    camera: str | None = None
-    #: WGS 84, degrees.
-    latitude: float | None = None
-    longitude: float | None = None
-    #: Keywords that were in the file (IPTC, XMP).
-    keywords: tuple[str, ...] = ()
+    said: Said = field(default_factory=Said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +81,23 @@ def record_tagged(
         {result.photo_id: result.tags for result in kept},
         tagger_id=tagger_id,
         words=words,
-        metadata={result.photo_id: result.facts.keywords for result in kept},
     )
+    read = {result.photo_id: result.facts.said for result in kept}
+    record_metadata(session, read, words=words, now=now, is_noted=False)
     return len(kept)
+
+
+def record_metadata(
+    session: Session,
+    read: Mapping[int, Said],
+    *,
+    words: store.Lexicon,
+    now: datetime,
+    is_noted: bool = True,
+) -> int:
+    """Store what files say of their photos, by photo; return how many keywords changed."""
+    said.record_embedded(session, read)
+    return metadata.apply(session, read, now=now, look_up=lambda _: words, is_noted=is_noted)
 
 
 def store_tags(
@@ -98,25 +106,16 @@ def store_tags(
     *,
     tagger_id: int,
     words: store.Lexicon,
-    metadata: Mapping[int, Sequence[str]] | None = None,
 ) -> None:
-    """Replace the tags that photos have from models and, with `metadata`, from their files.
+    """Replace the tags that photos have from models.
 
-    Rows with a person's decision stay and only get the new scores.
+    Rows of people and of files stay and only get the new scores.
     """
-    replaced: list[ColumnElement[bool]] = [PhotoTag.source == Source.CLIP]
-    if metadata is not None:
-        replaced.append(PhotoTag.source == Source.METADATA)
+    is_machine = (PhotoTag.source == Source.CLIP) & PhotoTag.decision.is_(None)
     for chunk in sql.chunks(scored):
-        session.execute(
-            delete(PhotoTag).where(
-                PhotoTag.photo_id.in_(chunk), PhotoTag.decision.is_(None), or_(*replaced)
-            )
-        )
+        session.execute(delete(PhotoTag).where(PhotoTag.photo_id.in_(chunk), is_machine))
     names = [tag.word for found in scored.values() for tag in found]
-    names += [word for found in (metadata or {}).values() for word in found]
     tag_ids = store.ensure_tags(session, names, lambda _keys: words)
-    _insert_metadata(session, metadata or {}, tag_ids)
     _insert_scored(session, scored, tag_ids, tagger_id)
 
 
@@ -163,25 +162,7 @@ def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhot
 
 
 def _to_columns(facts: PhotoFacts) -> dict[str, object]:
-    names = ("width", "height", "format", "taken_at", "camera", "latitude", "longitude")
-    return {name: getattr(facts, name) for name in names}
-
-
-def _insert_metadata(
-    session: Session, keywords: Mapping[int, Sequence[str]], tag_ids: Mapping[str, int]
-) -> None:
-    rows = {
-        (tag_ids[word], photo_id): {
-            "tag_id": tag_ids[word],
-            "photo_id": photo_id,
-            "confidence": 1.0,
-            "source": Source.METADATA,
-        }
-        for photo_id, words in keywords.items()
-        for word in words
-        if word in tag_ids
-    }
-    sql.insert_new(session, PhotoTag, list(rows.values()))
+    return {name: getattr(facts, name) for name in ("width", "height", "format")}
 
 
 def _insert_scored(

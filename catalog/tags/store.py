@@ -70,6 +70,39 @@ def complete_tags(session: Session, lexicon: Lexicon) -> None:
     _insert_tags(session, specs, lexicon, orphans=orphans, linked=linked)
 
 
+def link_broader(session: Session, chains: Iterable[Sequence[str]]) -> None:
+    """Let keywords have the broader words that files name, where they have none.
+
+    A chain is a keyword, its broader word, the broader word of that, and so on, all of them tags.
+    A link that would make a cycle is left out, and one that a vocabulary made stays.
+    """
+    keyed = {tuple(map(spelling.fold, chain)) for chain in chains if len(chain) > 1}
+    ids = find_tag_ids(session, {key for chain in keyed for key in chain})
+    links = _find_links(session, set(ids.values()))
+    fresh: dict[int, int] = {}
+    for chain in sorted(keyed):
+        for child, parent in itertools.pairwise(ids[key] for key in chain if key in ids):
+            if links.get(child) is None and child not in _upwards(parent, links):
+                fresh[child] = links[child] = parent
+    if fresh:
+        rows = [{"id": child, "parent_id": parent} for child, parent in sorted(fresh.items())]
+        session.execute(update(Tag), rows)
+
+
+def _find_links(session: Session, tag_ids: AbstractSet[int]) -> dict[int, int]:
+    """Return the parent of each tag and of each tag above it."""
+    links: dict[int, int] = {}
+    left = set(tag_ids)
+    while left:
+        for chunk in sql.chunks(sorted(left)):
+            query = select(Tag.id, Tag.parent_id).where(
+                Tag.id.in_(chunk), Tag.parent_id.is_not(None)
+            )
+            links.update((child, parent) for child, parent in session.execute(query) if parent)
+        left = {links[child] for child in left if child in links} - links.keys()
+    return links
+
+
 def nothing_known(_keys: Collection[str]) -> Lexicon:
     """Return no entries, so that every word new to the catalogue becomes a keyword of its own."""
     return {}

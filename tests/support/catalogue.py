@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.photos import files, lifecycle, roots
+from catalog.photos.said import Keyword, Said
 from catalog.tags import results, store, taggers
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -39,6 +40,11 @@ def seen(
     return files.SeenFile(path, stat, hashlib.sha256(data).digest(), image)
 
 
+def said_of(*keywords: str) -> Said:
+    """What a file says that has these keywords."""
+    return Said(tuple(Keyword(word) for word in keywords), has_keywords=bool(keywords))
+
+
 def add_photos(session: Session, *paths: str, root: str = "/photos") -> list[int]:
     """Register files, each a photo of its own."""
     root_id = roots.register_root(session, Path(root)).id
@@ -60,7 +66,7 @@ def tag_photo(
     result = results.TaggedPhoto(
         photo_id=photo_id,
         vector=np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32),
-        facts=results.PhotoFacts(640, 480, "jpeg", keywords=keywords),
+        facts=results.PhotoFacts(640, 480, "jpeg", said_of(*keywords)),
         tags=tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items()),
     )
     done = results.record_tagged(

@@ -4,14 +4,13 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select
 
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoTag, Root, Tag
-from catalog.photos import files, roots
+from catalog.photos import roots
 from tests.support import catalogue
 from worker.watch import ingest, scan
 
@@ -58,8 +57,7 @@ class Folder:
 
     def forget(self, names: Iterable[str]) -> None:
         """Bring the catalogue in step with files that are gone, as after their events."""
-        with self.database.write() as session:
-            files.mark_missing(session, self.root.id, names, now=datetime.now(UTC))
+        scan.mark_missing(self.database, self.root, names)
 
     def rows(self) -> dict[str, bytes | None]:
         """Give path -> sha256 of what the catalogue says lies in the folder now."""

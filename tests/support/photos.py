@@ -3,7 +3,7 @@
 import importlib.util
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -138,9 +138,14 @@ def xmp(keywords: list[str], hierarchy: list[str] | None = None, date: str | Non
     ).encode()
 
 
-def with_iptc(jpeg: bytes, keywords: list[bytes], charset: bytes = b"\x1b%G") -> bytes:
+def with_iptc(
+    jpeg: bytes,
+    keywords: list[bytes],
+    charset: bytes = b"\x1b%G",
+    more: Sequence[tuple[int, int, bytes]] = (),
+) -> bytes:
     """Put IPTC keywords into a JPEG, as Photoshop does (APP13, image resource 0x0404)."""
-    records = [(1, 90, charset), *((2, 25, keyword) for keyword in keywords)]
+    records = [(1, 90, charset), *((2, 25, keyword) for keyword in keywords), *more]
     iptc = b"".join(
         struct.pack(">BBBH", 0x1C, record, dataset, len(value)) + value
         for record, dataset, value in records

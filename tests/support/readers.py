@@ -56,18 +56,15 @@ def read_types(path: Path) -> dict[str, str]:
 
 
 def add_words(path: Path, *words: str, key: str = DC) -> None:
-    """Add keywords to a photo or a sidecar with exiv2, as another program would."""
-    image = _image(path)
-    found = image.iptcData() if key.startswith("Iptc.") else image.xmpData()
-    for word in words:
-        if key.startswith("Iptc."):
-            found.add(_exiv2().IptcKey(key), _exiv2().StringValue(word))
-        else:
-            old = found[key] if key in [each.key() for each in found] else None
-            values = [] if old is None else [old.toString(n) for n in range(old.count())]
-            kind = _exiv2().TypeId.xmpSeq if key == TAGS else _exiv2().TypeId.xmpBag
-            array = _exiv2().XmpArrayValue([*values, word], kind)
-            found[key] = array
+    """Add keywords to an XMP list of a photo or a sidecar with exiv2, as another program would."""
+    set_words(path, *read_fields(path).get(key, []), *words, key=key)
+
+
+def set_words(path: Path, *words: str, key: str = DC) -> None:
+    """Replace the keywords of an XMP list of a photo or a sidecar with exiv2."""
+    image, exiv2 = _image(path), _exiv2()
+    kind = exiv2.TypeId.xmpSeq if key == TAGS else exiv2.TypeId.xmpBag
+    image.xmpData()[key] = exiv2.XmpArrayValue(list(words), kind)
     image.writeMetadata()
 
 

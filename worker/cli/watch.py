@@ -44,7 +44,13 @@ def watch(
     with running.open_process(settings) as process:
         named = roots.register(process.database, console.read_arguments(folders), poll=poll)
         intervals = Intervals(settings.settle_s, settings.reconcile_s, settings.poll_s)
-        watcher = Watcher(process.database, tasks.doorbell_of(process).ring, intervals)
+        watcher = Watcher(
+            process.database,
+            tasks.doorbell_of(process).ring,
+            intervals,
+            process.read_metadata,
+            process.look_up,
+        )
         shown = ", ".join(folder.shown for folder in named)
         with (
             following.stopping_on_signals(watcher.stop),

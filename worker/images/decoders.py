@@ -1,6 +1,6 @@
 """Configures Pillow for untrusted files; turns decoder exceptions into one-sentence reasons.
 
-`pixels`, `raw` and `metadata` call it; it never sees a file's name.
+`pixels`, `raw` and `embedded` call it; it never sees a file's name.
 """
 
 import ctypes

@@ -1,19 +1,23 @@
 """Interprets EXIF tags (EXIF 2.32): date, camera, position, Windows' keywords.
 
-`metadata` calls it. Every function accepts what hostile files hold, and returns None for nonsense.
+`embedded` calls it. Every function accepts what hostile files hold, and returns None for nonsense.
 """
 
 import math
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 from PIL import ExifTags, Image
 
 from catalog import spelling
+from catalog.photos.said import Taken
 from worker.images import decoders
+from worker.metadata import dates
 
-_FIRST_PHOTO_YEAR = 1826
+_DATES = (
+    (ExifTags.Base.DateTimeOriginal, ExifTags.Base.OffsetTimeOriginal),
+    (ExifTags.Base.DateTimeDigitized, ExifTags.Base.OffsetTimeDigitized),
+)
 _XP_KEYWORDS = 0x9C9E
 _MAX_DEGREES = (90.0, 180.0)
 _PARTS = 3  # degrees, minutes, seconds
@@ -35,27 +39,19 @@ def value(directory: Any, tag: int) -> Any:  # noqa: ANN401  Pillow gives tags a
         return None
 
 
-def taken_at(exif: Image.Exif) -> datetime | None:
-    """Return the camera's wall clock, naive; the date of an edit (tag 306) does not count."""
+def taken(exif: Image.Exif) -> Taken | None:
+    """Return the camera's wall clock and its zone; the date of an edit (tag 306) does not count."""
     tags = _directory(exif, ExifTags.IFD.Exif)
-    originals = (ExifTags.Base.DateTimeOriginal, ExifTags.Base.DateTimeDigitized)
-    dates = (parse_date(value(source, tag)) for tag in originals for source in (tags, exif))
-    return next((date for date in dates if date), None)
+    for date, zone in _DATES:
+        for source in (tags, exif):
+            found = dates.parse(_ascii(value(source, date)), _ascii(value(source, zone)))
+            if found is not None:
+                return found
+    return None
 
 
-def parse_date(text: object) -> datetime | None:
-    """Parse EXIF's "2026:07:31 12:00:00" or XMP's ISO 8601; the zone is dropped, see Metadata."""
-    if not isinstance(text, str):
-        return None
-    text = text.strip("\0 ")
-    try:
-        date = datetime.fromisoformat(text[:10].replace(":", "-") + text[10:])
-    except ValueError:
-        return None
-    has_time = len(text) > len("2026-07-31")
-    if not has_time or date.year < _FIRST_PHOTO_YEAR:
-        return None
-    return date.replace(tzinfo=None)
+def _ascii(raw: object) -> object:
+    return raw.decode("ascii", errors="replace") if isinstance(raw, bytes) else raw
 
 
 def camera(exif: Image.Exif) -> str | None:
@@ -89,7 +85,7 @@ def windows_keywords(exif: Image.Exif) -> Iterator[str]:
         yield from packed.decode("utf-16-le", errors="replace").replace("\0", "").split(";")
 
 
-def text_of(raw: object, *, is_utf8: bool = False) -> str:
+def text_of(raw: object) -> str:
     """Decode text of unknown encoding: as UTF-8 if possible, else as Latin-1."""
     if isinstance(raw, str):  # Pillow reads EXIF text as Latin-1
         raw = raw.encode("latin-1", errors="replace")
@@ -98,7 +94,7 @@ def text_of(raw: object, *, is_utf8: bool = False) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        return raw.decode(errors="replace") if is_utf8 else raw.decode("latin-1")
+        return raw.decode("latin-1")
 
 
 def _short_text(raw: object) -> str:

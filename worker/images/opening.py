@@ -1,6 +1,6 @@
 """Opens a file that may be a photo without trusting its name, its type or its size.
 
-`pixels` and `metadata` call it before any decoder sees a byte.
+`pixels` and `embedded` call it before any decoder sees a byte.
 """
 
 import os

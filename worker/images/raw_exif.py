@@ -1,6 +1,6 @@
 """Finds the EXIF of camera RAW files, most of which are TIFF under another name.
 
-`metadata` calls it. Layouts: github.com/lclevy/canon_cr3 for CR3, exiftool's FujiFilm.pm for RAF.
+`embedded` calls it. Layouts: github.com/lclevy/canon_cr3 for CR3, exiftool's FujiFilm.pm for RAF.
 """
 
 import io

@@ -12,11 +12,11 @@ from datetime import datetime
 from lxml import etree
 
 from catalog import spelling
+from catalog.photos.said import Keyword
 from worker.errors import MetadataError
 from worker.metadata import document, editing, keywords, xmp
 from worker.metadata.document import Document
 from worker.metadata.editing import WRITTEN_FIELDS
-from worker.metadata.keywords import Keyword
 from worker.metadata.xmp import SEPARATORS, Field, Form, Values
 
 VERSION = "1"

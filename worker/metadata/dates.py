@@ -4,10 +4,10 @@ Every reader of metadata calls it. What is not a date is None; nothing here rais
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from catalog.db.tables import TakenPrecision
+from catalog.photos.said import Taken
 
 #: Before the first photo.
 _FIRST_YEAR = 1826
@@ -19,17 +19,6 @@ _DATE = re.compile(r"(\d{4})(?:[-:/. ]\s*(\d{1,2})(?:[-:/. ]\s*(\d{1,2}))?)?(?![
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?!\d)")
 _TIME = re.compile(r"[T\s]*(\d{1,2})\s*[:.]\s*(\d{1,2})(?:\s*[:.]\s*(\d{1,2})(?:[.,](\d{1,9}))?)?")
 _ZONE = re.compile(r"\s*(?:(Z)|([-+])(\d{1,2}):?(\d{2})?)\s*$", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """When a photo was taken, as far as that is known."""
-
-    #: The camera's wall clock, naive; the first of its kind where only a part is known.
-    at: datetime
-    precision: TakenPrecision
-    #: Minutes east of UTC of that clock, where it says so.
-    offset_minutes: int | None = None
 
 
 def parse(text: object, zone: object = None) -> Taken | None:

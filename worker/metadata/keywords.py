@@ -6,9 +6,9 @@ for that finds the photo all the same.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from catalog import spelling
+from catalog.photos.said import Keyword
 from worker.metadata.document import REPLACEMENT
 from worker.metadata.xmp import FLAT, SEPARATORS, Field, Values
 
@@ -26,21 +26,11 @@ _ROOTS = frozenset({"_digikam_root_tag_"})
 _UNNAMED = frozenset({"unknown", "unconfirmed", "ignored"})
 
 
-@dataclass(frozen=True, slots=True)
-class Keyword:
-    """A keyword of a photo, as the file spells it."""
-
-    word: str
-    #: Nearest first: ("dog", "animals") of a beagle.
-    broader: tuple[str, ...] = ()
-
-
 def collect(
     fields: Mapping[Field, Values],
     *,
     more: Iterable[str] = (),
     cut: Collection[str] = (),
-    with_ancestors: bool = False,
 ) -> tuple[Keyword, ...]:
     """Return the keywords of all fields, each once, in the order in which they are found.
 
@@ -52,7 +42,6 @@ def collect(
         fields: The keyword fields of an XMP document.
         more: Flat words from elsewhere: IPTC, Windows' `XPKeywords`.
         cut: Those among `more` that may have been cut at 64 bytes, as IPTC does.
-        with_ancestors: Whether broader words are keywords of the photo as well.
     """
     flat = [*_flat(fields), *_uncut(more, cut, list(_flat(fields)))]
     paths, marks = _paths(fields, {*map(spelling.fold, flat), *_names_with_slashes(fields)})
@@ -66,8 +55,6 @@ def collect(
             found.setdefault(key, Keyword(word, by_leaf.get(key, (word,))[-2::-1]))
     for key, path in by_leaf.items():
         found.setdefault(key, Keyword(path[-1], path[-2::-1]))
-    if with_ancestors:
-        _add_ancestors(found)
     return tuple(found.values())[:MAX_KEYWORDS]
 
 
@@ -158,9 +145,3 @@ def _is_mark(names: Collection[str]) -> bool:
         return False
     is_unnamed = len(folded) == 2 and folded[0] == "people" and folded[1] in _UNNAMED  # noqa: PLR2004
     return is_unnamed or (folded[0] in _INTERNAL and (len(folded) > 1 or folded[0][0] == "_"))
-
-
-def _add_ancestors(found: dict[str, Keyword]) -> None:
-    for keyword in list(found.values()):
-        for level, word in enumerate(keyword.broader):
-            found.setdefault(spelling.fold(word), Keyword(word, keyword.broader[level + 1 :]))

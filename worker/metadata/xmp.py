@@ -13,9 +13,9 @@ from itertools import islice
 
 from lxml import etree
 
+from catalog.photos.said import Taken
 from worker.errors import MetadataError
 from worker.metadata import dates, document
-from worker.metadata.dates import Taken
 from worker.metadata.document import Document
 
 #: By prefix. Kadr's own ends in a slash as all of XMP's do, and names no host.

@@ -128,14 +128,17 @@ class _Run:
         for changed in scan.find_changes(self._process.database, folder.root, folder.path):
             if not changed:
                 continue
-            self.begin()
+            if any(not scan.is_sidecar(file.path) for file in changed):
+                self.begin()
+            process, ring = self._process, self._doorbell.ring
             taken = ingest.take_files(
-                self._process.database, folder.root, changed, self._doorbell.ring
+                process.database, folder.root, changed, ring, look_up=process.look_up
             )
             unsettled += len(taken.unsettled)
             self._found += len(taken.photo_ids)
             self._view.found(self._found)
             self._view.left(self._count_left())
+        self._process.read_metadata()
         return unsettled
 
     def wait(self) -> None:

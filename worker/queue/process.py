@@ -5,7 +5,7 @@ opens its own from the KADR_... variables.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -19,6 +19,7 @@ from worker.reporting import Progress
 from worker.settings import Settings
 
 if TYPE_CHECKING:
+    from catalog.tags.store import Lexicon
     from catalog.tags.taggers import TaggerChoice
     from worker.tagging.pipeline import Pipeline
 
@@ -69,6 +70,22 @@ class Process:
                     self.database, loaded, tagger_id, options, stopping=self._stopping
                 )
             return self._pipeline
+
+    def look_up(self, keys: Collection[str]) -> "Lexicon":
+        """Return what the vocabulary of the catalogue, or another one, knows of folded words."""
+        from worker.vocabulary import lexicon  # noqa: PLC0415 - for words new to the catalogue alone
+
+        with self.database.read() as session:
+            chosen = taggers.find(session)
+        return lexicon.look_up(chosen, keys)
+
+    def read_metadata(self) -> int:
+        """Read the metadata of photos whose files' metadata is not known; return their number."""
+        from worker.images import Limits  # noqa: PLC0415 - brings decoders
+        from worker.tagging import rereading  # noqa: PLC0415 - as above
+
+        limits = Limits(self.settings.max_pixels, self.settings.max_bytes)
+        return rereading.read_unread(self.database, self.look_up, limits)
 
     def report(self, trouble: Exception) -> None:
         """Log and keep the error of a failed task: a full disk, a database that is away."""

@@ -7,21 +7,23 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog import paths, spelling
+from catalog import paths
 from catalog.photos.lifecycle import ClaimedPhoto
+from catalog.photos.said import Said
 from catalog.tags.results import PhotoFacts
 from worker import images
 from worker.errors import PhotoError
-from worker.images import Limits, Preprocess, metadata
+from worker.images import Limits, Preprocess, embedded
 from worker.watch import scan
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A photo that cannot be read: it is quarantined."""
+    """A photo that cannot be read: it is quarantined, with what its metadata says."""
 
     photo_id: int
     reason: str
+    said: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class OpenedPhoto:
 
     def refused(self, fact: str) -> Unreadable:
         """Return this photo as unreadable, for a reason."""
-        return Unreadable(self.photo_id, f"{self.name}: {fact}; run `kadr retry` to try again")
+        reason = f"{self.name}: {fact}; run `kadr retry` to try again"
+        return Unreadable(self.photo_id, reason, self.facts.said)
 
 
 Result: TypeAlias = OpenedPhoto | Unreadable | Postponed
@@ -56,23 +59,14 @@ def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, limits: Limits) -> Res
     if place is None:
         names = ", ".join(_shown(p.path) for p in photo.places)
         return Postponed(photo.photo_id, f"{names}: gone or changed since it was registered")
+    said = embedded.read(place.path, limits)
     try:
         decoded = images.decode(place.path, wanted, limits)
-        found = metadata.read(place.path)
     except PhotoError as error:
         if not _is_unchanged(place.path, place.stat):
             return Postponed(photo.photo_id, f"{_shown(place.path)}: changed while it was read")
-        return Unreadable(photo.photo_id, str(error))
-    facts = PhotoFacts(
-        width=decoded.width,
-        height=decoded.height,
-        format=decoded.format,
-        taken_at=found.taken_at,
-        camera=found.camera,
-        latitude=found.latitude,
-        longitude=found.longitude,
-        keywords=tuple(word for word in found.keywords if len(word) <= spelling.MAX_WORD_CHARS),
-    )
+        return Unreadable(photo.photo_id, str(error), said)
+    facts = PhotoFacts(decoded.width, decoded.height, decoded.format, said)
     return OpenedPhoto(photo.photo_id, _shown(place.path), decoded.pixels, facts)
 
 

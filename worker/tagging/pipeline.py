@@ -150,6 +150,10 @@ class Pipeline:
                 now=now,
             )
             reasons = {photo.photo_id: photo.reason for photo in [*unreadable, *refused]}
+            said = {photo.photo_id: photo.said for photo in [*unreadable, *refused]}
+            owned = lifecycle.find_owned(session, batch.token, said)
+            said = {photo_id: said[photo_id] for photo_id in owned}
+            results.record_metadata(session, said, words=self._tagger.words, now=now)
             quarantined = lifecycle.quarantine(session, batch.token, reasons, now=now)
             waiting = {photo.photo_id: photo.reason for photo in postponed}
             put_off = lifecycle.postpone(session, batch.token, waiting, now=now)

@@ -18,9 +18,10 @@ from catalog import paths
 from catalog.db.database import Database
 from catalog.db.tables import Root
 from catalog.photos import files as photo_files
-from catalog.photos import lifecycle
+from catalog.photos import lifecycle, said
 from catalog.photos.files import SeenFile
-from worker.watch import picture, scan
+from catalog.tags import store
+from worker.watch import picture, scan, sidecars
 from worker.watch.scan import FoundFile
 
 _log = structlog.get_logger()
@@ -46,17 +47,36 @@ class Taken:
     metadata_due: tuple[int, ...] = ()
 
 
-def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:
+def take_files(
+    database: Database,
+    root: Root,
+    files: Iterable[FoundFile],
+    ring: Ring,
+    *,
+    look_up: store.LookUp = store.nothing_known,
+) -> Taken:
     """Register files of one root and ring for the photos that are to be tagged.
 
     The rows are committed first, so a lost message only costs a delay: the sweep rings again.
+    Sidecars ring nothing: what they say is read here, also those of the photos that came.
 
     Args:
         database: The catalogue.
         root: The root that the files lie below.
-        files: New and changed files.
+        files: New and changed photos and sidecars.
         ring: Sends messages for photos.
+        look_up: Knows keywords of sidecars that are new to the catalogue.
     """
+    by_kind: dict[bool, list[FoundFile]] = {True: [], False: []}
+    for found in files:
+        by_kind[scan.is_sidecar(found.path)].append(found)
+    photos, beside = by_kind[False], by_kind[True]
+    taken = _take_photos(database, root, photos, ring) if photos else Taken((), ())
+    unsettled = sidecars.take_sidecars(database, root, beside, photos, look_up=look_up)
+    return Taken(taken.photo_ids, taken.unsettled + unsettled, taken.metadata_due)
+
+
+def _take_photos(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:
     top = paths.from_text(root.path)
     with ThreadPoolExecutor(_HASH_THREADS) as pool:
         read = list(pool.map(lambda found: (found, _read(found, top)), files))
@@ -65,6 +85,7 @@ def take_files(database: Database, root: Root, files: Iterable[FoundFile], ring:
         seen = [file for _, file in read if file is not None]
         registered = photo_files.register_files(session, root.id, seen, now=now)
         photo_ids = registered.pending
+        said.forget_embedded(session, registered.metadata_due)
         # Not after the ring: a worker that claims at once would skip the rows that we lock.
         lifecycle.mark_rung(session, photo_ids, now=now)
     if photo_ids and not ring(photo_ids):

@@ -6,7 +6,7 @@ queue dropped, and network file systems, which send none. The watcher and `kadr 
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +18,11 @@ from catalog.db import sql
 from catalog.db.database import Database
 from catalog.db.tables import Root
 from catalog.paths import FileStat
-from catalog.photos import files
+from catalog.photos import files, sidecars
+from catalog.tags import metadata
 from worker import extensions
 from worker.errors import RootError
+from worker.metadata import sidecar_names, takeout
 
 _log = structlog.get_logger()
 
@@ -33,7 +35,7 @@ _FILES_AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A photo on disk, with its size and times when it was found."""
+    """A photo or a sidecar on disk, with its size and times when it was found."""
 
     #: Absolute.
     path: Path
@@ -43,10 +45,15 @@ class FoundFile:
 
 
 def is_wanted(path: Path) -> bool:
-    """Return whether a file below a root is, by its name, a photo to register."""
+    """Return whether a file below a root is, by its name, a photo or a sidecar to register."""
     name = path.name.lower()
     hidden = name.startswith((".", "~")) or name.endswith(_TEMPORARY_ENDINGS)
-    return not hidden and extensions.is_photo(path)
+    return not hidden and (extensions.is_photo(path) or is_sidecar(path))
+
+
+def is_sidecar(path: Path) -> bool:
+    """Return whether a file is, by its name, XMP or Google Takeout's JSON beside a photo."""
+    return sidecar_names.is_sidecar(path.name) or takeout.is_takeout(path.name)
 
 
 def is_skipped_folder(name: str) -> bool:
@@ -159,7 +166,15 @@ def find_changes(
         seen.update(by_path)
         with database.read() as session:
             known = files.find_known(session, root.id, by_path)
-        yield [found for path, found in by_path.items() if _differs(found, known.get(path))]
+            beside = {path for path, found in by_path.items() if is_sidecar(found.path)}
+            read = sidecars.find_stats(session, root.id, beside)
+        yield [
+            found
+            for path, found in by_path.items()
+            if (
+                read.get(path) != found.stat if path in beside else _differs(found, known.get(path))
+            )
+        ]
     if not seen and _is_unreachable(where):
         if any(find_gone(database, root, relative(where, top))):
             _warn_unreachable(where)
@@ -168,8 +183,18 @@ def find_changes(
         if identify(where) != identity:  # it went away during the walk, and all of it seems gone
             _warn_unreachable(where)
             return
-        with database.write() as session:
-            files.mark_missing(session, root.id, gone, now=datetime.now(UTC))
+        mark_missing(database, root, gone)
+
+
+def mark_missing(database: Database, root: Root, gone: Iterable[str]) -> None:
+    """Mark photos and sidecars as missing; the words of a sidecar go from its photo."""
+    now = datetime.now(UTC)
+    lost = list(gone)
+    beside = [path for path in lost if is_sidecar(paths.from_text(path))]
+    with database.write() as session:
+        files.mark_missing(session, root.id, lost, now=now)
+        photo_ids = sidecars.mark_missing(session, root.id, beside, now=now)
+        metadata.apply(session, photo_ids, now=now)
 
 
 def relative(path: Path, top: Path) -> str:
@@ -214,6 +239,7 @@ def find_gone(
     """Yield known files below a relative folder that no longer exist, in lists."""
     with database.read() as session:
         known = files.find_present_paths(session, root.id, folder)
+        known += sidecars.find_present_paths(session, root.id, folder)
     unseen = [path for path in known if path not in seen]
     top = paths.from_text(root.path)
     for chunk in sql.chunks(unseen, _FILES_AT_ONCE):

@@ -19,8 +19,8 @@ from catalog import paths
 from catalog.db import sql
 from catalog.db.database import Database
 from catalog.errors import DatabaseUnavailableError
-from catalog.photos import files
-from worker import extensions
+from catalog.photos import files, sidecars
+from catalog.tags import store
 from worker.errors import RootError
 from worker.watch import events, ingest, scan
 from worker.watch.roots import Folder
@@ -94,6 +94,10 @@ class Watcher:
     database: Database
     ring: ingest.Ring
     intervals: Intervals = field(default_factory=Intervals)
+    #: Reads the metadata of photos again whose files were changed in place.
+    read_metadata: Callable[[], object] = lambda: None
+    #: Knows keywords of sidecars that are new to the catalogue.
+    look_up: store.LookUp = store.nothing_known
     clock: Callable[[], float] = time.monotonic
     _roots: list[_WatchedRoot] = field(default_factory=list)
     #: Set if events were lost or could not be recorded: the roots must be compared again.
@@ -172,6 +176,7 @@ class Watcher:
             self._take(watched, self._settled(watched, changed))
             if self._stopped.is_set():
                 return
+        self.read_metadata()
 
     def _settled(
         self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]
@@ -197,9 +202,13 @@ class Watcher:
 
     def _take(self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]) -> None:
         for chunk in sql.chunks(files, _FILES_AT_ONCE):
-            taken = ingest.take_files(self.database, watched.root, chunk, self.ring)
+            taken = ingest.take_files(
+                self.database, watched.root, chunk, self.ring, look_up=self.look_up
+            )
             for path in taken.unsettled:
                 watched.touched.touch(path)
+            if taken.metadata_due:
+                self.read_metadata()
 
     def _mark_gone(self, watched: _WatchedRoot, due: Iterable[Path]) -> None:
         """Mark deleted files as missing, unless the whole root is gone (an unmounted disk)."""
@@ -211,11 +220,16 @@ class Watcher:
         inside = [path for folder in lost for path in self._find_gone_inside(watched, folder)]
         if not relative and not inside:
             return
+        scan.mark_missing(self.database, watched.root, [*relative, *inside])
+        for path in relative:
+            if not scan.is_wanted(Path(path)):  # each folder costs a look at every row
+                self._mark_folder_missing(watched, path, now)
+
+    def _mark_folder_missing(self, watched: _WatchedRoot, folder: str, now: datetime) -> None:
         with self.database.write() as session:
-            files.mark_missing(session, watched.root.id, [*relative, *inside], now=now)
-            for path in relative:
-                if not extensions.is_photo(path):  # each folder costs a look at every row
-                    files.mark_folder_missing(session, watched.root.id, path, now=now)
+            files.mark_folder_missing(session, watched.root.id, folder, now=now)
+            beside = sidecars.find_present_paths(session, watched.root.id, folder)
+        scan.mark_missing(self.database, watched.root, beside)
 
     def _find_gone_inside(self, watched: _WatchedRoot, path: Path) -> list[str]:
         """Return the files that are gone from a folder that was replaced by another one."""

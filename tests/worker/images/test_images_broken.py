@@ -20,7 +20,7 @@ from PIL import Image
 from tests.support import dng, photos
 from worker import images
 from worker.errors import PhotoError
-from worker.images import Limits, Preprocess, metadata
+from worker.images import Limits, Preprocess, embedded
 
 PREPROCESS = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
@@ -231,7 +231,7 @@ def test_any_damage_gives_a_picture_or_a_reason(
     path = tmp_path_factory.getbasetemp() / f"damaged{name}"
     path.write_bytes(content)
 
-    metadata.read(path)  # whatever it holds, it is no error
+    embedded.read(path)  # whatever it holds, it is no error
     try:
         outcome = str(images.decode(path, PREPROCESS, Limits(max_pixels=4_000_000)).pixels.shape)
     except PhotoError as error:

@@ -10,7 +10,7 @@ from tests.support import dng, photos
 from tests.worker.images.test_images import PREPROCESS, assert_shows_scene
 from worker import images
 from worker.errors import PhotoError
-from worker.images import metadata
+from worker.images import embedded
 
 GREY = Image.new("RGB", (320, 240), (128, 128, 128))
 
@@ -107,7 +107,8 @@ def test_tiff_called_raw_is_refused_with_what_to_do(tmp_path: Path) -> None:
 
 
 def test_raw_metadata_is_read(tmp_path: Path) -> None:
-    found = metadata.read(dng.write(tmp_path / "p.dng", GREY))
+    found = embedded.read(dng.write(tmp_path / "p.dng", GREY))
 
     assert found.camera == "Kadr Testbild 1"
-    assert str(found.taken_at) == "2026-07-31 12:00:00"
+    assert found.taken is not None
+    assert str(found.taken.at) == "2026-07-31 12:00:00"

@@ -2,9 +2,9 @@
 
 import pytest
 
+from catalog.photos.said import Keyword
 from tests.support.xmp import bag, sidecar
 from worker.metadata import keywords, xmp
-from worker.metadata.keywords import Keyword
 
 
 def collect(body: str, attributes: str = "", **more: object) -> list[Keyword]:
@@ -40,11 +40,10 @@ def test_path_in_attribute_form_is_read() -> None:
     assert collect("", 'lr:hierarchicalSubject="a|b"') == [Keyword("b", ("a",))]
 
 
-def test_ancestors_count_where_they_are_wanted() -> None:
-    body = bag("lr:hierarchicalSubject", "Nature|Animals|Fox")
-
-    assert words(body, with_ancestors=True) == ["Fox", "Animals", "Nature"]
-    assert collect(body) == [Keyword("Fox", ("Animals", "Nature"))]
+def test_broader_words_stand_nearest_first() -> None:
+    assert collect(bag("lr:hierarchicalSubject", "Nature|Animals|Fox")) == [
+        Keyword("Fox", ("Animals", "Nature"))
+    ]
 
 
 def test_flat_word_is_the_leaf_of_its_path() -> None:

@@ -168,7 +168,7 @@ TEXTS = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=40)
 def test_any_values_are_read_and_bounded(fields: dict[Field, list[str]]) -> None:
     given_values = {field: Values(Form.BAG, tuple(texts)) for field, texts in fields.items()}
 
-    for keyword in keywords.collect(given_values, with_ancestors=True):
+    for keyword in keywords.collect(given_values):
         assert 0 < len(keyword.word) <= 100
         assert len(keyword.broader) < keywords.MAX_LEVELS
 
@@ -216,7 +216,7 @@ def test_zone_of_the_shot_may_stand_beside_it() -> None:
 def test_marker_is_read() -> None:
     body = "<kadr:Version>1</kadr:Version>" + bag("kadr:Confirmed", "Mimi") + bag("kadr:Proposed")
 
-    assert xmp.parse(sidecar(body)).marker == xmp.Marker("1", ("Mimi",), (), (), ())
+    assert xmp.parse(sidecar(body)).marker == xmp.Marker("1", ("Mimi",))
     assert xmp.parse(SUBJECT).marker is None
 
 

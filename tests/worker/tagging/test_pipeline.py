@@ -268,7 +268,7 @@ def test_a_batch_costs_the_same_statements_however_large(
 
     pipeline.tag_photos(photo_ids)
 
-    assert len([each for each in statements if not each.startswith(("BEGIN", "SAVEPOINT"))]) <= 26
+    assert len([each for each in statements if not each.startswith(("BEGIN", "SAVEPOINT"))]) <= 32
 
 
 def test_retag_scores_stored_vectors_and_keeps_decisions(

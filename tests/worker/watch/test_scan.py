@@ -35,9 +35,15 @@ def test_photos_are_found_in_a_fixed_order(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.JPG", "b.jpg", "1/c.nef", "1/deep/er/e.png", "2/d.heic"]
 
 
+def test_sidecars_are_found_with_the_photos(tmp_path: Path) -> None:
+    write(tmp_path, "a.jpg", "a.jpg.xmp", "A.XMP", "a.jpg.supplemental-metadata.json")
+
+    assert names(tmp_path) == ["A.XMP", "a.jpg", "a.jpg.supplemental-metadata.json", "a.jpg.xmp"]
+
+
 def test_hidden_temporary_and_other_files_are_left_alone(tmp_path: Path) -> None:
     write(tmp_path, ".hidden.jpg", "._a.jpg", "~a.jpg", "a.jpg.part", "a.jpg.crdownload", "a.jpg~")
-    write(tmp_path, "a.tmp", "a.txt", "a.xmp", "a.mp4", "jpg", ".jpg")
+    write(tmp_path, "a.tmp", "a.txt", "a.mp4", "jpg", ".jpg", ".a.xmp", "a.xmp.tmp", "a.json")
     write(tmp_path, ".thumbnails/a.jpg", "@eaDir/a.jpg", "$RECYCLE.BIN/a.jpg", "lost+found/a.jpg")
 
     assert names(tmp_path) == []
