@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, select, update
+from sqlalchemy import and_, exists, select, update
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import PhotoFile, Sidecar, SidecarState
-from catalog.photos import sidecar_policy
+from catalog.photos import sidecar_policy, sidecars
 
 #: Waits for the next decision about the same photo, so that ten of them make one write.
 DEBOUNCE_S = 5.0
@@ -70,7 +70,7 @@ def _mark(
         PhotoFile.root_id.in_(roots),
     )
     ids = select(PhotoFile.id).where(is_wanted)
-    changed = update(Sidecar).where(Sidecar.file_id.in_(ids), _is_xmp())
+    changed = update(Sidecar).where(Sidecar.file_id.in_(ids), sidecars.is_xmp())
     if not with_contested:
         changed = changed.where(Sidecar.state != SidecarState.CONTESTED)
     # A lease ends here: its holder writes what was decided before.
@@ -78,7 +78,7 @@ def _mark(
     marked = session.scalars(
         changed.values(**values).returning(Sidecar.id).execution_options(synchronize_session=False)
     ).all()
-    has_one = exists().where(Sidecar.file_id == PhotoFile.id, _is_xmp())
+    has_one = exists().where(Sidecar.file_id == PhotoFile.id, sidecars.is_xmp())
     bare = select(PhotoFile.id, PhotoFile.root_id, PhotoFile.path).where(is_wanted, ~has_one)
     rows = [
         {"root_id": row.root_id, "path": row.path + SUFFIX, "file_id": row.id}
@@ -105,7 +105,3 @@ def _upsert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         set_={name: statement.excluded[name] for name in names},
     )
     session.execute(upsert, list(rows))
-
-
-def _is_xmp() -> ColumnElement[bool]:
-    return func.lower(func.substr(Sidecar.path, func.length(Sidecar.path) - 3)) == SUFFIX

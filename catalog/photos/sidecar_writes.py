@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
@@ -59,6 +59,8 @@ class Job:
     #: sha256 of the sidecar as the catalogue read it last, and as Kadr wrote it last.
     sha256: bytes | None
     wrote_sha256: bytes | None
+    #: What others say in it, as read last; what Kadr added; what another program took out of that.
+    words: Mapping[str, Any] | None
     wrote: Mapping[str, Any] | None
     withdrawn: Mapping[str, Any] | None
     is_ours: bool
@@ -138,7 +140,13 @@ class Tally:
 
 
 def claim(
-    session: Session, *, limit: int, lease_s: float, now: datetime, is_forced: bool = False
+    session: Session,
+    *,
+    limit: int,
+    lease_s: float,
+    now: datetime,
+    is_forced: bool = False,
+    root_ids: Collection[int] | None = None,
 ) -> Claim:
     """Lease up to `limit` sidecars that are due, those of one folder together.
 
@@ -150,11 +158,14 @@ def claim(
         lease_s: How long the lease runs.
         now: The present time.
         is_forced: Whether contested sidecars are written all the same.
+        root_ids: The roots that the caller can write to; None for all.
     """
+    is_due = [Sidecar.state == SidecarState.DUE, Sidecar.due_at <= now]
+    is_due += [] if root_ids is None else [Sidecar.root_id.in_(root_ids)]
     rows = session.execute(
         select(Sidecar.id, Sidecar.attempts, PhotoFile.photo_id)
         .outerjoin(PhotoFile, PhotoFile.id == Sidecar.file_id)
-        .where(Sidecar.state == SidecarState.DUE, Sidecar.due_at <= now)
+        .where(*is_due)
         .order_by(Sidecar.due_at, Sidecar.id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=Sidecar)
@@ -220,7 +231,7 @@ def _lease(session: Session, left: set[int], lease_s: float, now: datetime) -> C
         )
         .execution_options(synchronize_session=False)
     )
-    jobs = _load_jobs(session, left)
+    jobs = load_jobs(session, left)
     _forget(session, left - {job.sidecar_id for job in jobs})
     return Claim(token, tuple(jobs))
 
@@ -359,13 +370,18 @@ def _fail_exhausted(session: Session, sidecar_ids: Sequence[int]) -> None:
     )
 
 
-def _load_jobs(session: Session, sidecar_ids: Iterable[int]) -> list[Job]:
+def load_jobs(session: Session, sidecar_ids: Iterable[int]) -> list[Job]:
+    """Return sidecars by their ids, in the order of paths; those whose photos are gone are not."""
+    found = [job for chunk in sql.chunks(sidecar_ids) for job in _load_jobs(session, chunk)]
+    return sorted(found, key=lambda job: (job.root, job.path))
+
+
+def _load_jobs(session: Session, sidecar_ids: Sequence[int]) -> list[Job]:
     query = (
         select(Sidecar, PhotoFile.path, PhotoFile.photo_id, Root)
         .join(PhotoFile, PhotoFile.id == Sidecar.file_id)
         .join(Root, Root.id == Sidecar.root_id)
-        .where(Sidecar.id.in_(list(sidecar_ids)), PhotoFile.missing_since.is_(None))
-        .order_by(Sidecar.path)
+        .where(Sidecar.id.in_(sidecar_ids), PhotoFile.missing_since.is_(None))
         .execution_options(populate_existing=True)
     )
     return [
@@ -380,6 +396,7 @@ def _load_jobs(session: Session, sidecar_ids: Iterable[int]) -> list[Job]:
             path=row.path,
             sha256=None if row.sha256 is None else bytes(row.sha256),
             wrote_sha256=None if row.wrote_sha256 is None else bytes(row.wrote_sha256),
+            words=row.words,
             wrote=row.wrote,
             withdrawn=row.withdrawn,
             is_ours=row.is_ours,
@@ -423,31 +440,3 @@ def _find_owned(session: Session, token: str, sidecar_ids: Iterable[int]) -> dic
         )
         owned.update(dict(session.execute(query).all()))
     return owned
-
-
-def count_due(session: Session) -> int:
-    """Return how many sidecars are due or being written."""
-    is_open = Sidecar.state.in_([SidecarState.DUE, SidecarState.LEASED])
-    return session.scalar(select(func.count(Sidecar.id)).where(is_open)) or 0
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """A sidecar that could not be written."""
-
-    root: str
-    path: str
-    state: SidecarState
-    failure: str
-
-
-def find_problems(session: Session, *, limit: int | None = None) -> list[Problem]:
-    """Return sidecars that failed or are contested, with the reason, by path."""
-    query = (
-        select(Root.path, Sidecar.path, Sidecar.state, Sidecar.failure)
-        .join(Root, Root.id == Sidecar.root_id)
-        .where(Sidecar.state.in_([SidecarState.FAILED, SidecarState.CONTESTED]))
-        .order_by(Root.path, Sidecar.path)
-        .limit(limit)
-    )
-    return [Problem(*row[:3], row[3] or "") for row in session.execute(query)]

@@ -39,6 +39,10 @@ COMMANDS = {
         "Have workers free what dead workers held; `kadr watch` does it too while it runs.",
     ),
     **commands.COMMANDS,
+    "metadata": Command(
+        "worker.cli.metadata",
+        "What is read from sidecars and photos, and written into sidecars.",
+    ),
     "retag": Command("worker.cli.retag", "Tag every photo anew; what a person decided stays."),
     "vocabulary": Command("worker.cli.vocabulary", "The words that photos are tagged with."),
     "compare": Command(

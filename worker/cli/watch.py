@@ -7,6 +7,8 @@ import typer
 from catalog.cli import console
 from worker.cli import following, options, running
 from worker.queue import tasks
+from worker.sidecars.loop import SidecarLoop
+from worker.sidecars.writer import Options as SidecarOptions
 from worker.watch import roots
 from worker.watch.watcher import Intervals, Watcher
 
@@ -56,6 +58,11 @@ def watch(
             following.stopping_on_signals(watcher.stop),
             running.working(process),
             following.Follower(process.database, None if quiet else following.print_news),
+            SidecarLoop(
+                process.database,
+                SidecarOptions.of(settings),
+                frozenset(folder.root.id for folder in named),
+            ),
         ):
             running.warn_if_nobody_works(settings)
             watcher.run(

@@ -55,6 +55,11 @@ def read(path: AnyPath, limits: Limits | None = None) -> Said:
     )
 
 
+def read_packets(path: AnyPath, limits: Limits | None = None) -> tuple[bytes, ...]:
+    """Return the XMP packets that a file carries, as they are written; none if it is damaged."""
+    return _read_file(path, limits or Limits()).packets
+
+
 def _read_file(path: AnyPath, limits: Limits) -> _Found:
     try:
         with opening.open_photo(path, limits) as file:

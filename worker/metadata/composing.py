@@ -27,8 +27,6 @@ _ADDED = {
     Field.TAGS_LIST: "kadr:Tags",
 }
 _BEFORE = "kadr:Before"
-#: In `kadr:Before`: the file is Kadr's own.
-_NEW = "new"
 #: In `kadr:Before`, after a field: it was there without a value.
 _EMPTY = "empty"
 
@@ -115,20 +113,19 @@ class _State:
     marker: dict[str, tuple[str, ...]]
     before: list[str]
 
-    @property
-    def is_ours(self) -> bool:
-        return _NEW in self.before
 
+def new_document(packet: bytes | None, words: Sequence[Keyword] = ()) -> bytes:
+    """Return a new sidecar, which says all that the photo's own file says: else it would hide it.
 
-def new_document(packet: bytes | None) -> bytes:
-    """Return a new sidecar without words, which holds what the photo's own XMP packet says.
+    Args:
+        packet: The XMP packet in the file, if there is one.
+        words: All keywords that the file carries, also in IPTC and EXIF.
 
     Raises:
         MetadataError: The packet is damaged, or only a part of what the photo carries.
     """
-    if packet is None or not packet.strip(b"\0 \t\r\n"):
-        return _NEW_DOCUMENT
-    parsed = document.load(packet)
+    has_packet = packet is not None and packet.strip(b"\0 \t\r\n")
+    parsed = document.load(packet if packet is not None and has_packet else _NEW_DOCUMENT)
     for description in parsed.rdf.iterchildren("*"):
         if description.get(_EXTENDED) is not None or description.find(_EXTENDED) is not None:
             raise MetadataError(
@@ -139,6 +136,11 @@ def new_document(packet: bytes | None) -> bytes:
     if root.tag == xmp.name("x:xmpmeta"):
         root.set(xmp.name("x:xmptk"), "Kadr")
     editing.set_text(parsed, editing.DATE, "")
+    there = xmp.read(parsed).fields
+    paths = {spelling.fold(each.word): (*reversed(each.broader), each.word) for each in words}
+    for field_, form in WRITTEN_FIELDS.items():
+        if missing := _missing(field_, paths, there.get(field_)):
+            editing.add_values(parsed, field_, missing, form)
     return editing.serialize(parsed, b"")
 
 
@@ -157,7 +159,6 @@ def compose(
     style: Style | None = None,
     added: Added | None = None,
     embedded: Embedded = tuple,
-    is_new: bool = False,
 ) -> Composed:
     """Return what a sidecar is to hold.
 
@@ -168,14 +169,11 @@ def compose(
         style: How words are written.
         added: What Kadr is known to have added, for a document that lost its marker.
         embedded: Keywords of the photo's file, which count while the sidecar names none.
-        is_new: Whether the file is made now.
 
     Raises:
         MetadataError: The document must not be written; the message says why.
     """
     state = _read(document.load(data), added)
-    if is_new:
-        state.before.append(_NEW)
     target = _target(state, wanted, style or Style(), embedded)
     marker = _marker(state, wanted, target)
     removed = {each: _without(state.ours[each], target[each]) for each in WRITTEN_FIELDS}
@@ -184,7 +182,7 @@ def compose(
     is_marked = {key: sorted(values) for key, values in state.marker.items()} == {
         key: sorted(values) for key, values in marker.items()
     }
-    if is_marked and not is_new and not any(removed.values()) and not any(adding.values()):
+    if is_marked and not any(removed.values()) and not any(adding.values()):
         return Composed(None, result)
     foreign = _foreign_part(state.parsed)
     _change(state, removed, adding, marker)
@@ -268,8 +266,8 @@ def _target(
     said = _spoken(wanted)
     if not said:
         return none
-    known = keywords.collect(state.foreign)
-    if state.is_ours or not state.foreign:
+    known: Sequence[Keyword] = keywords.collect(state.foreign)
+    if not state.foreign:
         known = (*known, *embedded())
     kept_out = {spelling.fold(word) for word in (*wanted.rejected, *wanted.withdrawn)}
     paths: dict[str, tuple[str, ...]] = {}

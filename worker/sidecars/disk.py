@@ -125,12 +125,20 @@ def delete(path: Path, sha256: bytes) -> bool:
         return True
 
 
-def clean(path: Path) -> int:
-    """Delete what writers that died left beside a sidecar; return how many files.
+def prepare(path: Path) -> int:
+    """Make the folder of a sidecar, and delete what writers that died left beside the sidecar.
 
     Only the holder of the sidecar's lease may call it: no other writer is at work then.
+
+    Returns:
+        How many files were deleted.
+
+    Raises:
+        SidecarError: The folder cannot be made.
     """
     gone = 0
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(OSError):
         prefix, suffix = f".{path.name}.", ".tmp"
         for name in os.listdir(path.parent):  # noqa: PTH208 - names are all that is needed

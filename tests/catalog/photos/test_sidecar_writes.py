@@ -12,7 +12,15 @@ from catalog.db.database import Database
 from catalog.db.tables import PhotoFile, Root, Sidecar, SidecarState
 from catalog.errors import NotFoundError, SettingsError
 from catalog.paths import FileStat
-from catalog.photos import files, history, roots, sidecar_due, sidecar_policy, sidecar_writes
+from catalog.photos import (
+    files,
+    history,
+    roots,
+    sidecar_due,
+    sidecar_lists,
+    sidecar_policy,
+    sidecar_writes,
+)
 from catalog.photos.history import EventKind
 from catalog.photos.sidecar_policy import Policy
 from catalog.photos.sidecar_writes import Claim, Ending, Outcome
@@ -185,7 +193,7 @@ def test_lease_of_a_dead_writer_ends_and_after_three_of_them_the_sidecar_is_left
         sidecar_writes.sweep(session, now=now + timedelta(minutes=1))
 
     assert rows(session) == {"a/IMG.jpg.xmp": SidecarState.FAILED}
-    (problem,) = sidecar_writes.find_problems(session)
+    (problem,) = sidecar_lists.find_problems(session)
     assert "died 3 times" in problem.failure
 
 

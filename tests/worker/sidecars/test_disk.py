@@ -127,7 +127,7 @@ def test_what_a_killed_writer_left_is_deleted_by_the_next(tmp_path: Path) -> Non
     (tmp_path / ".IMG.jpg.xmp.0badcafe.tmp").write_bytes(b"half")
     (tmp_path / ".IMG_2.jpg.xmp.0badcafe.tmp").write_bytes(b"another's")
 
-    assert disk.clean(path) == 1
+    assert disk.prepare(path) == 1
     assert leftovers(tmp_path) == [".IMG_2.jpg.xmp.0badcafe.tmp"]
 
 

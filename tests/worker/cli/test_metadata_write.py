@@ -1,0 +1,115 @@
+"""`kadr metadata` as a person types it: policies, writing, comparing, taking out again."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from catalog.db.database import Database, open_database
+from catalog.errors import NotFoundError, OptionError, SettingsError
+from catalog.photos import files, roots
+from catalog.tags import decisions
+from tests.support import photos, readers
+from tests.support.catalogue import add_photos, tag_photo
+from worker.cli.metadata import app
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(photos.jpeg_bytes())
+    return folder
+
+
+@pytest.fixture
+def catalogue(sqlite_url: str, top: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+    """Two tagged photos, on the first of which a person confirmed "dog"."""
+    monkeypatch.setenv("KADR_DATABASE_URL", sqlite_url)
+    with open_database(sqlite_url, upgrade=True) as opened:
+        with opened.write() as session:
+            ids = add_photos(session, "a.jpg", "b.jpg", root=str(top))
+            for photo_id in ids:
+                tag_photo(session, photo_id, {"dog": 0.9, "sea": 0.5})
+            decisions.confirm(session, ids[:1], ["dog"], now=NOW)
+        yield opened
+
+
+def run(*arguments: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_nothing_is_written_before_a_policy_says_what(top: Path) -> None:
+    with pytest.raises(OptionError, match="kadr metadata policy ROOT confirmed"):
+        run("write")
+    with pytest.raises(SettingsError, match="'maybe' is not a policy"):
+        run("policy", "photos", "maybe")
+    with pytest.raises(NotFoundError, match="no root of that name"):
+        run("policy", "elsewhere", "confirmed")
+    assert "off (KADR_SIDECARS)" in run("policy").output
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_words_go_into_sidecars_and_out_again(top: Path) -> None:
+    assert "1 sidecar to be compared" in run("policy", str(top), "confirmed").output
+    assert json.loads(run("policy", "--json").output)[0]["policy"] == "confirmed"
+    dry = run("write", "--dry-run").output
+    assert "a.jpg.xmp  new: +dog" in dry
+    assert "1 sidecar would be written" in dry
+    assert not list(top.glob("*.xmp"))
+
+    assert "1 sidecar written" in run("write").output
+    assert readers.read_fields(top / "a.jpg.xmp")[readers.DC] == ["dog"]
+    assert "1 unchanged" in run("write").output
+    readers.add_words(top / "a.jpg.xmp", "theirs")
+    shown = run("diff", "a.jpg").output
+    assert [line.split() for line in shown.splitlines() if line.startswith(("dog", "theirs"))] == [
+        ["dog", "there", "confirmed", "of", "Kadr"],
+        ["theirs", "of", "others"],
+    ]
+    output = run("withdraw", "--yes").output
+    assert "1 sidecar written" in output
+    assert "kadr metadata policy ROOT off" in output
+    assert readers.read_fields(top / "a.jpg.xmp")[readers.DC] == ["theirs"]
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_confidence_writes_what_models_say_too(top: Path) -> None:
+    run("policy", "photos", "0.7")
+    counts = json.loads(run("write", "dog", "--json").output)
+
+    assert (counts["written"], counts["problems"]) == (2, [])
+    assert readers.read_fields(top / "b.jpg.xmp")[readers.DC] == ["dog"]
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_failure_is_shown_with_what_to_do(top: Path) -> None:
+    run("policy", "photos", "confirmed")
+    (top / "a.jpg.xmp").write_bytes(b"<broken")
+    output = run("write", code=1).output
+
+    assert "0 sidecars written; 1 failed" in output
+    assert "a.jpg.xmp: is not well-formed XML" in output.replace("\n", "")
+
+
+def test_sidecars_without_a_photo_are_deleted_if_they_are_ours(
+    catalogue: Database, top: Path
+) -> None:
+    run("policy", "photos", "0.7")
+    run("write")
+    readers.add_words(top / "b.jpg.xmp", "theirs")
+    with catalogue.write() as session:
+        root_id = roots.register_root(session, top).id
+        files.mark_missing(session, root_id, ["a.jpg", "b.jpg"], now=NOW)
+
+    assert "1 sidecar deleted; 1 changed by other programs stay" in run("prune", "--yes").output
+    assert [path.name for path in top.glob("*.xmp")] == ["b.jpg.xmp"]

@@ -1,0 +1,270 @@
+"""`kadr metadata`: what Kadr writes into sidecars beside photos, and what it reads there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from catalog import paths, query
+from catalog.cli import catalogue, console
+from catalog.cli.options import AsJson
+from catalog.db.database import Database, open_catalogue
+from catalog.errors import OptionError
+from catalog.photos import sidecar_lists, sidecar_policy
+from catalog.photos.sidecar_policy import RootPolicy
+from catalog.photos.sidecar_writes import Ending, Tally
+from catalog.query import photo
+from catalog.tags import sidecar_words
+from worker.cli import options
+from worker.errors import SidecarError
+from worker.sidecars import disk
+from worker.sidecars import preview as previews
+from worker.sidecars.preview import Comparison, Preview
+from worker.sidecars.writer import Options, Writer
+
+Query = Annotated[list[str] | None, typer.Argument(help="Which photos; nothing: all.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+BreakLinks = Annotated[
+    bool, typer.Option("--break-links", help="Also files with several names: this name alone.")
+]
+_SHOWN_FAILURES = 20
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="What is read from sidecars and photos, and written into sidecars.",
+)
+
+
+@app.command()
+def policy(
+    root: Annotated[str | None, typer.Argument(help="Name or folder of a root.")] = None,
+    words: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[POLICY]",
+            help="off, confirmed, a confidence such as 0.7, or default for KADR_SIDECARS.",
+        ),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show or set what is written into the sidecars of a root.
+
+    `confirmed` writes what a person added or confirmed, a confidence also what models say from it
+    on. `kadr watch` or `kadr metadata write` then write the files.
+    """
+    marked = 0
+    if root is not None and words is not None:
+        chosen = None if words.lower() == "default" else sidecar_policy.parse(words)
+        with catalogue.writing() as session:
+            sidecar_policy.set_policy(session, root, chosen)
+            marked = sidecar_words.mark_all_due(session, now=datetime.now(UTC))
+    with catalogue.reading() as session:
+        found = sidecar_policy.list_roots(session)
+    if as_json:
+        console.print_json([_policy_data(each) for each in found])
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("root", "folder", "sidecars"):
+        table.add_column(name)
+    for each in found:
+        own = "" if each.is_own else " (KADR_SIDECARS)"
+        table.add_row(escape(each.name), escape(paths.printable(each.path)), f"{each.policy}{own}")
+    console.out().print(table)
+    if marked:
+        due = console.count_of(marked, "sidecar")
+        console.out().print(f"{due} to be compared: `kadr watch` or `kadr metadata write` does it")
+
+
+@app.command()
+def write(
+    text: Query = None,
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would change.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also where another program contests the words.")
+    ] = False,
+    break_links: BreakLinks = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the sidecars of photos now, as the policy of their root wants it."""
+    with _writer(break_links=break_links, force=force) as writer:
+        photo_ids = _find_photos(writer.database, text)
+        _require_policy(writer.database)
+        if dry_run:
+            _print_previews(list(previews.preview(writer, photo_ids)), as_json=as_json)
+            return
+        with writer.database.write() as session:
+            sidecar_words.mark_all_due(
+                session, now=datetime.now(UTC), photo_ids=photo_ids, with_contested=force
+            )
+        tally = _drain(writer)
+        _print_tally(writer.database, tally, as_json=as_json)
+        if tally[Ending.FAILED]:
+            raise typer.Exit(1)
+
+
+@app.command()
+def diff(name: Annotated[str, typer.Argument(metavar="PHOTO", help="Path or id.")]) -> None:
+    """Compare a photo's sidecars: as last known, in the catalogue, and in the file now."""
+    with _writer() as writer:
+        with writer.database.read() as session:
+            photo_id = photo.find_photo_id(session, name)
+        found = previews.compare(writer, photo_id)
+    for each in found:
+        _print_comparison(each)
+    if not found:
+        console.out().print("no sidecar, and nothing to write into one: see `kadr metadata policy`")
+
+
+@app.command()
+def withdraw(text: Query = None, *, yes: Yes = False, break_links: BreakLinks = False) -> None:
+    """Take everything that Kadr wrote out of sidecars again; files that it made are deleted."""
+    which = "these photos" if text else "all photos"
+    if not yes:
+        typer.confirm(f"Take Kadr's words out of the sidecars of {which}?", abort=True)
+    with _writer(break_links=break_links) as writer:
+        tally = writer.withdraw_all(_find_photos(writer.database, text))
+        _print_tally(writer.database, tally, as_json=False)
+        with writer.database.read() as session:
+            is_on = bool(sidecar_policy.load(session))
+    if is_on:
+        console.err().print(
+            "The next decision about a photo writes its words again; "
+            "`kadr metadata policy ROOT off` ends that.",
+            markup=False,
+        )
+
+
+@app.command()
+def prune(*, yes: Yes = False) -> None:
+    """Delete sidecars that Kadr made, nobody changed, and whose photos are gone."""
+    with _writer() as writer:
+        with writer.database.read() as session:
+            found = sidecar_lists.find_orphans(session)
+        files = console.count_of(len(found), "sidecar")
+        if found and not yes:
+            typer.confirm(f"Delete {files} whose photos are gone?", abort=True)
+        deleted = []
+        for each in found:
+            try:
+                if disk.delete(paths.join(each.root, each.path), each.wrote_sha256):
+                    deleted.append(each.sidecar_id)
+            except SidecarError as error:
+                console.err().print(str(error), markup=False)
+        with writer.database.write() as session:
+            sidecar_lists.forget_orphans(session, deleted)
+    kept = len(found) - len(deleted)
+    more = f"; {kept} changed by other programs stay" if kept else ""
+    console.out().print(f"{console.count_of(len(deleted), 'sidecar')} deleted{more}")
+
+
+@contextmanager
+def _writer(*, break_links: bool = False, force: bool = False) -> Iterator[Writer]:
+    settings = options.load(level="ERROR")
+    with open_catalogue(settings.database_url) as database:
+        yield Writer(database, Options.of(settings, break_links=break_links, force=force))
+
+
+def _find_photos(database: Database, text: list[str] | None) -> list[int] | None:
+    if not text:
+        return None
+    with database.read() as session:
+        return query.find_ids(session, " ".join(text))
+
+
+def _require_policy(database: Database) -> None:
+    with database.read() as session:
+        if not sidecar_policy.load(session):
+            raise OptionError(
+                "nothing is written into the sidecars of any root; say what should be with "
+                "`kadr metadata policy ROOT confirmed`"
+            )
+
+
+def _drain(writer: Writer) -> Tally:
+    writer.sweep()
+    tally = Tally()
+    while (done := writer.write_batch()).total:
+        tally += done
+    return tally
+
+
+def _print_tally(database: Database, tally: Tally, *, as_json: bool) -> None:
+    with database.read() as session:
+        problems = sidecar_lists.find_problems(session, limit=_SHOWN_FAILURES + 1)
+    if as_json:
+        counts = {str(ending): tally[ending] for ending in Ending if ending is not Ending.MOVED}
+        failures = [{"path": each.path, "reason": each.failure} for each in problems]
+        console.print_json(counts | {"problems": failures})
+        return
+    parts = [f"{console.count_of(tally[Ending.WRITTEN], 'sidecar')} written"]
+    if tally[Ending.DELETED]:
+        parts.append(f"{tally[Ending.DELETED]:,} deleted")
+    if unchanged := tally[Ending.UNCHANGED]:
+        parts.append(f"{unchanged:,} unchanged")
+    if tally[Ending.FAILED]:
+        parts.append(f"{tally[Ending.FAILED]:,} failed")
+    console.out().print("; ".join(parts))
+    for each in problems[:_SHOWN_FAILURES]:
+        console.err().print(each.failure, markup=False)
+    if len(problems) > _SHOWN_FAILURES:
+        console.err().print("... and more: `kadr metadata status` counts them", markup=False)
+
+
+def _print_previews(found: list[Preview], *, as_json: bool) -> None:
+    if as_json:
+        console.print_json([_preview_data(each) for each in found])
+        return
+    for each in found:
+        changes = [*(f"+{word}" for word in each.added), *(f"-{word}" for word in each.removed)]
+        said = each.failure or ", ".join(changes) or "the same words in more fields"
+        kind = "new: " if each.is_new else ""
+        shown = paths.printable(paths.to_text(each.path))
+        line = said if each.failure else f"{shown}  {kind}{said}"
+        console.out().print(line, markup=False, soft_wrap=True)
+    changed = sum(each.failure is None for each in found)
+    console.out().print(f"{console.count_of(changed, 'sidecar')} would be written")
+
+
+def _print_comparison(found: Comparison) -> None:
+    out = console.out()
+    out.print(paths.printable(paths.to_text(found.path)), style="bold", markup=False)
+    if found.failure:
+        out.print(found.failure, markup=False)
+    ours = {
+        "confirmed": [path[-1] for path in found.ours.confirmed],
+        "proposed": [path[-1] for path in found.ours.proposed],
+        "rejected": list(found.ours.rejected),
+    }
+    states = {word: state for state, words in ours.items() for word in words}
+    theirs = dict.fromkeys(found.theirs, "of others")
+    theirs |= dict.fromkeys(found.written, "of Kadr")
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("keyword", "last known", "catalogue", "file"):
+        table.add_column(name)
+    for word in dict.fromkeys([*found.base, *states, *theirs, *found.withdrawn]):
+        state = states.get(word, "")
+        if word in found.withdrawn:
+            state = f"{state}, taken out elsewhere".strip(", ")
+        base = "there" if word in found.base else ""
+        table.add_row(escape(word), base, state, theirs.get(word, ""))
+    out.print(table)
+
+
+def _policy_data(each: RootPolicy) -> dict[str, object]:
+    data = {"root": each.name, "path": str(paths.from_text(each.path))}
+    return data | {"policy": str(each.policy), "is_own": each.is_own}
+
+
+def _preview_data(each: Preview) -> dict[str, object]:
+    data: dict[str, object] = {"path": str(each.path), "is_new": each.is_new}
+    data |= {"added": list(each.added), "removed": list(each.removed)}
+    return data | {"failure": each.failure}

@@ -1,0 +1,150 @@
+"""Shows what would be written into sidecars, and compares catalogue and file; writes nothing."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog import paths, spelling
+from catalog.db.database import Database
+from catalog.photos import sidecar_lists, sidecar_policy, sidecar_writes
+from catalog.photos.sidecar_policy import Policy
+from catalog.photos.sidecar_writes import Job
+from catalog.tags import sidecar_words
+from catalog.tags.sidecar_words import Spoken
+from worker.errors import MetadataError, SidecarError
+from worker.metadata import composing, document, keywords, xmp
+from worker.metadata.composing import Added, Wanted
+from worker.sidecars import disk, writer
+from worker.sidecars.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a write would do to one sidecar."""
+
+    path: Path
+    is_new: bool
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    #: The words are the same, but the file would say it in more fields, or note a decision.
+    is_changed: bool = False
+    #: Why it would not be written.
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One sidecar in three versions; words by their spelling."""
+
+    path: Path
+    #: As the catalogue read and wrote it last.
+    base: tuple[str, ...]
+    #: What the catalogue says: confirmed, proposed, rejected.
+    ours: Wanted
+    #: What is in the file now: of others, and of Kadr.
+    theirs: tuple[str, ...]
+    written: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    jobs: Sequence[Job]
+    spoken: Mapping[int, Spoken]
+    policies: Mapping[int, Policy]
+
+    def wanted(self, job: Job) -> Wanted:
+        return writer.wanted(job, self.spoken[job.photo_id], self.policies)
+
+
+def preview(writing: Writer, photo_ids: Collection[int] | None) -> Iterator[Preview]:
+    """Yield what `kadr metadata write` would do, sidecar by sidecar, without what stays the same.
+
+    Args:
+        writing: The writer that would do it.
+        photo_ids: The photos it is about; None for all.
+    """
+    plan = _plan(writing.database, photo_ids, writing)
+    for job in plan.jobs:
+        shown = _preview(writing, job, plan.wanted(job))
+        if shown is not None:
+            yield shown
+
+
+def compare(writing: Writer, photo_id: int) -> list[Comparison]:
+    """Return the sidecars of a photo as they were, as the catalogue wants them, as they are."""
+    plan = _plan(writing.database, [photo_id], writing)
+    return [_compare(job, plan.wanted(job)) for job in plan.jobs]
+
+
+def _plan(database: Database, photo_ids: Collection[int] | None, writing: Writer) -> _Plan:
+    """Return the jobs that a write would have; what it would mark is rolled back."""
+    now = writing.clock()
+    with database.write() as session:
+        sidecar_words.mark_all_due(session, now=now, photo_ids=photo_ids, with_contested=True)
+        if photo_ids is None:
+            claimed = sidecar_writes.claim(
+                session, limit=10_000_000, lease_s=1, now=now, is_forced=True
+            )
+            jobs: Sequence[Job] = claimed.jobs
+        else:
+            jobs = sidecar_lists.find_jobs(session, photo_ids)
+        spoken = sidecar_words.find(session, {job.photo_id for job in jobs})
+        plan = _Plan(jobs, spoken, sidecar_policy.load(session))
+        session.rollback()
+    return plan
+
+
+def _preview(writing: Writer, job: Job, what: Wanted) -> Preview | None:
+    path = paths.join(job.root, job.path)
+    try:
+        path, before, after = writing.compose(job, what)
+    except SidecarError as error:
+        return Preview(path, is_new=False, failure=str(error))
+    if after is None:
+        return None
+    old, new = _words(before), _words(after)
+    return Preview(
+        path,
+        is_new=before is None,
+        added=tuple(word for key, word in new.items() if key not in old),
+        removed=tuple(word for key, word in old.items() if key not in new),
+        is_changed=True,
+    )
+
+
+def _words(data: bytes | None) -> dict[str, str]:
+    if data is None:
+        return {}
+    found = keywords.collect(xmp.parse(data).fields)
+    return {spelling.fold(each.word): each.word for each in found}
+
+
+def _compare(job: Job, what: Wanted) -> Comparison:
+    path = paths.join(job.root, job.path)
+    known: Sequence[Sequence[str]] = (job.words or {}).get("keywords", ())
+    base = dict.fromkeys([*(word for word, *_ in known), *_flat(job.wrote)])
+    try:
+        found = disk.read(path)
+        said = xmp.Xmp() if found is None else xmp.read(document.load(found.data))
+        failure = None
+    except (SidecarError, MetadataError) as error:
+        said, failure = xmp.Xmp(), str(error)
+    theirs = keywords.collect(composing.foreign_fields(said, Added.from_json(job.wrote)))
+    marker = said.marker or xmp.Marker()
+    return Comparison(
+        path=path,
+        base=tuple(base),
+        ours=what,
+        theirs=tuple(each.word for each in theirs),
+        written=(*marker.confirmed, *marker.proposed),
+        withdrawn=what.withdrawn,
+        failure=failure,
+    )
+
+
+def _flat(wrote: Mapping[str, Any] | None) -> Sequence[str]:
+    words: Sequence[str] = (wrote or {}).get("flat", ())
+    return words
