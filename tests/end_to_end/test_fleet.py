@@ -12,7 +12,8 @@ from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoEvent, PhotoState
 from tests.support.kadr import PATIENCE_S, Kadr, eventually
 
-_PHOTOS = 400
+#: Many batches of 8, so that a worker is in the middle when it ends.
+_PHOTOS = 160
 
 
 @pytest.fixture
@@ -40,13 +41,12 @@ def test_a_worker_that_is_killed_loses_nothing_and_nothing_is_tagged_twice(
 ):
     folder = tmp_path / "photos"
     folder.mkdir()
-    for n in range(_PHOTOS):
-        Image.new("RGB", (640, 480), (n % 256, n // 256 * 80, 90)).save(folder / f"{n:03}.png")
+    make_photos(folder)
     database = databases.open_database(fleet.settings["KADR_DATABASE_URL"], upgrade=False)
 
     with fleet.running("watch", str(folder), "-q", ready="Watching"):
         with fleet.running("worker", "-n", "first@%h", ready="ready") as worker:
-            eventually(lambda: count(database, PhotoState.TAGGED) > 20)
+            eventually(lambda: count(database, PhotoState.TAGGED) >= 8)
             worker.kill()
         left = count(database, PhotoState.PENDING) + count(database, PhotoState.LEASED)
         with fleet.running("worker", "-n", "second@%h", ready="ready"):
@@ -78,21 +78,25 @@ def test_photos_wait_for_the_first_worker(fleet: Kadr, tmp_path: Path):
 def test_a_worker_that_is_told_to_stop_gives_its_photos_back(fleet: Kadr, tmp_path: Path):
     folder = tmp_path / "photos"
     folder.mkdir()
-    for n in range(_PHOTOS):
-        Image.new("RGB", (640, 480), (n % 256, n // 256 * 80, 30)).save(folder / f"{n:03}.png")
+    make_photos(folder)
     database = databases.open_database(fleet.settings["KADR_DATABASE_URL"], upgrade=False)
 
     with (
         fleet.running("watch", str(folder), "-q", ready="Watching"),
         fleet.running("worker", ready="ready") as worker,
     ):
-        eventually(lambda: count(database, PhotoState.TAGGED) > 20)
+        eventually(lambda: count(database, PhotoState.TAGGED) >= 8)
         worker.terminate()
         worker.wait(PATIENCE_S)
 
     assert count(database, PhotoState.LEASED) == 0
     assert count(database, PhotoState.PENDING) > 0
     database.close()
+
+
+def make_photos(folder: Path) -> None:
+    for n in range(_PHOTOS):
+        Image.new("RGB", (320, 240), (n, 60, 90)).save(folder / f"{n:03}.png", compress_level=1)
 
 
 def count(database: Database, state: PhotoState) -> int:

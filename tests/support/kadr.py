@@ -60,14 +60,17 @@ class Kadr:
             for stream in streams.values():
                 stream.touch()
             streams["stdin"].write_text(stdin or "", encoding="utf-8")
-            request = {name: str(stream) for name, stream in streams.items()}
-            request |= {"arguments": arguments, "env": self.env, "cwd": str(self.cwd)}
-            status = _prefork().ask(json.dumps(request))
+            status = self._start(arguments, **streams).wait()
             out, err = (
                 streams[name].read_bytes().decode(errors="surrogateescape")
                 for name in ("stdout", "stderr")
             )
             return subprocess.CompletedProcess(["kadr", *arguments], status, out, err)
+
+    def _start(self, arguments: tuple[str, ...], **streams: Path) -> "Forked":
+        request = {name: str(stream) for name, stream in streams.items()}
+        request |= {"arguments": list(arguments), "cwd": str(self.cwd)}
+        return Forked(_prefork().ask({"start": request | {"env": self.env}}))
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--json")
@@ -75,20 +78,64 @@ class Kadr:
         return json.loads(done.stdout)
 
     @contextmanager
-    def running(self, *arguments: str, ready: str) -> Iterator[subprocess.Popen[str]]:
+    def running(self, *arguments: str, ready: str) -> Iterator["Forked | subprocess.Popen[bytes]"]:
         """Run a command until the end of the block, once it has said `ready`; end it by SIGTERM."""
         log = self.cwd / f"{arguments[0]}-{time.monotonic_ns()}.log"
-        command = [self.executable, *arguments]
-        with log.open("w") as errors:
-            process = subprocess.Popen(
-                command, env=self.env, cwd=self.cwd, stdout=errors, stderr=errors, text=True
-            )
-            try:
-                eventually(lambda: ready in log.read_text() or _ended(process, log))
-                yield process
-            finally:
-                process.send_signal(signal.SIGTERM)
-                process.wait(PATIENCE_S)
+        log.touch()
+        if self.is_started_anew:
+            with log.open("w") as errors:
+                process: Forked | subprocess.Popen[bytes] = subprocess.Popen(
+                    [self.executable, *arguments],
+                    env=self.env,
+                    cwd=self.cwd,
+                    stdout=errors,
+                    stderr=errors,
+                )
+        else:
+            process = self._start(arguments, stdin=Path(os.devnull), stdout=log, stderr=log)
+        try:
+            eventually(lambda: ready in log.read_text() or _ended(process, log))
+            yield process
+        finally:
+            process.terminate()
+            process.wait(PATIENCE_S)
+
+
+@dataclass
+class Forked:
+    """A command that `tests/support/prefork.py` started; it is used like a `subprocess.Popen`."""
+
+    pid: int
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Return the exit status, negative for a signal; None while the command runs."""
+        return self._ask(blocks=False)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status once the command has ended."""
+        if timeout is not None:
+            eventually(lambda: self.poll() is not None, timeout_s=timeout)
+        status = self._ask(blocks=True)
+        assert status is not None
+        return status
+
+    def terminate(self) -> None:
+        """Ask the command to end."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the command without asking."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: int) -> None:
+        if self.poll() is None:  # until it is waited for, its number is not given to another
+            os.kill(self.pid, number)
+
+    def _ask(self, *, blocks: bool) -> int | None:
+        if self.returncode is None:
+            self.returncode = _prefork().ask({"wait": {"pid": self.pid, "blocks": blocks}})
+        return self.returncode
 
 
 class _Prefork:
@@ -105,13 +152,13 @@ class _Prefork:
         )
         atexit.register(self.close)
 
-    def ask(self, request: str) -> int:
-        """Have a command run; return its exit status, negative for a signal."""
+    def ask(self, request: dict[str, Any]) -> Any:
+        """Return the answer to a request, see `tests/support/prefork.py`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(request + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        return json.loads(self._process.stdout.readline())
 
     def close(self) -> None:
         """End the process by the end of its input."""
@@ -137,6 +184,6 @@ def eventually(condition: Callable[[], object], *, timeout_s: float = PATIENCE_S
     raise AssertionError(f"still not so after {timeout_s:.0f} s")
 
 
-def _ended(process: subprocess.Popen[str], log: Path) -> bool:
+def _ended(process: Forked | subprocess.Popen[bytes], log: Path) -> bool:
     assert process.poll() is None, log.read_text()
     return False

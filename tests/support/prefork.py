@@ -1,7 +1,8 @@
 """Runs `kadr` again and again without importing it again: each command is a fork of this process.
 
-Started by `tests.support.kadr` as a script. A request is a line of JSON on standard input; the
-answer is the command's exit status on standard output. A command has a process of its own, as a
+Started by `tests.support.kadr` as a script. A request is a line of JSON on standard input, the
+answer one on standard output: the process id of a command that was started, or the exit status of
+one that is waited for. A command has a process of its own, as a
 user's has, so nothing it sets up (logs, Celery, torch's threads) is seen by the next one; it only
 starts in some milliseconds instead of seconds. Nothing is run in this process itself: a process
 that has started threads cannot be forked safely.
@@ -50,7 +51,7 @@ _PRELOADED = (
 
 
 def serve() -> None:
-    """Fork for each request until standard input ends."""
+    """Answer requests until standard input ends: `start` a command, or `wait` for one to end."""
     for name in _PRELOADED:
         try:
             importlib.import_module(name)
@@ -60,19 +61,29 @@ def serve() -> None:
     gc.freeze()  # what is never written to stays shared with the forks
     for line in sys.stdin:
         request = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            _become(request)
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        answer = _start(request["start"]) if "start" in request else _wait(**request["wait"])
+        sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
+
+
+def _start(command: dict[str, Any]) -> int:
+    """Return the process id of a fork that becomes the command."""
+    child = os.fork()
+    if child == 0:
+        _become(command)
+    return child
+
+
+def _wait(pid: int, *, blocks: bool) -> int | None:
+    """Return the exit status of a command, negative for a signal; None while it runs."""
+    ended, status = os.waitpid(pid, 0 if blocks else os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _become(request: dict[str, Any]) -> None:
     """Be `kadr` with the arguments, variables, folder and streams of a request."""
-    streams = zip(
-        ("stdin", "stdout", "stderr"), (os.O_RDONLY, os.O_WRONLY, os.O_WRONLY), strict=True
-    )
+    written = os.O_WRONLY | os.O_APPEND  # both may be one file
+    streams = zip(("stdin", "stdout", "stderr"), (os.O_RDONLY, written, written), strict=True)
     for number, (name, mode) in enumerate(streams):
         os.dup2(os.open(request[name], mode), number)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process

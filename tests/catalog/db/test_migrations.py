@@ -110,8 +110,8 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path):
     assert file.read_bytes().startswith(b"Dear Anna")
 
 
-def test_sqlite_is_opened_in_wal_with_foreign_keys(sqlite_url: str):
-    opened = databases.open_database(sqlite_url, upgrade=True)
+def test_sqlite_is_opened_in_wal_with_foreign_keys(tmp_path: Path):
+    opened = databases.open_database(f"sqlite:///{tmp_path / 'new.db'}", upgrade=True)
     with opened.read() as session:
         raw = session.connection().connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
