@@ -72,10 +72,10 @@ def load_default() -> tuple[Classifier, str | None]:
     """
     try:
         return load(PAPER), None
-    except ModelError as error:
+    except ModelError:
         note = (
-            f"The paper's classifier, {PAPER}, cannot be had here, so EfficientNet-Lite2 names the "
-            f"thousand classes: {error}"
+            f"{PAPER}, the paper's classifier, cannot be downloaded here, so EfficientNet-Lite2 "
+            "stands in; --classifier FOLDER takes a copy that was downloaded elsewhere."
         )
         return load(STARTER), note
 

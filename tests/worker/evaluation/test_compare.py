@@ -93,7 +93,7 @@ def test_backbone_of_the_starter_stands_in_for_a_classifier_that_cannot_be_had(
     assert [each["title"] for each in found["columns"]] == ["Kadr", "Paper", "Classifier"]
     assert "efficientnet-lite2" in found["columns"][2]["note"]
     assert all(len(photo["keywords"]["Classifier"]) == 5 for photo in found["photos"])
-    assert any("EfficientNet-Lite2 names the thousand classes" in n for n in found["notes"])
+    assert any("so EfficientNet-Lite2 stands in" in n for n in found["notes"])
 
 
 def test_classifier_that_was_asked_for_must_be_had(photos: Path) -> None:
