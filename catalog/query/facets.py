@@ -13,9 +13,9 @@ from sqlalchemy import Integer, Select, cast, extract, func, select
 from sqlalchemy.orm import Session
 
 from catalog.db.sql import member
-from catalog.db.tables import Photo, PhotoTag, Tag
+from catalog.db.tables import Photo, PhotoTag
 from catalog.query import counting, plan
-from catalog.tags import threshold
+from catalog.tags import store, threshold
 
 #: About how many photos are counted.
 SAMPLE = 2_000
@@ -105,8 +105,7 @@ def _keywords(ready: plan.Plan, ids: Sequence[int], limit: int) -> list[tuple[An
     counted = counted.where(threshold.counts(PhotoTag, ready.least))
     ordered = counted.order_by(photos.desc(), PhotoTag.tag_id).limit(limit)
     rows = _among(session, ordered, PhotoTag.photo_id, ids).all()
-    named = select(Tag.id, Tag.name).where(Tag.id.in_([tag_id for tag_id, _ in rows]))
-    names = dict(session.execute(named).all())
+    names = store.find_names(session, (tag_id for tag_id, _ in rows))
     return [(names[tag_id], number) for tag_id, number in rows]
 
 

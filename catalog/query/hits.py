@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db import sql
-from catalog.db.tables import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source, Tag
+from catalog.db.tables import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source
 from catalog.query.pages import Position
-from catalog.tags import threshold
+from catalog.tags import store, threshold
 
 #: How many keywords a list shows of each photo, those of highest confidence first.
 SHOWN_KEYWORDS = 8
@@ -112,18 +112,11 @@ def _load_keywords(
             if len(of_photo) < SHOWN_KEYWORDS:
                 of_photo.append((tag_id, confidence, source, decision))
     # With a join, PostgreSQL would read all tags to name a few.
-    names = _load_names(session, {tag_id for rows in shown.values() for tag_id, *_ in rows})
+    names = store.find_names(session, {row[0] for rows in shown.values() for row in rows})
     return {
         photo_id: [Keyword(names[row[0]], row[1], row[2], row[3]) for row in rows]
         for photo_id, rows in shown.items()
     }
-
-
-def _load_names(session: Session, tag_ids: set[int]) -> dict[int, str]:
-    names: dict[int, str] = {}
-    for chunk in sql.chunks(sorted(tag_ids)):
-        names |= dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk))).all())
-    return names
 
 
 def _hit(

@@ -5,10 +5,12 @@ import functools
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -139,34 +141,49 @@ class Forked:
 
 
 class _Prefork:
-    """The process of `tests/support/prefork.py`, which has imported what commands import."""
+    """A connection to `tests/support/prefork.py`, which has imported what commands import.
+
+    The processes of a test run share one: the first that needs it starts it.
+    """
 
     def __init__(self) -> None:
-        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self._process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("prefork.py")],
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": path},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        import fcntl  # not on Windows, where nothing forks
+
+        run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+        owner = os.getppid() if run else os.getpid()
+        path = Path(tempfile.gettempdir(), f"kadr-{(run or uuid.uuid4().hex)[:12]}-{owner}")
+        with path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not path.exists():
+                self._process = _start_prefork(path, owner)
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._answers = self._socket.makefile("r")
         atexit.register(self.close)
 
     def ask(self, request: dict[str, Any]) -> Any:
         """Return the answer to a request, see `tests/support/prefork.py`."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        self._socket.sendall(f"{json.dumps(request)}\n".encode())
+        return json.loads(self._answers.readline())
 
     def close(self) -> None:
-        """End the process by the end of its input."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait(PATIENCE_S)
+        """End the connection."""
+        self._answers.close()
+        self._socket.close()
+
+
+def _start_prefork(path: Path, owner: int) -> subprocess.Popen[bytes]:
+    packages = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("prefork.py"), path, str(owner)],
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": packages},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # its owner may end after the process that started it
+    )
+    eventually(lambda: path.exists() or process.poll() is not None)
+    assert process.poll() is None, "tests/support/prefork.py has ended"
+    return process
 
 
 @functools.cache

@@ -1,8 +1,9 @@
 """Runs `kadr` again and again without importing it again: each command is a fork of this process.
 
-Started by `tests.support.kadr` as a script. A request is a line of JSON on standard input, the
-answer one on standard output: the process id of a command that was started, or the exit status of
-one that is waited for. A command has a process of its own, as a
+Started by `tests.support.kadr` as a script, once for all processes of a test run: `prefork.py
+SOCKET PID` listens at a socket for as long as the process PID lives. Each connection is served by a
+fork; a request is a line of JSON, and so is its answer: the process id of a command that was
+started, or the exit status of one that is waited for. A command has a process of its own, as a
 user's has, so nothing it sets up (logs, Celery, torch's threads) is seen by the next one; it only
 starts in some milliseconds instead of seconds. Nothing is run in this process itself: a process
 that has started threads cannot be forked safely.
@@ -12,8 +13,11 @@ import gc
 import importlib
 import json
 import os
+import select
+import socket
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 #: What commands import when they run. A name that is gone costs the others nothing.
 _PRELOADED = (
@@ -50,8 +54,8 @@ _PRELOADED = (
 )
 
 
-def serve() -> None:
-    """Answer requests until standard input ends: `start` a command, or `wait` for one to end."""
+def serve(path: str, owner: int) -> None:
+    """Fork for each connection to the socket at `path`, until the process `owner` has ended."""
     for name in _PRELOADED:
         try:
             importlib.import_module(name)
@@ -59,11 +63,37 @@ def serve() -> None:
             continue
     gc.collect()
     gc.freeze()  # what is never written to stays shared with the forks
-    for line in sys.stdin:
-        request = json.loads(line)
-        answer = _start(request["start"]) if "start" in request else _wait(**request["wait"])
-        sys.stdout.write(f"{json.dumps(answer)}\n")
-        sys.stdout.flush()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{path}.new")
+        listener.listen(64)
+        Path(f"{path}.new").rename(path)  # whoever sees it can connect
+        while _is_alive(owner):
+            if select.select([listener], [], [], 0.5)[0]:
+                connection, _ = listener.accept()
+                if os.fork() == 0:
+                    listener.close()
+                    _answer(connection)
+                connection.close()
+    for file in (Path(path), Path(path).with_suffix(".lock")):
+        file.unlink()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _answer(connection: socket.socket) -> NoReturn:
+    """Answer requests until the connection ends: `start` a command, or `wait` for one to end."""
+    with connection.makefile("r") as requests:
+        for line in requests:
+            request = json.loads(line)
+            answer = _start(request["start"]) if "start" in request else _wait(**request["wait"])
+            connection.sendall(f"{json.dumps(answer)}\n".encode())
+    os._exit(0)
 
 
 def _start(command: dict[str, Any]) -> int:
@@ -101,4 +131,4 @@ def _become(request: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     del sys.path[0]  # this folder: its modules are the tests' own
-    serve()
+    serve(sys.argv[1], int(sys.argv[2]))
