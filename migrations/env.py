@@ -9,7 +9,10 @@ import pgvector.sqlalchemy  # noqa: F401 - registers the type halfvec with SQLAl
 from alembic import context
 from sqlalchemy import Connection
 
-from catalog.db import database
+from catalog.db import (
+    database,
+    web_tables,  # noqa: F401 - its tables belong to the metadata
+)
 from catalog.db.tables import Base
 
 

@@ -40,6 +40,11 @@ COMMANDS = {
         "catalog.cli.prune",
         "Forget photos whose files are gone, with their tags and a person's decisions about them.",
     ),
+    "password": Command(
+        "catalog.cli.password",
+        "Set the password of the gallery; browsers that are logged in must log in again.",
+    ),
+    "token": Command("catalog.cli.token", "Tokens of scripts that use the REST API."),
     "db": Command("catalog.cli.database", "The catalogue's tables."),
 }
 

@@ -29,7 +29,7 @@ from catalog.db.types import BigId, Key, StoredVector, UtcDateTime, by_value
 
 #: The newest migration. A test compares it with what is in `migrations/`: reading it here spares
 #: `kadr search` the import of Alembic.
-HEAD_REVISION = "0004"
+HEAD_REVISION = "0005"
 
 #: The condition of `photo_tag`'s partial index on SQLite. The migration has the one for PostgreSQL:
 #: here it would load that dialect wherever a table is imported, 30 ms at every start.
@@ -194,6 +194,8 @@ class Photo(Base):
     taken_offset_minutes: Mapped[int | None] = mapped_column(SmallInteger)
     #: Where each fact came from, by its column: `{"taken_at": "XMP of IMG_1.jpg.xmp"}`.
     fact_sources: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    #: At most 33 bytes that look like the photo while it loads; see evanw/thumbhash.
+    thumbhash: Mapped[bytes | None] = mapped_column(LargeBinary(33))
     #: Rows of pixels that a cut-off file lacks, where it was tagged all the same.
     truncated_rows: Mapped[int | None]
     camera: Mapped[str | None]

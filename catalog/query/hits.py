@@ -38,6 +38,7 @@ class Hit:
     photo_id: int
     #: Of the content, 32 bytes.
     sha256: bytes
+    thumbhash: bytes | None
     #: Where it is (or was, if it is missing); None if no file is known.
     path: Path | None
     #: Relevance to the query, in [0, 1]; None in other orders than by relevance.
@@ -125,6 +126,7 @@ def _hit(
     return Hit(
         photo_id=photo.id,
         sha256=photo.sha256,
+        thumbhash=photo.thumbhash,
         path=files.get(photo.id),
         relevance=place.key if isinstance(place.key, float) else None,
         state=photo.state,

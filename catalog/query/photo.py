@@ -33,6 +33,7 @@ from catalog.errors import NotFoundError
 _SHOWN_PATHS = 5
 _MAX_LOOK = 1000
 _MAX_DIGITS = 19
+_LAST_ID = 10 ** (_MAX_DIGITS - 1) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,17 @@ def get_photo(session: Session, path_or_id: str | int | PurePath) -> PhotoDetail
         files=tuple(_load_files(session, photo.id)),
         history=tuple(_load_history(session, photo.id)),
     )
+
+
+def get_photo_by_id(session: Session, photo_id: int) -> PhotoDetail:
+    """Return a photo by its id alone: a path never comes from outside this machine.
+
+    Raises:
+        NotFoundError: There is no photo with this id.
+    """
+    if not 0 < photo_id <= _LAST_ID or session.get(Photo, photo_id) is None:
+        raise NotFoundError(f"there is no photo with the id {photo_id}")
+    return get_photo(session, photo_id)
 
 
 def _load_keywords(session: Session, photo_id: int) -> list[KeywordDetail]:

@@ -3,14 +3,13 @@
 A grid of any size is laid out from these: `GET /api/v1/timeline` calls it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Float, Text, and_, case, cast, func, select, type_coerce
 
 from catalog.db.tables import Photo
+from catalog.errors import QueryError
 from catalog.query.plan import Plan, matching_ids
 
 #: Photos are shown no narrower and no wider than this, width by height.
@@ -62,24 +61,19 @@ def find_shown(found: Plan, month: str | None) -> list[Shown]:
         month: `2013-05`, or None for photos without a date.
 
     Raises:
-        ValueError: It is not a month.
+        QueryError: It is not a month.
     """
     if _is_hopeless(found):
         return []
     query = (
-        select(Photo.id, _ratio(), Photo.sha256, *_thumbhash())
+        select(Photo.id, _ratio(), Photo.sha256, Photo.thumbhash)
         .where(_is_match(found), _is_in(month))
         .order_by(Photo.taken_at.desc(), Photo.id.desc())
     )
     return [
-        Shown(photo_id, round(float(ratio), 4), sha256, rest[0] if rest else None)
-        for photo_id, ratio, sha256, *rest in found.session.execute(query)
+        Shown(photo_id, round(float(ratio), 4), sha256, thumbhash)
+        for photo_id, ratio, sha256, thumbhash in found.session.execute(query)
     ]
-
-
-def _thumbhash() -> Sequence[Any]:
-    column = getattr(Photo, "thumbhash", None)
-    return () if column is None else (column,)
 
 
 def _is_hopeless(found: Plan) -> bool:
@@ -96,8 +90,11 @@ def _is_match(found: Plan) -> ColumnElement[bool]:
 def _is_in(month: str | None) -> ColumnElement[bool]:
     if month is None:
         return Photo.taken_at.is_(None)
-    start = datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - a camera's clock has no zone
-    after = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    try:
+        start = datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - a camera's clock has no zone
+        after = start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    except ValueError as error:
+        raise QueryError(f"'{month}' is not a month; write 2013-05, or none") from error
     return and_(Photo.taken_at >= start, Photo.taken_at < after)
 
 

@@ -155,6 +155,20 @@ def undo(session: Session, *, now: datetime, change_id: str | None = None) -> Ch
     return Change(found, "undo", changed, photos)
 
 
+def find_existing(session: Session, photo_ids: Sequence[int]) -> list[int]:
+    """Return those of the photos that the catalogue has, in their order."""
+    known: set[int] = set()
+    for chunk in sql.chunks(photo_ids):
+        known.update(session.scalars(select(Photo.id).where(Photo.id.in_(chunk))))
+    return [photo_id for photo_id in dict.fromkeys(photo_ids) if photo_id in known]
+
+
+def count_standing(session: Session, change_id: str) -> int:
+    """Return on how many photos a change was not undone."""
+    query = select(func.count()).where(PhotoEvent.change_id == change_id, _stands())
+    return session.scalar(query) or 0
+
+
 def drop_machine_tags(session: Session, photo_ids: Iterable[int] | None = None) -> int:
     """Delete keywords that come from models and that nobody decided about; return their number.
 

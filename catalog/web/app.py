@@ -9,9 +9,12 @@ from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 
 from catalog.db.database import Database
-from catalog.web import api, assets, media, pages
+from catalog.web import api, assets, login, media, pages, problems
 from catalog.web.context import Web
 from catalog.web.guard import Guard
+from catalog.web.identity import Doorkeeper
+from catalog.web.jobs import Jobs
+from catalog.web.login import Tries
 from catalog.web.services import Services
 from catalog.web.settings import WebSettings
 
@@ -29,16 +32,22 @@ def create_app(database: Database, services: Services, settings: WebSettings) ->
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan,
         max_body_size=MAX_BODY_BYTES,
     )
-    app.state.web = Web(database, services, settings, assets.load())
+    door = Doorkeeper(database, settings)
+    app.state.web = Web(
+        database, services, settings, assets.load(), door, Tries(), Jobs(database, services)
+    )
+    problems.register(app)
     app.include_router(api.router)
+    app.include_router(login.router)
     app.include_router(media.router)
     app.include_router(assets.router)
     app.include_router(pages.router)
     app.add_api_route("/healthz", healthz, include_in_schema=False)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, door=door, settings=settings)
     return app
 
 
@@ -48,6 +57,8 @@ async def healthz() -> PlainTextResponse:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
-    yield
+    web: Web = app.state.web
+    with web.jobs:
+        yield

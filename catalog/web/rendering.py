@@ -28,8 +28,13 @@ def environment() -> Environment:
 def page(
     request: Request, template: str, *, status_code: int = 200, **values: object
 ) -> HTMLResponse:
-    """Return a page; templates also know `request` and `static(name)`, the address of a file."""
+    """Return a page.
+
+    Templates also know `request`, `static(name)`, the address of a file, and `form_token`, which
+    each form has to send back.
+    """
     web = context.of(request)
+    values |= {"form_token": context.form_token_of(request), "viewer": context.viewer_of(request)}
     text = (
         environment()
         .get_template(template)

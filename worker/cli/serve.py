@@ -9,9 +9,13 @@ import uvicorn
 
 from catalog.cli import console
 from catalog.db import database as databases
+from catalog.db.database import Database
 from catalog.web import app as web_app
+from catalog.web import guard
 from catalog.web import settings as web_settings
+from catalog.web.identity import Doorkeeper
 from catalog.web.services import Services
+from catalog.web.settings import WebSettings
 from worker.cli import options
 from worker.serving.thumbs import ThumbMaker
 from worker.settings import Settings
@@ -30,6 +34,7 @@ def serve(
     settings = options.load()
     web = web_settings.load(web_host=host, web_port=port)
     with databases.open_catalogue() as database, _services(settings) as services:
+        _require_password(database, web)
         served = web_app.create_app(database, services, web)
         console.err().print(f"Gallery on http://{web.web_host}:{web.web_port} Ctrl-C ends.")
         uvicorn.run(
@@ -41,6 +46,18 @@ def serve(
             server_header=False,
             access_log=False,
         )
+
+
+def _require_password(database: Database, web: WebSettings) -> None:
+    """End with status 2 where other machines could reach a gallery that asks for no password."""
+    if guard.is_loopback(web.web_host) or web.web_auth == "proxy":
+        return
+    if Doorkeeper(database, web).find_password() is None:
+        console.err().print(
+            f"[bold red]kadr:[/] other machines reach {web.web_host}, and there is no password; "
+            "run `kadr password` first, or listen at 127.0.0.1",
+        )
+        raise typer.Exit(2)
 
 
 @contextmanager

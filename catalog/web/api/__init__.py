@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 
-from catalog.web.api import photos, timeline
+from catalog.web import problems
+from catalog.web.api import decisions, groups, keywords, operations, photos
 
-router = APIRouter(prefix="/api/v1")
-router.include_router(timeline.router)
-router.include_router(photos.router)
+router = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
+for each in (photos, keywords, decisions, groups, operations):
+    router.include_router(each.router)

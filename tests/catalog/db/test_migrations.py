@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, select, text
 
+import catalog.db.web_tables  # noqa: F401 - its tables belong to the models
 import migrations
 from catalog import query
 from catalog.db import database as databases

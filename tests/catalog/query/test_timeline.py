@@ -8,6 +8,7 @@ from sqlalchemy import update
 from catalog import query
 from catalog.db.database import Database
 from catalog.db.tables import Photo
+from catalog.errors import QueryError
 from catalog.query import neighbours, timeline
 from catalog.query.pages import Sort
 from tests.support import catalogue
@@ -57,7 +58,7 @@ def test_photos_of_months_are_those_of_the_search_in_its_order(database, ids):
         assert whole == found.ids(sort=Sort.TAKEN)
         assert timeline.find_shown(found, "2013-06") == []
         assert timeline.find_months(query.prepare(session, "xyzzy")) == []
-        with pytest.raises(ValueError, match="yesterday"):
+        with pytest.raises(QueryError, match="yesterday"):
             timeline.find_shown(found, "yesterday")
 
 

@@ -1,6 +1,7 @@
 """The pages answer with what a person looks for, without JavaScript."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,7 @@ from fastapi.testclient import TestClient
 
 from catalog.db.database import Database
 from catalog.web import texts
-from catalog.web.app import create_app
-from catalog.web.services import Services
-from catalog.web.settings import WebSettings
-from tests.support import catalogue
+from tests.support import catalogue, web
 
 NASTY = '"><img src=x onerror=alert(1)>.jpg'
 
@@ -27,11 +25,11 @@ def ids(database: Database) -> list[int]:
 
 
 @pytest.fixture
-def client(database: Database, tmp_path: Path) -> TestClient:
-    app = create_app(database, Services(), WebSettings(cache_dir=tmp_path))
-    return TestClient(
-        app, base_url="http://127.0.0.1:8090", headers={"Origin": "http://127.0.0.1:8090"}
-    )
+def client(database: Database, tmp_path: Path) -> Iterator[TestClient]:
+    with web.client(database, tmp_path) as opened:
+        opened.headers |= web.ORIGIN
+        opened.follow_redirects = True
+        yield opened
 
 
 def test_a_search_shows_its_photos_and_its_parts(client, ids):
