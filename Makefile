@@ -6,11 +6,14 @@ PHOTOS ?=
 MODEL ?= starter
 # Tests wait for processes and servers more than they compute: four at a time, a file in one process.
 AT_ONCE ?= -n 4 --dist loadfile
+# WEB=1 opens the gallery on the demo's catalogue at its end.
+WEB ?=
 
-.PHONY: demo test test-fast check format clean
+.PHONY: demo test test-fast test-web check format clean
 
 demo: .venv/installed
 	$(BIN)/kadr demo $(PHOTOS) --model $(MODEL)
+	$(if $(WEB),KADR_DATABASE_URL=sqlite:///$(CURDIR)/demo/kadr.db $(BIN)/kadr serve)
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -q $(AT_ONCE)
@@ -18,6 +21,11 @@ test: .venv/installed-dev
 # The daily loop: SQLite alone, and nothing that starts a server, trains or builds.
 test-fast: .venv/installed-dev
 	$(BIN)/python -m pytest -q $(AT_ONCE) -m 'not slow'
+
+# The gallery in a real Chromium: `apt-get install chromium`, or KADR_CHROMIUM=/path/to/it. No other
+# target runs these tests, so that those need nothing but Python.
+test-web: .venv/installed-web
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/web
 
 # What CI runs: format, lint, types, import contracts, migrations, tests.
 check: .venv/installed-dev
@@ -46,3 +54,7 @@ clean:
 .venv/installed-dev: .venv/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ .venv/installed
+
+.venv/installed-web: .venv/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[web-tests]'
+	touch $@ .venv/installed .venv/installed-dev

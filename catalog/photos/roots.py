@@ -33,6 +33,11 @@ def register_root(session: Session, path: Path, *, polled: bool = False) -> Root
     return found
 
 
+def list_roots(session: Session) -> list[Root]:
+    """Return the folders that are tagged or watched, by path."""
+    return list(session.scalars(select(Root).order_by(Root.path)))
+
+
 def _is_at_or_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 

@@ -8,6 +8,7 @@ from catalog.query.run import Prepared, find_places
 
 #: In orders that cannot be walked backwards, so many photos from the first on are looked through.
 _LOOK = 500
+_LAST_ID = 2**62
 _OPPOSITE = {Sort.TAKEN: Sort.OLDEST, Sort.OLDEST: Sort.TAKEN}
 
 
@@ -18,6 +19,7 @@ class Neighbours:
     first: int | None
     previous: int | None
     next: int | None
+    last: int | None
 
 
 def find_neighbours(found: Prepared, photo_id: int, sort: Sort) -> Neighbours:
@@ -30,13 +32,16 @@ def find_neighbours(found: Prepared, photo_id: int, sort: Sort) -> Neighbours:
     first_id = None if first is None else first.photo_id
     if sort not in _OPPOSITE:
         before, after = _look_through(found, photo_id, sort)
-        return Neighbours(first_id, before, after)
+        return Neighbours(first_id, before, after, None)
     photo = found.session.get(Photo, photo_id)
     if photo is None:
-        return Neighbours(first_id, None, None)
+        return Neighbours(first_id, None, None, None)
     here = Position(photo.taken_at, photo_id)
     return Neighbours(
-        first_id, _before(found, here, sort, first_id), _next(find_places(found, sort, 1, here))
+        first_id,
+        _before(found, here, sort, first_id),
+        _next(find_places(found, sort, 1, here)),
+        _last(found, sort),
     )
 
 
@@ -50,6 +55,13 @@ def _before(found: Prepared, here: Position, sort: Sort, first: int | None) -> i
     if here.key is not None and near and near[0].key is None:
         return None
     return _next(near)
+
+
+def _last(found: Prepared, sort: Sort) -> int | None:
+    """Return the last photo of an order by date: the last one without a date, if there are any."""
+    backwards = _OPPOSITE[sort]
+    end = Position(None, 0 if backwards is Sort.OLDEST else _LAST_ID)
+    return _next(find_places(found, backwards, 1, end) or find_places(found, backwards, 1, None))
 
 
 def _next(places: list[Position]) -> int | None:

@@ -4,6 +4,7 @@ A machine's confidence is below 1, a person's and a file's is 1: so the ranked i
 which rows wait for a decision.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from catalog import cursors
+from catalog.db import sql
 from catalog.db.sql import alive, as_real
 from catalog.db.tables import Decision, Photo, PhotoTag, Tag
 from catalog.tags import threshold
@@ -143,6 +145,38 @@ def find_words_of(session: Session, photo_id: int, *, low: float | None = None) 
     query = select(Tag.name).join(row, row.tag_id == Tag.id)
     query = query.where(row.photo_id == photo_id, _waits(row, low))
     return list(session.scalars(query.order_by(row.confidence.desc(), Tag.name)))
+
+
+def find_photo(
+    session: Session, *, before: int | None = None, low: float | None = None
+) -> int | None:
+    """Return the newest photo that has undecided machine keywords.
+
+    Args:
+        session: A session that reads the catalogue.
+        before: Only photos with smaller ids.
+        low: The least confidence; KADR_MIN_CONFIDENCE if None.
+    """
+    row = PhotoTag
+    query = select(row.photo_id).where(_waits(row, low), _is_present(row))
+    if before is not None:
+        query = query.where(row.photo_id < before)
+    return session.scalar(query.order_by(row.photo_id.desc()).limit(1))
+
+
+def count_undecided(
+    session: Session, tag_ids: Sequence[int], *, low: float | None = None
+) -> dict[int, int]:
+    """Return how many photos of each keyword nobody decided about; those without any are left out.
+
+    Rows of decided and of certain keywords are not read: the ranked index answers.
+    """
+    row = PhotoTag
+    found: dict[int, int] = {}
+    for chunk in sql.chunks(tag_ids):
+        query = select(row.tag_id, func.count()).where(row.tag_id.in_(chunk), _waits(row, low))
+        found |= dict(session.execute(query.group_by(row.tag_id)).all())
+    return found
 
 
 def _waits(row: Any, low: float | None) -> ColumnElement[bool]:  # noqa: ANN401

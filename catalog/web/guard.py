@@ -30,7 +30,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "()",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex",
 }
@@ -79,6 +79,8 @@ class Guard:
                 421, "this server is not called that; add its name to KADR_WEB_HOSTS"
             )
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin == "null" and site == "same-origin":
+            origin = None  # a form of ours: `Referrer-Policy: no-referrer` hides where it was
         if origin is not None and origin.lower() not in {f"http://{host}", f"https://{host}"}:
             return problems.answer(403, "another site may not ask this server")
         is_unsafe = scope["method"] not in _SAFE

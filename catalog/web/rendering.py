@@ -1,13 +1,15 @@
 """Renders the pages from `templates/`: escaped by default; a missing name is an error."""
 
+import json
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from catalog.web import context
+from catalog.web import context, preferences, texts
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -34,6 +36,16 @@ def page(
     each form has to send back.
     """
     web = context.of(request)
+    t = texts.load(preferences.language_of(request))
+    values = {"here": "", "url": None} | values
+    values |= {
+        "t": t,
+        "lang": t.language,
+        "number": t.number,
+        "percent": t.percent,
+        "prefs": preferences.read(request),
+        "client_texts": _script_json(t.for_browser()),
+    }
     values |= {"form_token": context.form_token_of(request), "viewer": context.viewer_of(request)}
     text = (
         environment()
@@ -41,3 +53,9 @@ def page(
         .render(request=request, static=web.assets.url, **values)
     )
     return HTMLResponse(text, status_code, headers={"Cache-Control": "no-store"})
+
+
+def _script_json(content: object) -> Markup:
+    """Return JSON that may stand in a script element, whatever it holds."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))  # noqa: S704

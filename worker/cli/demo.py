@@ -161,6 +161,7 @@ def _search(news: list[News], url: str) -> None:
     out.print(
         f"\nThe demo's catalogue stays for you to try:\n"
         f"  export KADR_DATABASE_URL={url}\n"
+        f"  {kadr} serve              the gallery in a browser: http://127.0.0.1:8090\n"
         f"  {kadr} tags\n"
         f"  {kadr} show {shlex.quote(str(first))}\n"
         "For your own photos, in a catalogue of their own (unset KADR_DATABASE_URL):\n"

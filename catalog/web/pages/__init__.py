@@ -5,8 +5,8 @@ One file a page; `frame` has what all of them share.
 
 from fastapi import APIRouter
 
-from catalog.web.pages import photo, search
+from catalog.web.pages import groups, keywords, photo, review, search, settings, status
 
 router = APIRouter(include_in_schema=False)
-for page in (search, photo):
+for page in (search, photo, review, keywords, groups, status, settings):
     router.include_router(page.router)

@@ -1,13 +1,11 @@
 """What all pages share: the person's language and preferences, addresses, tiles of photos."""
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from markupsafe import Markup
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -65,27 +63,14 @@ def render(
         status_code: HTTP's status.
         values: What the template shows.
     """
-    t = texts_of(request)
     return rendering.page(
         request,
         template,
         status_code=status_code,
         here=here,
-        lang=t.language,
-        prefs=preferences.read(request),
-        t=t,
-        number=t.number,
-        percent=t.percent,
-        client_texts=_script_json(t.for_browser()),
         url=lambda **changes: address(request, **changes),
         **values,
     )
-
-
-def _script_json(content: object) -> Markup:
-    """Return JSON that may stand in a script element, whatever it holds."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))  # noqa: S704
 
 
 def address(request: Request, /, **changes: object) -> str:

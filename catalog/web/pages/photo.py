@@ -80,7 +80,7 @@ def photo(
         by=by,
         back=_group_page(group) or back,
         self_url=str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""),
-        **{"previous": None, "next": None, "first": None} | links | values,
+        **{"previous": None, "next": None, "first": None, "last": None} | links | values,
     )
 
 
@@ -97,7 +97,7 @@ def _beside(session: Session, photo_id: int, q: str, sort: str) -> dict[str, int
         near = neighbours.find_neighbours(found, photo_id, sort_of(q, sort))
     except QueryError:
         return {}
-    return {"first": near.first, "previous": near.previous, "next": near.next}
+    return {"first": near.first, "previous": near.previous, "next": near.next, "last": near.last}
 
 
 def _similar(web: Web, session: Session, t: Texts, photo_id: int) -> list[frame.Tile]:
@@ -208,8 +208,10 @@ def decide(
     action: Annotated[str, Form()],
     word: Annotated[str, Form(max_length=200)],
     back: Annotated[str, Form()] = "",
+    form_token: Annotated[str, Form()] = "",
 ) -> Response:
     """Decide about a keyword of one photo, without JavaScript."""
+    context.require_form_token(request, form_token)
     web, now = context.of(request), datetime.now(UTC)
     try:
         with web.database.write() as session:

@@ -73,6 +73,8 @@ def test_neighbours_follow_the_order_of_the_search(database, ids, sort, text):
             before = order[at - 1] if at else None
             after = order[at + 1] if at + 1 < len(order) else None
             assert (near.first, near.previous, near.next) == (order[0], before, after)
+            assert near.last in {order[-1], None}
+            assert near.last is not None or sort not in {Sort.TAKEN, Sort.OLDEST}
 
 
 def test_a_photo_outside_the_search_has_the_first_one_alone(database: Database, ids):

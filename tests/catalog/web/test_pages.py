@@ -1,11 +1,13 @@
 """The pages answer with what a person looks for, without JavaScript."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx import Response
 
 from catalog.db.database import Database
 from catalog.web import texts
@@ -62,19 +64,81 @@ def test_a_photo_shows_what_is_known_of_it(client, ids):
     assert client.get("/photo/999").status_code == 404
 
 
+def token_of(client: TestClient, path: str) -> str:
+    found = re.search(r'name="form_token" value="([^"]+)"', client.get(path).text)
+    assert found is not None
+    return found[1]
+
+
+def decide(client: TestClient, photo_id: int, action: str, word: str, back: str) -> Response:
+    form = {"action": action, "word": word, "back": back}
+    form["form_token"] = token_of(client, f"/photo/{photo_id}")
+    # A browser names no origin of a form where `Referrer-Policy: no-referrer` holds.
+    headers = {"Origin": "null", "Sec-Fetch-Site": "same-origin"}
+    path = f"/photo/{photo_id}/decide"
+    return client.post(path, data=form, headers=headers, follow_redirects=False)
+
+
 def test_a_keyword_is_rejected_without_javascript(client, ids):
-    form = {"action": "reject", "word": "grass", "back": f"/photo/{ids[0]}"}
-    answer = client.post(f"/photo/{ids[0]}/decide", data=form, follow_redirects=False)
+    answer = decide(client, ids[0], "reject", "grass", f"/photo/{ids[0]}")
 
     assert (answer.status_code, answer.headers["location"]) == (303, f"/photo/{ids[0]}")
     assert '<li class="rejected" data-word="grass"' in client.get(f"/photo/{ids[0]}").text
 
 
 def test_no_form_leads_to_another_site(client, ids):
-    form = {"action": "confirm", "word": "dog", "back": "//evil.example"}
-    answer = client.post(f"/photo/{ids[0]}/decide", data=form, follow_redirects=False)
+    answer = decide(client, ids[0], "confirm", "dog", "//evil.example")
 
     assert answer.headers["location"] == f"/photo/{ids[0]}"
+
+
+def test_a_form_of_nobody_knows_where_is_refused(client, ids):
+    path, form = f"/photo/{ids[0]}/decide", {"action": "reject", "word": "dog"}
+
+    assert client.post(path, data=form).status_code == 403
+    hidden = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
+    assert client.post(path, data=form, headers=hidden).status_code == 403
+    assert 'class="rejected"' not in client.get(f"/photo/{ids[0]}").text
+
+
+PATHS = [
+    "/review",
+    "/review?word=dog",
+    "/review/photo",
+    "/keywords",
+    "/keywords?view=tree&sort=name&prefix=d",
+    "/groups",
+    "/groups?by=events",
+    "/groups?by=alike",
+    "/status",
+    "/settings",
+    "/login",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_answers_an_empty_catalogue_and_a_full_one(client, database, path):
+    missing = {"/review?word=dog"}
+    assert client.get(path).status_code == (404 if path in missing else 200)
+    with database.write() as session:
+        for photo_id in catalogue.add_photos(session, "a.jpg", "b.jpg", "c.jpg"):
+            catalogue.tag_photo(session, photo_id, {"dog": 0.9, "grass": 0.5})
+    assert client.get(path).status_code == 200
+
+
+def test_the_review_begins_with_the_surest_photo(client, ids):
+    page = client.get("/review?word=grass").text
+
+    assert "0 of 1 decided" in page
+    assert 'data-sure="0.5"' in page
+
+
+def test_settings_are_kept_and_nonsense_is_not(client, ids):
+    form = {"theme": "dark", "lang": "ru", "row": "9999", "keys": "off"}
+    client.post("/settings", data=form | {"form_token": token_of(client, "/settings")})
+    page = client.get("/settings").text
+
+    assert '<html lang="ru" data-theme="dark" data-row="200" data-keys="off"' in page
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 // @ts-check
-/** Texts in the person's language, elements without innerHTML, and what pages say aloud. */
+/** Texts in the person's language, elements made without markup, and what pages say aloud. */
 
 /** @type {Record<string, string | Record<string, string>>} */
 const texts = JSON.parse(document.getElementById("texts")?.textContent || "{}");

@@ -470,65 +470,6 @@ export class Grid extends EventTarget {
     const found = /** @type {Row[]} */ (section.rows)[row];
     return { y: (section.top ?? 0) + (section.title ? HEADING : 0) + found.y, height: found.height, row };
   }
-
-  /** Move the focus by photos. @param {number} by */
-  async step(by) {
-    let { section, index } = this.at;
-    index += by;
-    if (index < 0 && section > 0) {
-      section -= 1;
-      index = Infinity;
-    } else if (index >= this.sections[section].count && section < this.sections.length - 1) {
-      section += 1;
-      index = 0;
-    }
-    await this.focus({ section, index });
-  }
-
-  /** Move the focus to the photo above or below. @param {1 | -1} by */
-  async row(by) {
-    const here = this.bounds(this.at);
-    if (!here) return this.focus(this.at);
-    const middle = this._middle(this.at, here.row);
-    let { section } = this.at;
-    let row = here.row + by;
-    if (row < 0 || row >= (this.sections[section].rows?.length ?? 0)) {
-      section += by;
-      if (!this.sections[section]) return undefined;
-      await this.load(section);
-      row = by > 0 ? 0 : (this.sections[section].rows?.length ?? 1) - 1;
-    }
-    const found = this.sections[section].rows?.[row];
-    if (!found) return undefined;
-    let best = found.from;
-    for (let index = found.from; index < found.to; index++) {
-      const [a, b] = [index, best].map((each) => Math.abs(this._middle({ section, index: each }, row) - middle));
-      if (a < b) best = index;
-    }
-    return this.focus({ section, index: best });
-  }
-
-  /** @param {Place} place @param {number} row */
-  _middle(place, row) {
-    const { items, rows } = this.sections[place.section];
-    const { from, height } = /** @type {Row[]} */ (rows)[row];
-    let x = 0;
-    for (let index = from; index < place.index; index++) x += clamp(items?.[index].ratio ?? 1) * height + GAP;
-    return x + (clamp(items?.[place.index]?.ratio ?? 1) * height) / 2;
-  }
-
-  /** Move by a view. @param {1 | -1} by */
-  async page(by) {
-    const here = this.bounds(this.at);
-    const rows = Math.max(1, Math.floor((this.view - 160) / ((here?.height ?? this.target) + GAP)));
-    for (let n = 0; n < rows; n++) await this.row(by);
-  }
-
-  async last_photo() {
-    const section = this.sections.length - 1;
-    await this.load(section);
-    await this.focus({ section, index: this.sections[section].count - 1 });
-  }
 }
 
 /** @param {Row[]} rows @param {number} y @returns {number} the first row that ends below y */

@@ -41,7 +41,7 @@ export const isTyping = (target) => target instanceof HTMLElement
 
 /** A control has its own meaning for these keys. @param {any} target @param {string} name */
 const isTaken = (target, name) => ["Enter", "Space"].includes(name)
-  && target instanceof HTMLElement && target.closest("button, summary, select, input, a:not([data-cell])")
+  && target instanceof HTMLElement && target.closest("button, summary, select, input, a:not([data-cell], .tile > a)")
   || target instanceof HTMLElement && target.closest("[role=slider], [role=combobox], [type=radio]")
   && /^(Arrow|Home|End|Page)/.test(name);
 

@@ -151,7 +151,7 @@ export function words(id) {
   on("photo", {
     "word-up": () => focus(at - 1), "word-down": () => focus(rows()[at]?.classList.contains("at") ? at + 1 : at),
     yes: () => here("confirm"), no: () => here("reject"), skip: () => focus(at + 1),
-    add: () => { $("#addword input").focus(); },
+    add: () => { $("#addword [type=text]").focus(); },
     remove: () => { decide("remove", [rows()[at]?.dataset.word], { photos: [id] }).then(() => location.reload(), (error) => toast(error.message)); },
   });
 }
@@ -173,7 +173,7 @@ function show(row, action) {
 /** @param {number} id */
 function adding(id) {
   const form = $("#addword");
-  const input = $("input", form);
+  const input = $("[type=text]", form);
   combobox(input, { whole: true });
   form.addEventListener("submit", async (/** @type {Event} */ event) => {
     event.preventDefault();

@@ -100,9 +100,6 @@ class Review {
 
   /** Put the line between the tiles above and below it. */
   _show() {
-    const columns = this.columns;
-    const whole = this.cut >= this.tiles.length ? this.tiles.length : Math.floor(this.cut / columns) * columns;
-    this.cut = whole;
     const before = this.tiles[this.cut] ?? null;
     const lowest = this.tiles[this.cut - 1];
     this.line.style.gridColumn = "1 / -1";
@@ -333,7 +330,7 @@ function one() {
     act(/** @type {HTMLElement} */ (event.target).closest("li"), /** @type {any} */ (event.submitter)?.value);
   });
   events.addEventListener("undone", () => location.reload());
-  const input = $("#addword input");
+  const input = $("#addword [type=text]");
   combobox(input, { whole: true });
   $("#addword").addEventListener("submit", (/** @type {Event} */ event) => {
     event.preventDefault();

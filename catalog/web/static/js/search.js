@@ -11,6 +11,7 @@ import { Scrubber } from "./scrubber.js";
 import { Selection, mark } from "./selection.js";
 import { Months, Pages, labelOf } from "./source.js";
 import { keep } from "./tiles.js";
+import * as walk from "./walk.js";
 
 /** @typedef {import("./tiles.js").Item} Item */
 /** @typedef {import("./grid.js").Place} Place */
@@ -202,15 +203,15 @@ function keys_of(grid, selection, picked, pages) {
     await act();
     picked.extend(grid.at);
   };
-  const [left, right] = [() => grid.step(-1), () => grid.step(1)];
-  const [up, down] = [() => grid.row(-1), () => grid.row(1)];
+  const [left, right] = [() => walk.step(grid, -1), () => walk.step(grid, 1)];
+  const [up, down] = [() => walk.row(grid, -1), () => walk.row(grid, 1)];
   on("grid", {
     left: move(left), right: move(right), up: move(up), down: move(down),
     "range-left": () => { range(left)(); }, "range-right": () => { range(right)(); },
     "range-up": () => { range(up)(); }, "range-down": () => { range(down)(); },
     first: () => { picked.forget(); grid.focus({ section: 0, index: 0 }); scrollTo(0, 0); },
-    last: () => { picked.forget(); pages.rest(grid).then(() => grid.last_photo()); },
-    "page-up": move(() => grid.page(-1)), "page-down": move(() => grid.page(1)),
+    last: () => { picked.forget(); pages.rest(grid).then(() => walk.last(grid)); },
+    "page-up": move(() => walk.page(grid, -1)), "page-down": move(() => walk.page(grid, 1)),
     open: () => { if (!focused() || !grid.current) return false; leave(grid, grid.at); location.assign(grid.options.href(grid.current)); return true; },
     toggle: () => { if (!focused() || !grid.current) return false; picked.start_here(grid.at); selection.toggle(grid.current.id); return true; },
     all: () => { selection.everything(); },
