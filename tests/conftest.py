@@ -22,6 +22,10 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("by-hand", deadline=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "by-hand")
 
+# Several test processes share the processors; threads of each that wait for one another only heat
+# them. Before torch is imported, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 #: Folders and files whose tests start servers, train a model or take long otherwise.
 SLOW = ("end_to_end/", "test_starter", "worker/training/", "test_demo", "_property.py")
 #: Fixtures that start a server.
