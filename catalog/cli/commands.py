@@ -44,6 +44,7 @@ COMMANDS = {
         "catalog.cli.password",
         "Set the password of the gallery; browsers that are logged in must log in again.",
     ),
+    "webhook": Command("catalog.cli.webhook", "Addresses that are told of events."),
     "token": Command("catalog.cli.token", "Tokens of scripts that use the REST API."),
     "db": Command("catalog.cli.database", "The catalogue's tables."),
 }

@@ -38,6 +38,11 @@ def list_roots(session: Session) -> list[Root]:
     return list(session.scalars(select(Root).order_by(Root.path)))
 
 
+def find_paths(session: Session) -> list[Path]:
+    """Return the folders of all roots."""
+    return [paths.from_text(root.path) for root in list_roots(session)]
+
+
 def _is_at_or_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog import paths
+from catalog.db import sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Sidecar, Tag
 from catalog.photos import files, lifecycle
 
@@ -121,6 +122,23 @@ def find_failures(session: Session, *, limit: int | None = None) -> list[Failure
         Failure(photo_id, paths.printable(f"{root}/{path}"), reason or unread or "unknown")
         for photo_id, root, path, reason, unread in session.execute(query)
     ]
+
+
+def count_due(session: Session, now: datetime) -> int:
+    """Return how many pending photos a worker may take now."""
+    due = (Photo.state == PhotoState.PENDING) & (Photo.due_at <= now)
+    return session.scalar(select(func.count(Photo.id)).where(due)) or 0
+
+
+def find_added(session: Session, photo_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when photos were first seen."""
+    return {
+        photo_id: added_at
+        for chunk in sql.chunks(photo_ids)
+        for photo_id, added_at in session.execute(
+            select(Photo.id, Photo.added_at).where(Photo.id.in_(chunk))
+        )
+    }
 
 
 def count_sidecars(session: Session) -> dict[str, int]:

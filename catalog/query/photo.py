@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalog import paths
+from catalog.db import sql
 from catalog.db.sql import like_escape
 from catalog.db.tables import (
     Decision,
@@ -223,6 +224,22 @@ def find_places(session: Session, sha256: bytes) -> list[Path]:
         .order_by(PhotoFile.id)
     )
     return [paths.join(root, path) for root, path in session.execute(query)]
+
+
+def find_places_of(session: Session, photo_ids: Sequence[int]) -> list[list[Path]]:
+    """Return the paths of the present files of each photo, the first registered first."""
+    found: dict[int, list[Path]] = {photo_id: [] for photo_id in photo_ids}
+    for chunk in sql.chunks(found):
+        query = (
+            select(PhotoFile.photo_id, Root.path, PhotoFile.path)
+            .join(Root, Root.id == PhotoFile.root_id)
+            .where(PhotoFile.photo_id.in_(chunk), PhotoFile.missing_since.is_(None))
+            .order_by(PhotoFile.id)
+        )
+        for photo_id, root, path in session.execute(query):
+            if photo_id is not None:
+                found[photo_id].append(paths.join(root, path))
+    return list(found.values())
 
 
 def _find_by_path(session: Session, given: str) -> dict[int, str]:

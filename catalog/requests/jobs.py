@@ -32,8 +32,8 @@ class Claimed:
 
 def add(session: Session, kind: str, asked: Mapping[str, Any], *, now: datetime) -> str:
     """Store a job and return its id; jobs that are finished for long are deleted."""
-    old = Job.state.in_([JobState.DONE, JobState.FAILED])
-    session.execute(delete(Job).where(old, Job.seen_at < now - KEPT))
+    is_kept = Job.state == JobState.RUNNING
+    session.execute(delete(Job).where(~is_kept, Job.seen_at < now - KEPT))
     job_id = uuid.uuid4().hex
     session.add(
         Job(
@@ -48,14 +48,14 @@ def add(session: Session, kind: str, asked: Mapping[str, Any], *, now: datetime)
     return job_id
 
 
-def get(session: Session, job_id: str) -> Job:
-    """Return a job.
+def get(session: Session, job_id: str, *, kind: str | None = None) -> Job:
+    """Return a job, of a kind if one is given.
 
     Raises:
         NotFoundError: There is none with this id.
     """
     found = session.get(Job, job_id)
-    if found is None:
+    if found is None or kind not in {None, found.kind}:
         raise NotFoundError("there is no such job; finished ones are kept for a week")
     return found
 

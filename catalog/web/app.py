@@ -6,17 +6,20 @@ from importlib.metadata import version
 
 import anyio.to_thread
 from fastapi import FastAPI
-from starlette.responses import PlainTextResponse
 
 from catalog.db.database import Database
-from catalog.web import api, assets, login, media, pages, problems
+from catalog.web import api, assets, health, login, media, pages, problems
+from catalog.web import metrics as scraping
 from catalog.web.context import Web
 from catalog.web.guard import Guard
 from catalog.web.identity import Doorkeeper
 from catalog.web.jobs import Jobs
+from catalog.web.live import Live
 from catalog.web.login import Tries
+from catalog.web.metrics import Metrics, Timing
 from catalog.web.services import Services
 from catalog.web.settings import WebSettings
+from catalog.web.telling import Teller
 
 #: Requests that read or write the catalogue at a time; each holds one connection.
 THREADS = 14
@@ -37,28 +40,37 @@ def create_app(database: Database, services: Services, settings: WebSettings) ->
         max_body_size=MAX_BODY_BYTES,
     )
     door = Doorkeeper(database, settings)
+    live = Live(database)
+    metrics = Metrics(database, live)
     app.state.web = Web(
-        database, services, settings, assets.load(), door, Tries(), Jobs(database, services)
+        database,
+        services,
+        settings,
+        assets.load(),
+        door,
+        Tries(),
+        Jobs(database, services),
+        live,
+        metrics,
     )
+    app.state.teller = Teller(database)
     problems.register(app)
     app.include_router(api.router)
     app.include_router(login.router)
+    app.include_router(health.router)
+    app.include_router(scraping.router)
     app.include_router(media.router)
     app.include_router(assets.router)
     app.include_router(pages.router)
-    app.add_api_route("/healthz", healthz, include_in_schema=False)
     app.add_middleware(Guard, door=door, settings=settings)
+    app.add_middleware(Timing, metrics=metrics)
     return app
-
-
-async def healthz() -> PlainTextResponse:
-    """Answer as long as the process does; nothing else is looked at."""
-    return PlainTextResponse("ok\n")
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     web: Web = app.state.web
-    with web.jobs:
+    with web.jobs, app.state.teller:
         yield
+    await web.live.close()

@@ -12,6 +12,7 @@ from catalog.db.database import Database
 from catalog.web.assets import Assets
 from catalog.web.identity import Doorkeeper, Viewer
 from catalog.web.jobs import Jobs
+from catalog.web.live import Live
 from catalog.web.problems import ForbiddenError
 from catalog.web.services import Services
 from catalog.web.settings import WebSettings
@@ -19,6 +20,7 @@ from catalog.web.versions import Kept
 
 if TYPE_CHECKING:
     from catalog.web.login import Tries
+    from catalog.web.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Web:
     #: Tries to log in, by address.
     tries: "Tries"
     jobs: Jobs
+    live: Live
+    metrics: "Metrics"
     #: Answers that hold until the catalogue changes.
     kept: Kept = field(default_factory=Kept)
 

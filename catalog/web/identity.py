@@ -43,6 +43,11 @@ class Viewer:
     #: Whether a browser would send the same credentials for another site's page.
     is_ambient: bool = True
 
+    @property
+    def can_log_out(self) -> bool:
+        """Whether there is a login that can be ended."""
+        return self.session is not None
+
     def may(self, scope: Scope) -> bool:
         """Return whether they may do what needs a scope."""
         return _RANKS[self.scope] >= _RANKS[scope]

@@ -4,6 +4,7 @@ An address holds 64 hexadecimal digits, never a path: files are opened by the ca
 """
 
 import re
+import time
 from pathlib import Path
 
 from fastapi import APIRouter, HTTPException, Request
@@ -35,20 +36,23 @@ async def thumbnail(request: Request, sha256: str, size: str) -> Response:
     headers = _headers(key)
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    content = await _picture(web, key)
+    begun = time.perf_counter()
+    content, how = await _picture(web, key)
+    web.metrics.thumbs.labels(how).observe(time.perf_counter() - begun)
     return Response(content, media_type=f"image/{key.format}", headers=headers)
 
 
-async def _picture(web: Web, key: ThumbKey) -> bytes:
+async def _picture(web: Web, key: ThumbKey) -> tuple[bytes, str]:
+    """Return the picture, and whether it is from the `cache` or was `made`."""
     thumbnails = web.services.thumbnails
     if thumbnails is None:
         raise HTTPException(404, "this server makes no pictures")
     found = await run_in_threadpool(thumbnails.find, key)
     if found is not None:
-        return found
+        return found, "cache"
     places = await run_in_threadpool(_find_places, web, key.sha256)
     try:
-        return await thumbnails.make(key, places)
+        return await thumbnails.make(key, places), "made"
     except ThumbBusyError as error:
         after = {"Retry-After": str(error.retry_s)}
         raise HTTPException(503, str(error), headers=after) from error

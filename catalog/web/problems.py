@@ -81,6 +81,7 @@ _DESCRIBED = {
     415: "Wrong content type",
     421: "Wrong host",
     422: "Not as described",
+    501: "Part of Kadr not installed, or not supported by this database",
     503: "Database not available, or too much to do",
 }
 #: How the description of every route shows its errors.

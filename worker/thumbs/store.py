@@ -6,7 +6,10 @@ The folder is a cache: it may be deleted at any time, and several processes may 
 import contextlib
 import os
 import secrets
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +19,16 @@ from catalog.web.services import ThumbKey
 _TOUCH_EVERY_S = 24 * 3600.0
 #: Making room goes on until so much of the limit is taken.
 _FULL, _ROOMY = 1.0, 0.9
+_LOOK_EVERY_S = 1800.0
+DEFAULT_MAX_BYTES = 20_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ThumbStore:
-    """A folder of small pictures."""
+    """A folder of small pictures, which may take `max_bytes` of the disk."""
 
     folder: Path
+    max_bytes: int = DEFAULT_MAX_BYTES
 
     def find(self, key: ThumbKey) -> bytes | None:
         """Return a picture if it is kept, and note that it was used."""
@@ -57,11 +63,29 @@ class ThumbStore:
             with contextlib.suppress(OSError):
                 begun.unlink(missing_ok=True)
 
-    def make_room(self, max_bytes: int) -> int:
+    @contextmanager
+    def making_room(self) -> Iterator[None]:
+        """Make room now and then, in a thread, until the block ends."""
+        over = threading.Event()
+
+        def repeat() -> None:
+            while not over.wait(_LOOK_EVERY_S):
+                self.make_room()
+
+        thread = threading.Thread(target=repeat, name="thumbs", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def make_room(self) -> int:
         """Delete the pictures that were used longest ago; return how many.
 
         Nothing happens while all of them together are smaller than `max_bytes`.
         """
+        max_bytes = self.max_bytes
         found = sorted(self._files())
         total = sum(size for _, size, _ in found)
         if total <= _FULL * max_bytes:

@@ -3,8 +3,17 @@
 from fastapi import APIRouter
 
 from catalog.web import problems
-from catalog.web.api import decisions, groups, keywords, operations, photos
+from catalog.web.api import (
+    decisions,
+    description,
+    downloads,
+    events,
+    groups,
+    keywords,
+    operations,
+    photos,
+)
 
 router = APIRouter(prefix="/api/v1", responses=problems.RESPONSES)
-for each in (photos, keywords, decisions, groups, operations):
+for each in (photos, keywords, decisions, groups, downloads, events, operations, description):
     router.include_router(each.router)

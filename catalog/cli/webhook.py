@@ -1,0 +1,73 @@
+"""`kadr webhook`: addresses that are told of events while `kadr serve` runs."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from catalog.cli import catalogue, console, options
+from catalog.requests import webhooks
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Addresses that are told of events."
+)
+
+Url = Annotated[str, typer.Argument(metavar="URL", help="Where events are sent to.")]
+
+
+@app.command()
+def add(
+    url: Url,
+    *,
+    events: Annotated[
+        str, typer.Option(help="Kinds by commas: tagged, failed, decided, sidecar.")
+    ] = "tagged",
+) -> None:
+    """Tell an address of events from now on; print the secret of its signature."""
+    kinds = [each.strip() for each in events.split(",") if each.strip()]
+    with catalogue.writing() as session:
+        secret = webhooks.add(session, url, kinds)
+    typer.echo(secret)
+    console.err().print("Check the header Kadr-Signature with it; it is not shown again.")
+
+
+@app.command("list")
+def list_(*, as_json: options.AsJson = False) -> None:
+    """List the addresses, and those that do not answer with the reason."""
+    with catalogue.reading() as session:
+        found = [
+            {
+                "url": hook.url,
+                "events": hook.events,
+                "told": hook.told,
+                "failing_since": hook.failing_since,
+                "failure": hook.failure,
+                "off_since": hook.off_since,
+            }
+            for hook in webhooks.find_all(session)
+        ]
+    if as_json:
+        console.print_json(found)
+        return
+    table = Table("address", "events", "state", box=None, header_style="bold")
+    for each in found:
+        state = "off" if each["off_since"] else "fails" if each["failing_since"] else "works"
+        reason = f": {each['failure']}" if each["failure"] else ""
+        table.add_row(str(each["url"]), ", ".join(each["events"]), state + reason)  # type: ignore[arg-type]
+    console.out().print(table)
+
+
+@app.command()
+def on(url: Url) -> None:
+    """Try an address again that was switched off; it is told of all it has missed."""
+    with catalogue.writing() as session:
+        webhooks.switch_on(session, url)
+    console.out().print("tried again from now on")
+
+
+@app.command()
+def remove(url: Url) -> None:
+    """Tell an address nothing any more."""
+    with catalogue.writing() as session:
+        webhooks.remove(session, url)
+    console.out().print("removed")
