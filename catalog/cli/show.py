@@ -9,9 +9,13 @@ from rich.table import Table
 
 from catalog import paths, query
 from catalog.cli import catalogue, console, options
+from catalog.db.tables import Photo, TakenPrecision
 from catalog.query import PhotoDetail
-from catalog.query.photo import FileDetail, KeywordDetail, TaggerDetail
+from catalog.query.photo import FileDetail, KeywordDetail, SidecarDetail, TaggerDetail
 from catalog.tags import threshold
+
+#: How much of an ISO date is shown at each precision.
+_KNOWN_CHARS = {TakenPrecision.YEAR: 4, TakenPrecision.MONTH: 7, TakenPrecision.DAY: 10}
 
 app = typer.Typer(add_completion=False)
 
@@ -56,13 +60,17 @@ def _as_data(detail: PhotoDetail) -> dict[str, Any]:
         "height": photo.height,
         "size_bytes": photo.size_bytes,
         "taken_at": None if photo.taken_at is None else photo.taken_at.isoformat(),
+        "taken_precision": photo.taken_precision,
+        "taken_offset_minutes": photo.taken_offset_minutes,
         "camera": photo.camera,
         "latitude": photo.latitude,
         "longitude": photo.longitude,
         "superseded_by": photo.superseded_by_id,
+        "fact_sources": photo.fact_sources or {},
         "added_at": photo.added_at.isoformat(),
         "tagged_at": None if photo.tagged_at is None else photo.tagged_at.isoformat(),
         "files": [_file_data(file) for file in detail.files],
+        "sidecars": [_sidecar_data(sidecar) for sidecar in detail.sidecars],
         "keywords": [_keyword_data(keyword) for keyword in detail.keywords],
         "taggers": [_tagger_data(tagger) for tagger in detail.taggers],
         "history": [
@@ -78,6 +86,15 @@ def _file_data(file: FileDetail) -> dict[str, Any]:
         "path": str(file.path),
         "size_bytes": file.size_bytes,
         "missing_since": None if missing is None else missing.isoformat(),
+    }
+
+
+def _sidecar_data(sidecar: SidecarDetail) -> dict[str, Any]:
+    return {
+        "path": str(sidecar.path),
+        "state": sidecar.state.value,
+        "failure": sidecar.failure,
+        "withdrawn": list(sidecar.withdrawn),
     }
 
 
@@ -113,18 +130,44 @@ def _facts(detail: PhotoDetail) -> Table:
     size = f"{photo.size_bytes / 1e6:.2f} MB"
     pixels = f"{photo.width} x {photo.height}, " if photo.width else ""
     table.add_row("image", f"{photo.format + ', ' if photo.format else ''}{pixels}{size}")
+    for sidecar in detail.sidecars:
+        table.add_row("sidecar", escape(paths.printable(paths.to_text(sidecar.path))))
+        if sidecar.failure:
+            table.add_row("", escape(sidecar.failure))
+        if sidecar.withdrawn:
+            table.add_row("withdrawn", escape(", ".join(sidecar.withdrawn)))
     if photo.taken_at is not None:
-        table.add_row("taken", f"{photo.taken_at:%Y-%m-%d %H:%M:%S}")
+        table.add_row("taken", _taken(photo) + _source(photo, "taken_at"))
     if photo.camera:
-        table.add_row("camera", escape(photo.camera))
+        table.add_row("camera", escape(photo.camera) + _source(photo, "camera"))
     if photo.latitude is not None and photo.longitude is not None:
-        table.add_row("position", f"{photo.latitude:.5f}, {photo.longitude:.5f}")
+        place = f"{photo.latitude:.5f}, {photo.longitude:.5f}"
+        table.add_row("position", place + _source(photo, "latitude"))
     table.add_row("state", photo.state.value)
     if photo.superseded_by_id is not None:
         table.add_row("superseded", f"by photo {photo.superseded_by_id}, which has its decisions")
     if photo.failure:
         table.add_row("reason", escape(photo.failure))
     return table
+
+
+def _taken(photo: Photo) -> str:
+    """Return the date as far as it is known, with the zone of the camera's clock."""
+    at, precision = photo.taken_at, photo.taken_precision
+    if at is None:
+        return ""
+    if precision in _KNOWN_CHARS:
+        return at.isoformat()[: _KNOWN_CHARS[precision]]
+    minutes = photo.taken_offset_minutes
+    if minutes is None:
+        return f"{at:%Y-%m-%d %H:%M:%S}"
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{at:%Y-%m-%d %H:%M:%S} {'-' if minutes < 0 else '+'}{hours:02}:{rest:02}"
+
+
+def _source(photo: Photo, fact: str) -> str:
+    source = (photo.fact_sources or {}).get(fact)
+    return f"  [dim]({escape(source)})[/]" if source else ""
 
 
 def _keywords(detail: PhotoDetail, least: float) -> Table:

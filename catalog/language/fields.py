@@ -71,6 +71,7 @@ STATES = {
     "missing": "none of its files is there any more",
     "superseded": "its picture was edited; another photo has its decisions",
     "confirmed": "a person confirmed or added a keyword",
+    "withdrawn": "another program took a word of Kadr's out of its sidecar",
     "located": "its position is known",
     "dated": "the time it was taken is known",
 }

@@ -189,10 +189,22 @@ class UnreadFile:
     stat: paths.FileStat
 
 
-def find_unread(session: Session, *, after: int = 0, limit: int = 256) -> list[UnreadFile]:
+def find_unread(
+    session: Session,
+    *,
+    after: int = 0,
+    limit: int = 256,
+    photo_ids: Sequence[int] | None = None,
+) -> list[UnreadFile]:
     """Return present files with metadata to be read, at most one a photo, by id of the photo.
 
     Pending photos are left out, since tagging reads their metadata.
+
+    Args:
+        session: The caller's transaction.
+        after: Only photos with a greater id.
+        limit: Maximum number of files that are looked at.
+        photo_ids: Only these photos, at most `sql.MAX_IN`; None for all.
     """
     query = (
         select(PhotoFile, Root.path)
@@ -207,6 +219,8 @@ def find_unread(session: Session, *, after: int = 0, limit: int = 256) -> list[U
         .order_by(PhotoFile.photo_id, PhotoFile.id)
         .limit(limit)
     )
+    if photo_ids is not None:
+        query = query.where(PhotoFile.photo_id.in_(photo_ids))
     found: dict[int, UnreadFile] = {}
     for file, root in session.execute(query):
         if file.photo_id is not None:
@@ -228,6 +242,28 @@ def share_embedded(session: Session, photo_ids: Sequence[int]) -> set[int]:
                 known.setdefault(photo_id, Said.from_json(words))
     record_embedded(session, known)
     return set(known)
+
+
+@dataclass(frozen=True, slots=True)
+class PresentFile:
+    """A file that is there, of a photo whose metadata is to be read again."""
+
+    root: Root
+    path: Path
+
+
+def find_present_files(session: Session, photo_ids: Sequence[int]) -> list[PresentFile]:
+    """Return the present files of photos, those of one root and folder together."""
+    found: list[PresentFile] = []
+    for chunk in sql.chunks(photo_ids):
+        query = (
+            select(PhotoFile.path, Root)
+            .join(Root, Root.id == PhotoFile.root_id)
+            .where(PhotoFile.photo_id.in_(chunk), PhotoFile.missing_since.is_(None))
+            .order_by(Root.id, PhotoFile.path)
+        )
+        found += [PresentFile(root, paths.join(root.path, p)) for p, root in session.execute(query)]
+    return found
 
 
 _WORDS = PhotoFile.__table__.c.words.type

@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -15,13 +16,24 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
 )
 from sqlalchemy.orm import aliased
 
 from catalog.db import sql
-from catalog.db.tables import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source
+from catalog.db.tables import (
+    Decision,
+    Photo,
+    PhotoFile,
+    PhotoState,
+    PhotoTag,
+    Root,
+    Source,
+    TakenPrecision,
+)
 from catalog.language.fields import Choice, Interval, Pattern
 from catalog.language.tree import Filter, Node, walk
+from catalog.photos import sidecars
 from catalog.query import geo
 from catalog.tags import threshold
 
@@ -143,7 +155,35 @@ def _state(choice: Any, subject: Subject) -> ColumnElement[bool]:  # noqa: ANN40
     if name == "confirmed":
         by_person = or_(row.decision == Decision.CONFIRMED, row.source == Source.PERSON)
         return exists(select(literal_column("1")).where(row.photo_id == photo_id, kept, by_person))
+    if name == "withdrawn":
+        return sidecars.is_withdrawn(photo_id)
     return _of_photo(subject, _STATES[name])
+
+
+def _taken(photo: Any, interval: Any) -> ColumnElement[bool]:  # noqa: ANN401
+    """Return the SQL condition that all of what is known of a date lies in an interval.
+
+    A photo of which only the year is known is found by `taken:1987`, not by `taken:1987-01`.
+    """
+    high = interval.high
+    if high is None:
+        return within(photo.taken_at, interval)
+    partly = [
+        and_(photo.taken_precision == precision, photo.taken_at > last)
+        for precision, last in _last_whole(high).items()
+    ]
+    return and_(within(photo.taken_at, interval), or_(*partly).is_not(true()))
+
+
+def _last_whole(high: datetime) -> dict[TakenPrecision, datetime]:
+    """Return the beginning of the last year and the last month that end before a moment."""
+    month = high.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    year = month.replace(month=1)
+    earlier = month.year * 12 + month.month - 2
+    return {
+        TakenPrecision.YEAR: year.replace(year=max(year.year - 1, 1)),
+        TakenPrecision.MONTH: month.replace(year=max(earlier // 12, 1), month=earlier % 12 + 1),
+    }
 
 
 _GONE = (Choice(("missing",)), Choice(("superseded",)))
@@ -161,7 +201,7 @@ _STATES: dict[str, Callable[[Any], ColumnElement[bool]]] = {
 }
 
 _COLUMNS: dict[str, Callable[[Any, Any, str], ColumnElement[bool]]] = {
-    "taken": lambda photo, operand, _: within(photo.taken_at, operand),
+    "taken": lambda photo, operand, _: _taken(photo, operand),
     "added": lambda photo, operand, _: within(
         photo.added_at, operand, lambda value: literal(value, Photo.added_at.type)
     ),

@@ -24,6 +24,8 @@ from catalog.db.tables import (
     PhotoFile,
     PhotoTag,
     Root,
+    Sidecar,
+    SidecarState,
     Source,
     Tag,
     Tagger,
@@ -74,6 +76,18 @@ class FileDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class SidecarDetail:
+    """A sidecar of one of a photo's files."""
+
+    path: Path
+    state: SidecarState
+    #: Why it was refused, or could not be written.
+    failure: str | None
+    #: Kadr's words that another program took out.
+    withdrawn: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EventDetail:
     """An entry in a photo's history."""
 
@@ -90,6 +104,7 @@ class PhotoDetail:
     keywords: tuple[KeywordDetail, ...]
     taggers: tuple[TaggerDetail, ...]
     files: tuple[FileDetail, ...]
+    sidecars: tuple[SidecarDetail, ...]
     #: Oldest first.
     history: tuple[EventDetail, ...]
 
@@ -108,6 +123,7 @@ def get_photo(session: Session, path_or_id: str | int | PurePath) -> PhotoDetail
         keywords=keywords,
         taggers=tuple(_load_taggers(session, sorted(each for each in used if each is not None))),
         files=tuple(_load_files(session, photo.id)),
+        sidecars=tuple(_load_sidecars(session, photo.id)),
         history=tuple(_load_history(session, photo.id)),
     )
 
@@ -174,6 +190,29 @@ def _load_files(session: Session, photo_id: int) -> list[FileDetail]:
             paths.from_text(root) / paths.from_text(file.path), file.size_bytes, file.missing_since
         )
         for file, root in session.execute(query)
+    ]
+
+
+def _load_sidecars(session: Session, photo_id: int) -> list[SidecarDetail]:
+    query = (
+        select(Sidecar, Root.path)
+        .join(Root, Root.id == Sidecar.root_id)
+        .join(PhotoFile, PhotoFile.id == Sidecar.file_id)
+        .where(
+            PhotoFile.photo_id == photo_id,
+            Sidecar.missing_since.is_(None),
+            Sidecar.mtime_ns.is_not(None),
+        )
+        .order_by(Sidecar.path)
+    )
+    return [
+        SidecarDetail(
+            paths.from_text(root) / paths.from_text(row.path),
+            row.state,
+            row.failure,
+            tuple((row.withdrawn or {}).get("flat", ())),
+        )
+        for row, root in session.execute(query)
     ]
 
 

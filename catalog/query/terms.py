@@ -1,4 +1,6 @@
-"""Resolves the words of a query to tags: by name, alias, plural or prefix, with narrower tags.
+"""Resolves the words of a query to tags: by name, alias, plural, without accents, or prefix.
+
+Narrower tags are found with each.
 
 `run` calls `resolve` once per query; the plan and the compiler use what it found.
 """
@@ -12,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from catalog.db import sql
 from catalog.db.tables import Tag, TagAlias
 from catalog.language.tree import Word
-from catalog.spelling import fold
+from catalog.spelling import fold, plain
 from catalog.tags import store
 
 
@@ -32,15 +34,16 @@ def resolve(session: Session, words: Sequence[Word]) -> Terms:
     """Return the tags of every word, in a few statements for any number of words."""
     named = [word for word in words if not word.prefix]
     roots = _find_named(session, {fold(word.text) for word in named})
-    below = _find_narrower(session, {roots[fold(w.text)] for w in named if _widens(w, roots)})
+    wide = (roots.get(fold(word.text), frozenset()) for word in named if not word.exact)
+    below = _find_narrower(session, frozenset().union(*wide))
     ids: dict[Word, set[int]] = {}
     for word in words:
         if word.prefix:
             ids[word] = _find_prefix(session, fold(word.text))
         else:
-            root = roots.get(fold(word.text))
-            found = set() if root is None else {root}
-            ids[word] = found if word.exact else found | below.get(root or 0, set())
+            found = roots.get(fold(word.text), frozenset())
+            narrower = () if word.exact else (below.get(root, set()) for root in found)
+            ids[word] = set(found).union(*narrower)
     photos = _estimate(session, set().union(*ids.values()))
     return {
         word: Term(tuple(sorted(found)), sum(photos[tag_id] for tag_id in found))
@@ -61,19 +64,33 @@ def lemmas(key: str) -> list[str]:
     return [" ".join([*before, form]) for form in dict.fromkeys(forms) if form and form != last]
 
 
-def _widens(word: Word, roots: dict[str, int]) -> bool:
-    return not word.exact and fold(word.text) in roots
-
-
-def _find_named(session: Session, keys: set[str]) -> dict[str, int]:
-    found = store.find_tag_ids(session, keys)
+def _find_named(session: Session, keys: set[str]) -> dict[str, frozenset[int]]:
+    """Return the tags that folded words name: exactly, by another form, or else without accents."""
+    exact = store.find_tag_ids(session, keys)
+    found = {key: frozenset({tag_id}) for key, tag_id in exact.items()}
     forms = {key: lemmas(key) for key in keys - found.keys()}
     if forms:
         others = store.find_tag_ids(session, {form for many in forms.values() for form in many})
         for key, many in forms.items():
             hits = [others[form] for form in many if form in others]
-            found |= {key: hits[0]} if hits else {}
-    return found
+            found |= {key: frozenset(hits[:1])} if hits else {}
+    return found | _find_without_accents(session, keys - found.keys())
+
+
+def _find_without_accents(session: Session, keys: set[str]) -> dict[str, frozenset[int]]:
+    """Return the tags whose names or aliases are these words but for their accents.
+
+    All names are read, since no index knows them without accents: only for words that name nothing.
+    """
+    wanted = {plain(key): key for key in keys if plain(key)}
+    found: dict[str, set[int]] = {}
+    named = (select(Tag.key, Tag.id), select(TagAlias.key, TagAlias.tag_id))
+    for query in named if wanted else ():
+        for key, tag_id in session.execute(query):
+            asked = wanted.get(plain(key))
+            if asked is not None:
+                found.setdefault(asked, set()).add(tag_id)
+    return {key: frozenset(tag_ids) for key, tag_ids in found.items()}
 
 
 def _find_narrower(session: Session, roots: Iterable[int]) -> dict[int, set[int]]:

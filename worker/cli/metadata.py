@@ -1,4 +1,4 @@
-"""`kadr metadata`: what Kadr writes into sidecars beside photos, and what it reads there."""
+"""`kadr metadata`: what Kadr writes into sidecars beside photos; `metadata_reading` has the rest."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from catalog.photos.sidecar_policy import RootPolicy
 from catalog.photos.sidecar_writes import Ending, Tally
 from catalog.query import photo
 from catalog.tags import sidecar_words
-from worker.cli import options
+from worker.cli import metadata_reading, options
 from worker.errors import SidecarError
 from worker.sidecars import disk
 from worker.sidecars import preview as previews
@@ -38,6 +38,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="What is read from sidecars and photos, and written into sidecars.",
 )
+app.command()(metadata_reading.read)
+app.command()(metadata_reading.status)
 
 
 @app.command()

