@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 
 from catalog.db.database import Database, open_database
 from catalog.db.tables import PhotoTag, Source
+from worker import log
 from worker.watch import ingest, roots, scan
 from worker.watch.roots import Folder
 
@@ -73,7 +74,7 @@ def main() -> None:
     """Run the measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=10_000)
-    log.configure("WARNING")
+    log.configure("WARNING", as_json=False)
     parser.add_argument("--database", help="by default SQLite in a temporary folder")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kadr-sidecars-") as folder:

@@ -1,4 +1,4 @@
-"""`kadr metadata`: what Kadr writes into sidecars beside photos; `metadata_reading` has the rest."""
+"""`kadr metadata`: what Kadr writes into sidecars; what it reads is in `metadata_reading`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
