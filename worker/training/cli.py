@@ -1,6 +1,7 @@
 """The command line of the training; `train` is meant where no command is named."""
 
 import argparse
+import csv
 import dataclasses
 import json
 import logging
@@ -66,11 +67,20 @@ def _make_parser() -> argparse.ArgumentParser:
     judged.add_argument("--model", type=Path, required=True)
     judged.add_argument("--split", default="dev", choices=("dev", "holdout"))
     judged.add_argument("--json", action="store_true", help="print JSON")
+    judged.add_argument(
+        "--unconfirmed",
+        type=Path,
+        metavar="CSV",
+        help="list the photos with sure keywords that no label confirms, to look at them",
+    )
     return parser
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    measured = report.measure(options.model, read_index(options.data), split=options.split)
+    tried = report.try_out(options.model, read_index(options.data), split=options.split)
+    if options.unconfirmed is not None:
+        _write_unconfirmed(report.find_unconfirmed(tried), options.unconfirmed)
+    measured = report.measure(tried)
     console = Console()
     if options.json:
         console.print_json(json.dumps(dataclasses.asdict(measured)))
@@ -80,6 +90,23 @@ def _evaluate(options: argparse.Namespace) -> None:
     console.print(_make_table(title, measured.offered))
     if measured.retrieval:
         console.print(_make_table("Photos found by caption", {"captioned": measured.retrieval}))
+
+
+def _write_unconfirmed(found: Sequence[report.Unconfirmed], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "source", "labels", "unconfirmed", "first_right", "n_sure"])
+        rows.writerows(
+            [
+                each.photo.path,
+                each.photo.source,
+                "; ".join(each.photo.labels),
+                "; ".join(each.keywords),
+                "yes" if each.first_right else "no",
+                each.n_sure,
+            ]
+            for each in found
+        )
 
 
 def _make_table(title: str, groups: report.Figures) -> Table:

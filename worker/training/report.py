@@ -15,7 +15,7 @@ from worker import images
 from worker.models import clip
 from worker.scoring import calibration, word_vectors
 from worker.training import figures
-from worker.training.data import Index
+from worker.training.data import Index, LabelledPhoto
 from worker.training.folder import VOCABULARY
 from worker.vocabulary import file as vocabulary_file
 from worker.vocabulary import prompts
@@ -71,8 +71,45 @@ class Answers:
     logits: Floats
 
 
-def measure(folder: Path, index: Index, *, split: str) -> Report:
-    """Measure the model in `folder` on the photos of a split.
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A model, the photos of a split, and what it says of them."""
+
+    model: clip.ClipModel
+    index: Index
+    #: (n_photos,) row of each photo in the index.
+    rows: NDArray[np.int64]
+    #: (n_photos, dim) unit vectors.
+    vectors: Floats
+    #: (n_photos, n_concepts) log-odds of each concept's confidence.
+    sureness: Floats
+    #: (n_offered,) the concepts that the folder offers.
+    offered: NDArray[np.int64]
+
+    def get_labels(self) -> Floats:
+        """Return the photos' labels, (n_photos, n_concepts) of 0 and 1."""
+        return self.index.get_labels()[self.rows]
+
+    def get_confidence(self) -> Floats:
+        """Return the confidence of the offered concepts, (n_photos, n_offered)."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.sureness[:, self.offered])), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A photo with sure keywords that none of its labels confirms; a person has to look at it."""
+
+    photo: LabelledPhoto
+    #: The surest first.
+    keywords: tuple[str, ...]
+    #: Whether the first keyword of all concepts is one of the labels.
+    first_right: bool
+    #: Number of sure keywords, confirmed ones included.
+    n_sure: int
+
+
+def try_out(folder: Path, index: Index, *, split: str) -> Tried:
+    """Let the model in `folder` judge the photos of a split.
 
     Raises:
         ModelError, PhotoError, VocabularyError: the folder or a photo cannot be read.
@@ -80,21 +117,44 @@ def measure(folder: Path, index: Index, *, split: str) -> Report:
     rows = index.get_rows(split)
     model = clip.load(f"local-dir:{folder.resolve()}", device="cpu", precision="float32")
     answers = get_answers(model, index, rows)
-    labels, sources = index.get_labels()[rows], index.get_sources()[rows]
     fitted = calibration.find(folder)
     sureness = answers.logits
     if fitted is not None:
         slopes, intercepts = fitted.terms(list(index.concepts))
         sureness = sureness * slopes.astype(np.float32) + intercepts.astype(np.float32)
-    offered = _get_offered(folder, index)
-    confidence = np.asarray(1.0 / (1.0 + np.exp(-sureness[:, offered])), np.float32)
+    return Tried(model, index, rows, answers.vectors, sureness, _get_offered(folder, index))
+
+
+def measure(tried: Tried) -> Report:
+    """Return the figures of what a model said."""
+    labels, sources = tried.get_labels(), tried.index.get_sources()[tried.rows]
+    offered = labels[:, tried.offered]
     return Report(
-        ranking=_by_group(figures.get_ranking_figures, sureness, labels, sources),
-        offered=_by_group(figures.get_confidence_figures, confidence, labels[:, offered], sources),
-        retrieval=_get_retrieval(model, index, rows, answers.vectors),
-        n_concepts=len(index.concepts),
-        n_offered=len(offered),
+        ranking=_by_group(figures.get_ranking_figures, tried.sureness, labels, sources),
+        offered=_by_group(figures.get_confidence_figures, tried.get_confidence(), offered, sources),
+        retrieval=_get_retrieval(tried),
+        n_concepts=len(tried.index.concepts),
+        n_offered=len(tried.offered),
     )
+
+
+def find_unconfirmed(tried: Tried) -> list[Unconfirmed]:
+    """Return the labelled photos with sure keywords, or a first one, that no label confirms.
+
+    The figures count all of these as wrong, also where they are true: no collection labels all
+    that its photos show.
+    """
+    labels, confidence = tried.get_labels(), tried.get_confidence()
+    first = tried.sureness.argmax(1)
+    found: list[Unconfirmed] = []
+    for place, row in enumerate(tried.rows.tolist()):
+        sure = [n for n in np.argsort(-confidence[place]) if confidence[place, n] >= figures.SURE]
+        open_ones = [tried.offered[n] for n in sure if not labels[place, tried.offered[n]]]
+        first_right = bool(labels[place, first[place]])
+        if labels[place].any() and (open_ones or not first_right):
+            words = tuple(tried.index.concepts[concept] for concept in open_ones)
+            found.append(Unconfirmed(tried.index.photos[row], words, first_right, len(sure)))
+    return found
 
 
 def get_answers(model: clip.ClipModel, index: Index, rows: NDArray[np.int64]) -> Answers:
@@ -115,20 +175,18 @@ def get_answers(model: clip.ClipModel, index: Index, rows: NDArray[np.int64]) ->
     return Answers(vectors, logits)
 
 
-def _get_retrieval(
-    model: clip.ClipModel, index: Index, rows: NDArray[np.int64], vectors: Floats
-) -> dict[str, float]:
+def _get_retrieval(tried: Tried) -> dict[str, float]:
     """Return how often a caption finds its photo among N_GALLERY, those with captions first."""
-    photos = [index.photos[row] for row in rows]
-    order = sorted(range(len(rows)), key=lambda place: not photos[place].captions)[:N_GALLERY]
+    photos = [tried.index.photos[row] for row in tried.rows]
+    order = sorted(range(len(photos)), key=lambda place: not photos[place].captions)[:N_GALLERY]
     texts = [
         (text, number) for number, place in enumerate(order) for text in photos[place].captions
     ]
     if not texts:
         return {}
-    encoded = model.encode_texts([text for text, _ in texts])
+    encoded = tried.model.encode_texts([text for text, _ in texts])
     wanted = np.array([number for _, number in texts], np.int64)
-    return figures.get_retrieval_figures(encoded, vectors[order], wanted)
+    return figures.get_retrieval_figures(encoded, tried.vectors[order], wanted)
 
 
 def _decode(paths: Sequence[Path], preprocess: images.Preprocess) -> Iterator[NDArray[np.uint8]]:

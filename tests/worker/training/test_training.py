@@ -19,6 +19,7 @@ from worker.training import (
     features,
     figures,
     head,
+    report,
     run,
     taxonomy,
     text_tower,
@@ -124,16 +125,40 @@ def test_a_head_is_read_back_as_it_was_trained(tmp_path: Path) -> None:
         torch.testing.assert_close(written, trained.embed(seen), atol=1e-4, rtol=0)
 
 
-def test_evaluation_prints_figures_of_photos_words_and_captions(
-    photos: Path, trained: Path, capsys: pytest.CaptureFixture[str]
+def test_evaluation_prints_figures_and_lists_what_no_label_confirms(
+    photos: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cli.main(["evaluate", "--data", str(photos), "--model", str(trained), "--json"])
+    target = tmp_path / "unconfirmed.csv"
+    arguments = ["evaluate", "--data", str(photos), "--model", str(trained), "--json"]
 
-    report = json.loads(capsys.readouterr().out)
-    assert report["ranking"]["all"]["photos"] == 7
-    assert set(report["offered"]["all"]) >= {"precision", "coverage", "ece"}
-    assert report["retrieval"]["texts"] == 14
-    assert report["retrieval"]["photos"] == 7
+    cli.main([*arguments, "--unconfirmed", str(target)])
+
+    figures_of = json.loads(capsys.readouterr().out)
+    assert figures_of["ranking"]["all"]["photos"] == 7
+    assert set(figures_of["offered"]["all"]) >= {"precision", "coverage", "ece"}
+    assert figures_of["retrieval"]["texts"] == 14
+    assert figures_of["retrieval"]["photos"] == 7
+    with target.open(newline="", encoding="utf-8") as lines:
+        reader = csv.DictReader(lines)
+        listed = list(reader)
+    assert set(reader.fieldnames or ()) >= {"path", "labels", "unconfirmed"}
+    assert all(row["unconfirmed"] or row["first_right"] == "no" for row in listed)
+
+
+def test_sure_keywords_that_no_label_confirms_are_listed_for_a_person() -> None:
+    photos = tuple(
+        data.LabelledPhoto(Path(f"{n}.png"), "s", "dev", labels)
+        for n, labels in enumerate([("dog",), ("dog",), ()])
+    )
+    index = data.Index(photos, ("dog", "grass", "ball"), {}, ())
+    sureness = np.float32([[3, 2, 4], [3, -2, -1], [3, 3, 3]])
+    rows, unused = np.arange(3), np.zeros((3, 1), np.float32)
+    # the ball is known, but not offered
+    tried = report.Tried(None, index, rows, unused, sureness, np.array([0, 1]))  # type: ignore[arg-type]
+
+    (found,) = report.find_unconfirmed(tried)
+
+    assert found == report.Unconfirmed(photos[0], ("grass",), first_right=False, n_sure=2)
 
 
 def test_data_that_are_not_there_are_told_in_a_line(tmp_path: Path) -> None:
