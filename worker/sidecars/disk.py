@@ -7,9 +7,10 @@ it if nobody changed the old one meanwhile.
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,13 @@ from pathlib import Path
 from catalog import paths
 from catalog.paths import FileStat
 from worker.errors import SidecarError
-from worker.metadata import document
+from worker.metadata import document, sidecar_names
 
 #: Tries while another program changes the file.
 _TRIES = 3
 _RETRIED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _RETRIED |= {errno.EBUSY, errno.ESTALE, errno.ENOENT, errno.ENOTDIR}
+_LEFTOVER = re.compile(r"\..+\.[xX][mM][pP]\.[0-9a-f]{8}\.tmp")
 _OPEN = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -97,6 +99,7 @@ def change(
     Raises:
         SidecarError: It cannot be written, is linked, or changes again and again.
     """
+    _require_sidecar(path)
     for _ in range(_TRIES):
         before = read(path)
         made = make(before)
@@ -116,6 +119,7 @@ def delete(path: Path, sha256: bytes) -> bool:
     Raises:
         SidecarError: It cannot be deleted.
     """
+    _require_sidecar(path)
     with _explained(path):
         found = read(path)
         if found is None or found.sha256 != sha256 or os.path.islink(path):  # noqa: PTH114
@@ -125,10 +129,19 @@ def delete(path: Path, sha256: bytes) -> bool:
         return True
 
 
-def prepare(path: Path) -> int:
+def is_leftover(name: str) -> bool:
+    """Return whether a file, by its name, is a sidecar that a writer had not finished."""
+    return _LEFTOVER.fullmatch(name) is not None
+
+
+def prepare(path: Path, leftovers: Iterable[str] = ()) -> int:
     """Make the folder of a sidecar, and delete what writers that died left beside the sidecar.
 
     Only the holder of the sidecar's lease may call it: no other writer is at work then.
+
+    Args:
+        path: The sidecar.
+        leftovers: The names in its folder for which `is_leftover` is true.
 
     Returns:
         How many files were deleted.
@@ -136,16 +149,13 @@ def prepare(path: Path) -> int:
     Raises:
         SidecarError: The folder cannot be made.
     """
-    gone = 0
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(OSError):
-        prefix, suffix = f".{path.name}.", ".tmp"
-        for name in os.listdir(path.parent):  # noqa: PTH208 - names are all that is needed
-            if name.startswith(prefix) and name.endswith(suffix):
-                path.with_name(name).unlink(missing_ok=True)
-                gone += 1
-    return gone
+    own = [name for name in leftovers if name.startswith(f".{path.name}.")]
+    for name in own:
+        with suppress(OSError):
+            path.with_name(name).unlink(missing_ok=True)
+    return len(own)
 
 
 def flush_folder(folder: Path) -> None:
@@ -156,6 +166,15 @@ def flush_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _require_sidecar(path: Path) -> None:
+    """Raise `SidecarError` for a file that is no sidecar by its name: a link may lead there."""
+    if path.suffix.lower() != sidecar_names.SUFFIX:
+        raise SidecarError(
+            f"{_shown(path)}: is not a sidecar, and Kadr writes nothing else; "
+            "put a sidecar where the link is"
+        )
 
 
 def _replace(

@@ -22,6 +22,7 @@ class _Folder:
     owners: PhotosOfFolder
     sidecars: set[str] = field(default_factory=set)
     by_stem: dict[str, list[str]] = field(default_factory=dict)
+    leftovers: list[str] = field(default_factory=list)
 
     def add(self, sidecar: str) -> None:
         if sidecar not in self.sidecars:
@@ -58,6 +59,10 @@ class Folders:
             return name
         return adobe if self.custom == ADOBE or self._has_adobe(photo.parent) else name
 
+    def leftovers(self, folder: Path) -> list[str]:
+        """Return the names of sidecars in a folder that a writer had not finished."""
+        return self._of(folder).leftovers
+
     def add(self, path: Path) -> None:
         """Note a sidecar that was written."""
         self._of(path.parent).add(path.name)
@@ -84,6 +89,7 @@ class Folders:
                 names = []
             photos = [name for name in names if extensions.is_photo(name)]
             self._known[folder] = here = _Folder(photos, PhotosOfFolder(photos))
+            here.leftovers = [name for name in names if disk.is_leftover(name)]
             for name in filter(sidecar_names.is_sidecar, names):
                 here.add(name)
         return self._known[folder]

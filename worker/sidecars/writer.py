@@ -140,7 +140,7 @@ class Writer:
             stat=done.stat if self.options.folder is None else None,
             sha256=done.after.sha256,
             wrote=made[0].to_json(),
-            is_ours=job.is_ours or before is None,
+            is_ours=before is None or (job.is_ours and before == job.wrote_sha256),
             was_known=before in {None, job.sha256, job.wrote_sha256},
             is_turn=job.wrote_sha256 is not None and before not in {None, job.wrote_sha256},
         )
@@ -232,7 +232,7 @@ class Writer:
             top = self.options.folder
         path = disk.resolve(path, top)
         if is_writing:
-            disk.prepare(path)
+            disk.prepare(path, self._folders.leftovers(path.parent))
         return photo, path
 
     def _other_place(self, job: Job, photo: Path) -> str | None:

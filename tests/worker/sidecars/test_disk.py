@@ -127,7 +127,8 @@ def test_what_a_killed_writer_left_is_deleted_by_the_next(tmp_path: Path) -> Non
     (tmp_path / ".IMG.jpg.xmp.0badcafe.tmp").write_bytes(b"half")
     (tmp_path / ".IMG_2.jpg.xmp.0badcafe.tmp").write_bytes(b"another's")
 
-    assert disk.prepare(path) == 1
+    names = [file.name for file in tmp_path.iterdir() if disk.is_leftover(file.name)]
+    assert disk.prepare(path, names) == 1
     assert leftovers(tmp_path) == [".IMG_2.jpg.xmp.0badcafe.tmp"]
 
 
@@ -142,6 +143,18 @@ def test_links_are_followed_inside_the_root_alone(tmp_path: Path) -> None:
     assert disk.resolve(root / "a.jpg.xmp", root) == root / "meta" / "a.xmp"
     with pytest.raises(SidecarError, match="leads out of the folder"):
         disk.resolve(root / "b.jpg.xmp", root)
+
+
+def test_nothing_but_a_sidecar_is_ever_written_or_deleted(tmp_path: Path) -> None:
+    photo = tmp_path / "IMG.jpg"
+    photo.write_bytes(b"photo")
+    (tmp_path / "IMG.jpg.xmp").symlink_to(photo)
+    target = disk.resolve(tmp_path / "IMG.jpg.xmp", tmp_path)
+
+    for attempt in (lambda: write(target), lambda: disk.delete(target, Content(b"photo").sha256)):
+        with pytest.raises(SidecarError, match="is not a sidecar"):
+            attempt()
+    assert photo.read_bytes() == b"photo"
 
 
 def test_file_with_two_names_is_written_only_where_that_is_wanted(tmp_path: Path) -> None:

@@ -7,32 +7,23 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from catalog.db.database import Database, open_database
-from catalog.db.tables import PhotoFile, Root, Sidecar, SidecarState
-from catalog.paths import FileStat
-from catalog.photos import files, roots, sidecar_lists, sidecar_policy
-from catalog.photos.sidecar_writes import Ending, Tally
+from catalog.db.tables import Sidecar, SidecarState
+from catalog.photos import sidecar_policy
+from catalog.photos.sidecar_writes import Ending
 from catalog.tags import decisions, sidecar_words
-from catalog.tags.store import TagSpec
 from tests.support import photos, readers
-from tests.support.catalogue import tag_photo
+from tests.support.sidecars import Tree
 from tests.support.xmp import bag, sidecar
 from worker.metadata import xmp
 from worker.metadata.composing import Style
 from worker.sidecars import preview as previews
-from worker.sidecars.writer import Options, Writer
-
-NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-SPECS = {
-    "beagle": TagSpec("beagle", (), ("dog", "animal")),
-    "dog": TagSpec("dog", (), ("animal",)),
-}
 
 
 @pytest.fixture
@@ -46,67 +37,6 @@ def top(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     return folder
-
-
-class Tree:
-    """A folder of photos, the catalogue that knows them, and a writer."""
-
-    def __init__(self, database: Database, top: Path, policy: str = "confirmed") -> None:
-        self.database, self.top, self.now = database, top, NOW
-        with database.write() as session:
-            self.root_id = roots.register_root(session, top).id
-            session.get_one(Root, self.root_id).sidecars = policy
-
-    def add(self, name: str = "IMG.jpg", data: bytes | None = None) -> int:
-        """Write a photo and register it as tagged."""
-        path = self.top / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data or photos.jpeg_bytes() + name.encode())
-        digest = hashlib.sha256(path.read_bytes()).digest()
-        seen = files.SeenFile(name, FileStat(path.stat().st_size, 1), digest)
-        with self.database.write() as session:
-            files.register_files(session, self.root_id, [seen], now=NOW)
-            query = select(PhotoFile.photo_id).where(PhotoFile.path == name)
-            photo_id = session.scalars(query).one()
-            assert photo_id is not None
-            tag_photo(session, photo_id, {"dog": 0.9, "sea": 0.5}, specs=SPECS)
-        return photo_id
-
-    def decide(self, photo_id: int, *add: str, reject: tuple[str, ...] = ()) -> None:
-        def look_up(_keys: object) -> dict[str, TagSpec]:
-            return SPECS
-
-        with self.database.write() as session:
-            if add:
-                decisions.add(session, [photo_id], add, now=self.now, look_up=look_up)
-            if reject:
-                decisions.reject(session, [photo_id], reject, now=self.now)
-
-    def writer(self, **options: object) -> Writer:
-        return Writer(self.database, Options(**options), clock=lambda: self.now)  # type: ignore[arg-type]
-
-    def write(self, **options: object) -> Tally:
-        """Write all that is due, some seconds later."""
-        self.now += timedelta(seconds=10)
-        writing, total = self.writer(**options), Tally()
-        while (done := writing.write_batch()).total:
-            total += done
-        return total
-
-    def state(self, name: str) -> SidecarState:
-        with self.database.read() as session:
-            return session.scalars(select(Sidecar.state).where(Sidecar.path == name)).one()
-
-    def names(self) -> list[str]:
-        return sorted(str(p.relative_to(self.top)) for p in self.top.rglob("*") if p.is_file())
-
-    def fields(self, name: str = "IMG.jpg.xmp") -> dict[str, list[str]]:
-        return readers.read_fields(self.top / name)
-
-    def failure(self) -> str:
-        with self.database.read() as session:
-            (problem,) = sidecar_lists.find_problems(session)
-        return problem.failure
 
 
 @pytest.fixture
@@ -276,6 +206,23 @@ def test_withdrawing_keeps_a_file_that_another_program_changed(tree: Tree) -> No
     assert not [key for key in tree.fields() if "kadr" in key]
 
 
+def test_withdrawing_keeps_a_file_that_another_program_changed_before_our_last_write(
+    tree: Tree,
+) -> None:
+    photo = tree.add()
+    tree.decide(photo, "beagle")
+    tree.write()
+    readers.add_words(tree.top / "IMG.jpg.xmp", "theirs")
+    with tree.database.write() as session:  # the catalogue has read it
+        digest = hashlib.sha256((tree.top / "IMG.jpg.xmp").read_bytes()).digest()
+        session.execute(update(Sidecar).values(sha256=digest))
+    tree.decide(photo, "sand")
+    tree.write()
+    tree.writer().withdraw_all()
+
+    assert tree.fields()[readers.DC] == ["theirs"]
+
+
 def test_our_marker_survives_another_program(tree: Tree) -> None:
     photo = tree.add()
     tree.decide(photo, "beagle", "sand")
@@ -342,6 +289,7 @@ def test_disk_that_is_away_is_no_fault_of_the_sidecar(tree: Tree) -> None:
     assert "mount its disk, and it is tried again" in tree.failure()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["write", "fsync", "link", "replace", "flush_folder", "record"])
 def test_writer_killed_at_any_step_leaves_the_old_file_or_the_new(tree: Tree, step: str) -> None:
     photo = tree.add()
