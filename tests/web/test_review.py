@@ -77,4 +77,5 @@ def test_keys_on_a_photo_decide_and_z_takes_back(open_page):
     expect(page.locator("#words li").first).to_have_class(re.compile("rejected"))
     expect(page.locator(".toast")).to_contain_text("Rejected")
     page.keyboard.press("z")
-    until(page, "!document.querySelector('#words li.rejected')")
+    expect(page.locator("#words li")).not_to_have_count(0)
+    expect(page.locator("#words li.rejected")).to_have_count(0)

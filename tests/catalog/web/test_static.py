@@ -36,6 +36,26 @@ def test_no_page_has_a_style_or_a_script_of_its_own():
             assert "src=" in attributes or "application/json" in attributes, template.name
 
 
+def test_the_page_about_keys_shows_the_table_of_keys():
+    page = (STATIC.parents[2] / "docs/gallery.md").read_text()
+    written = (STATIC / "js/keys.js").read_text().split("KEYS = [")[1].split("];")[0]
+    english = json.loads((texts.FOLDER / "en.json").read_text())
+
+    for row in json.loads(f"[{written}]"):
+        keys = [_shown(key) for key in row["keys"]]
+        line = ", ".join(f"`{key}`" for key in keys) + f" | {english[row['text']]} |"
+        assert page.count(f"| {line}") >= len(row["in"]), line
+
+
+def _shown(key: str) -> str:
+    names = {"ArrowLeft": "←", "ArrowRight": "→", "ArrowUp": "↑", "ArrowDown": "↓", "Escape": "Esc"}
+    names |= {"PageUp": "PgUp", "PageDown": "PgDn", "Control": "Ctrl", "a": "a"}
+    if len(key) == 1:
+        return key
+    shown = " ".join(names.get(part, part) for part in key.split("+"))
+    return "Ctrl A" if shown == "Ctrl a" else shown
+
+
 def test_every_text_that_a_script_or_a_template_names_exists():
     known = json.loads((texts.FOLDER / "en.json").read_text()).keys()
     named = {

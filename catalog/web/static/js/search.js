@@ -44,7 +44,7 @@ export function start() {
   const suffix = data.suffix ?? "";
   const [items, keys] = readTiles(host);
   const months = data.mode === "date" ? new Months(query, data.sort === "oldest") : null;
-  const pages = new Pages(data.path ?? "/photos", JSON.parse(data.params ?? "{}"), data.next || null);
+  const pages = new Pages(data.path ?? "/photos", JSON.parse(data.params ?? "{}"), months ? null : data.next || null);
   const grid = new Grid(host, {
     load: (section) => /** @type {Months} */ (months).load(section),
     href: (item) => `/photo/${item.id}${suffix}`,
@@ -290,7 +290,7 @@ function facets() {
       const kinds = /** @type {[string, (value: string) => string][]} */ ([["keywords", quote], ["years", (value) => `taken:${value}`],
         ["cameras", (value) => `camera:${quote(value)}`], ["formats", (value) => `format:${quote(value)}`]]);
       place.replaceChildren(...kinds.filter(([kind]) => found[kind].length).map(([kind, write]) => (
-        el("section", {}, el("h3", { text: t(`js.facet.${kind}`) }), el("div", { class: "chips" },
+        el("section", {}, el("h2", { text: t(`js.facet.${kind}`) }), el("div", { class: "chips" },
           ...found[kind].slice(0, 14).map((/** @type {any} */ each) => facet(box, each, write(each.value))))))));
       if (!place.childElementCount) place.append(el("p", { class: "soft", text: t("js.no-facets") }));
     } catch (error) {
