@@ -20,5 +20,7 @@ RUN set -- /tmp/wheels/kadr-*.whl && pip install --no-cache-dir "$1[groups]"
 USER kadr
 WORKDIR /home/kadr
 ENV KADR_CACHE_DIR=/cache HF_HOME=/cache/hub KADR_LOG_FORMAT=json
+# Of the gallery; other roles override or ignore it.
+EXPOSE 8090
 ENTRYPOINT ["kadr"]
 CMD ["--help"]

@@ -44,6 +44,10 @@ COMMANDS = {
         "catalog.cli.password",
         "Set the password of the gallery; browsers that are logged in must log in again.",
     ),
+    "health": Command(
+        "catalog.cli.health",
+        "Ask the gallery on this machine whether it works; status 1 if it does not answer.",
+    ),
     "webhook": Command("catalog.cli.webhook", "Addresses that are told of events."),
     "token": Command("catalog.cli.token", "Tokens of scripts that use the REST API."),
     "db": Command("catalog.cli.database", "The catalogue's tables."),

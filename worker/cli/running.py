@@ -16,6 +16,7 @@ from catalog.cli import console
 from worker.queue import broker, tasks
 from worker.queue import process as processes
 from worker.queue.embedded import EmbeddedWorker
+from worker.queue.presence import Presence
 from worker.queue.process import Process
 from worker.queue.sweeper import Sweeper
 from worker.settings import Settings
@@ -48,6 +49,7 @@ def working(process: Process) -> Iterator[None]:
     _load_model(process)
     with (
         EmbeddedWorker(process),
+        Presence(process.database),
         Sweeper(process.database, bell, settings.sweep_s),
     ):
         yield

@@ -7,6 +7,7 @@ import typer
 from catalog.errors import SettingsError
 from worker.celery import app as celery_app
 from worker.cli import options
+from worker.queue.presence import Presence
 from worker.queue.process import get_process
 
 app = typer.Typer(add_completion=False)
@@ -27,5 +28,8 @@ def worker(
             "or run `kadr watch`, which has a worker inside"
         )
     options_of_celery = ["--pool", "solo", "--loglevel", settings.log_level]
-    with get_process():  # an unreachable database is reported here, in one sentence
+    with (
+        get_process() as process,
+        Presence(process.database),
+    ):  # an unreachable database is reported here, in one sentence
         celery_app.worker_main(["worker", *options_of_celery, *(celery_options or [])])
