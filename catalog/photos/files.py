@@ -388,6 +388,13 @@ def prune(session: Session, missing_before: datetime) -> Pruned:
     return counted
 
 
+def note_thumbhashes(session: Session, hashes: Mapping[bytes, bytes]) -> None:
+    """Store what photos look like while they load, by the sha256 of their content."""
+    for sha256, thumbhash in sorted(hashes.items()):
+        row = update(Photo).where(Photo.sha256 == sha256, Photo.thumbhash.is_(None))
+        session.execute(row.values(thumbhash=thumbhash))
+
+
 def count_files(session: Session, condition: ColumnElement[bool]) -> int:
     """Return the number of files that meet a condition."""
     return session.scalar(select(func.count(PhotoFile.id)).where(condition)) or 0

@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Annotated
@@ -17,6 +17,7 @@ from catalog.cli import console
 from catalog.db import database as databases
 from catalog.db.database import Database
 from catalog.errors import SettingsError
+from catalog.photos import files
 from catalog.photos import roots as known_roots
 from catalog.tags import taggers
 from catalog.tags.store import Lexicon
@@ -137,7 +138,12 @@ def _services(
     settings: Settings, web: WebSettings, database: Database, ring: Ring
 ) -> Iterator[Services]:
     store = ThumbStore(settings.cache_dir / "thumbs", max_bytes=int(web.thumbs_gb * 1e9))
-    thumbs = ThumbMaker(store, max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
+    thumbs = ThumbMaker(
+        store,
+        max_pixels=settings.max_pixels,
+        max_bytes=settings.max_bytes,
+        note=partial(_note_hashes, database),
+    )
     encoders = TextEncoders()
     try:
         with store.making_room():
@@ -150,6 +156,11 @@ def _services(
     finally:
         thumbs.close()
         encoders.close()
+
+
+def _note_hashes(database: Database, hashes: Mapping[bytes, bytes]) -> None:
+    with database.write() as session:
+        files.note_thumbhashes(session, hashes)
 
 
 def _look_up(database: Database, keys: Sequence[str]) -> Lexicon:

@@ -8,11 +8,14 @@ import asyncio
 import multiprocessing
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+import structlog
+
+from catalog.errors import DatabaseUnavailableError
 from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbFormat, ThumbKey, ThumbSize
 from worker.errors import PhotoError
 from worker.thumbs.store import ThumbStore
@@ -22,6 +25,12 @@ MAX_WAITING = 200
 #: How long a photo that cannot be decoded is not tried again.
 FORGIVE_S = 3600.0
 _MAX_FAILURES = 10_000
+#: How long thumbhashes are collected before they are written in one transaction.
+_COLLECT_S = 2.0
+
+_log = structlog.get_logger()
+
+Note = Callable[[Mapping[bytes, bytes]], None]
 
 
 class ThumbMaker:
@@ -34,8 +43,21 @@ class ThumbMaker:
         max_pixels: int,
         max_bytes: int,
         processes: int | None = None,
+        note: Note | None = None,
     ) -> None:
+        """Prepare the pool; its processes start with the first picture.
+
+        Args:
+            store: Where pictures are kept.
+            max_pixels: Larger photos are refused.
+            max_bytes: Larger files are refused.
+            processes: How many make pictures at a time; all processors but one if None.
+            note: Stores the thumbhashes of photos, by the sha256 of their content.
+        """
         self._store = store
+        self._note = note
+        self._hashes: dict[bytes, bytes] = {}
+        self._noting: asyncio.Task[None] | None = None
         self._limits = (max_pixels, max_bytes)
         self._processes = processes or max(1, (os.cpu_count() or 2) - 1)
         self._pool: ProcessPoolExecutor | None = None
@@ -75,17 +97,34 @@ class ThumbMaker:
         reason = ""
         for place in places:
             try:
-                content = await self._render(key, place)
+                content, thumbhash = await self._render(key, place)
             except PhotoError as error:
                 reason = str(error)
             else:
                 await asyncio.to_thread(self._store.keep, key, content)
+                self._note_later(bytes.fromhex(key.sha256), thumbhash)
                 return content
         self._remember(key, reason)
         raise ThumbFailedError(reason)
 
-    async def _render(self, key: ThumbKey, place: Path) -> bytes:
-        """Return the picture of one file.
+    def _note_later(self, sha256: bytes, thumbhash: bytes) -> None:
+        """Store a thumbhash together with those of the next seconds."""
+        if self._note is None:
+            return
+        self._hashes[sha256] = thumbhash
+        if self._noting is None or self._noting.done():
+            self._noting = asyncio.create_task(self._note_collected(self._note))
+
+    async def _note_collected(self, note: Note) -> None:
+        await asyncio.sleep(_COLLECT_S)
+        hashes, self._hashes = self._hashes, {}
+        try:
+            await asyncio.to_thread(note, hashes)
+        except DatabaseUnavailableError as error:
+            _log.warning("thumbhashes_not_noted", photos=len(hashes), reason=str(error))
+
+    async def _render(self, key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
+        """Return the picture of one file, and its thumbhash.
 
         Raises:
             PhotoError: It cannot be decoded, or its decoder ended the process.
@@ -126,9 +165,10 @@ class ThumbMaker:
 
 def _render(
     place: Path, size: ThumbSize, form: ThumbFormat, max_pixels: int, max_bytes: int
-) -> bytes:
-    """Make a picture, in a child process."""
+) -> tuple[bytes, bytes]:
+    """Make a picture and its thumbhash, in a child process."""
     from worker.images import Limits  # noqa: PLC0415 - decoders are loaded in the child alone
     from worker.thumbs import rendering  # noqa: PLC0415 - decoders are loaded in the child alone
 
-    return rendering.render(place, size, form, Limits(max_pixels, max_bytes))
+    content = rendering.render(place, size, form, Limits(max_pixels, max_bytes))
+    return content, rendering.hash_of(content)

@@ -6,6 +6,7 @@
 import io
 from pathlib import Path
 
+import thumbhash
 from PIL import Image
 
 from catalog.web.services import ThumbFormat, ThumbSize
@@ -20,6 +21,7 @@ _MAX_RATIO, _MAX_SIDE = 8, 16_383
 _QUALITY = 75
 #: libwebp's effort, 0 to 6: 1 takes half the time of 4 and makes files a tenth larger.
 _EFFORT = 1
+_HASHED_SIDE = 24
 
 
 def fit(size: tuple[int, int], wanted: ThumbSize) -> tuple[float, float]:
@@ -40,6 +42,16 @@ def render(path: Path, size: ThumbSize, form: ThumbFormat, limits: Limits) -> by
         PhotoError: The photo cannot be decoded.
     """
     return encode(images.shrunk(path, lambda whole: fit(whole, size), limits), form)
+
+
+def hash_of(content: bytes) -> bytes:
+    """Return the thumbhash of a small picture: at most 33 bytes that look like it.
+
+    The picture is shrunk first, because the package computes in Python: 10 ms for 24 pixels a side.
+    """
+    image = Image.open(io.BytesIO(content)).convert("RGBA")
+    image.thumbnail((_HASHED_SIDE, _HASHED_SIDE))
+    return bytes(thumbhash.rgba_to_thumb_hash(image.width, image.height, list(image.tobytes())))
 
 
 def encode(image: Image.Image, form: ThumbFormat) -> bytes:

@@ -3,13 +3,19 @@
 import asyncio
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from catalog.db.database import Database
+from catalog.db.tables import Photo
+from catalog.photos import files
+from catalog.query import hits
+from catalog.query.pages import Position
 from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbKey
-from tests.support import photos
+from tests.support import catalogue, photos
 from worker.images import Limits
 from worker.serving import thumbs
 from worker.serving.thumbs import ThumbMaker
@@ -78,10 +84,10 @@ def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made = ThumbMaker(ThumbStore(tmp_path / "thumbs"), max_pixels=10**9, max_bytes=10**9)
     calls: list[Path] = []
 
-    async def render(key: ThumbKey, place: Path) -> bytes:
+    async def render(key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
         calls.append(place)
         await asyncio.sleep(0)
-        return rendering.render(place, key.size, key.format, Limits())
+        return rendering.render(place, key.size, key.format, Limits()), b"hash"
 
     monkeypatch.setattr(made, "_render", render)
     return made, calls
@@ -116,6 +122,40 @@ def test_a_copy_is_shown_where_a_file_is_broken_and_a_failure_is_remembered(make
     with pytest.raises(ThumbFailedError, match=r"broken\.jpg"):
         asyncio.run(made.make(ThumbKey("cd" * 32, 360), [broken]))
     assert calls == []
+
+
+def test_what_a_photo_looks_like_is_stored_once_a_while(
+    tmp_path: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(thumbs, "_COLLECT_S", 0.0)
+    file = tmp_path / "a.jpg"
+    photos.scene().save(file)
+    with database.write() as session:
+        [photo_id] = catalogue.add_photos(session, "a.jpg")
+        sha256 = session.get_one(Photo, photo_id).sha256
+
+    def note(hashes: Mapping[bytes, bytes]) -> None:
+        with database.write() as session:
+            files.note_thumbhashes(session, hashes)
+
+    made = ThumbMaker(ThumbStore(tmp_path), max_pixels=10**9, max_bytes=10**9, note=note)
+
+    async def render(key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
+        content = rendering.render(place, key.size, key.format, Limits())
+        return content, rendering.hash_of(content)
+
+    monkeypatch.setattr(made, "_render", render)
+
+    async def ask() -> None:
+        await made.make(ThumbKey(sha256.hex(), 240), [file])
+        assert made._noting is not None
+        await made._noting
+
+    asyncio.run(ask())
+    with database.read() as session:
+        [hit] = hits.load(session, [Position(None, photo_id)])
+    assert hit.thumbhash is not None
+    assert 5 < len(hit.thumbhash) <= 33
 
 
 def test_too_many_pictures_at_once_are_refused(maker, monkeypatch: pytest.MonkeyPatch):
