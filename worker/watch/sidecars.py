@@ -109,8 +109,8 @@ def take_sidecars(
     folders: dict[Path, _Folder] = {}
     wanted = {each.path: each for each in found}
     for folder, names in _by_folder(photos).items():
-        here = folders.setdefault(folder, _Folder(folder))
-        for name in here.beside(names):
+        folders[folder] = _Folder(folder)
+        for name in folders[folder].beside(names):
             path = folder / name
             if path not in wanted and (file := scan.stat_file(path)) is not None:
                 wanted[path] = file
@@ -119,8 +119,8 @@ def take_sidecars(
     top = paths.from_text(root.path)
     contents = [_read(file) for file in wanted.values()]
     stored = {file.path: scan.relative(file.path, top) for file in wanted.values()}
-    for path in wanted:
-        folders.setdefault(path.parent, _Folder(path.parent))
+    for folder in {path.parent for path in wanted} - folders.keys():
+        folders[folder] = _Folder(folder)
     with database.write() as session:
         known = sidecars.find_known(session, root.id, stored.values())
         digests = {_digest(each.data) for each in contents if each.data is not None}
