@@ -10,6 +10,7 @@ from rich.table import Table
 from catalog import settings
 from catalog.cli import catalogue, console, options
 from catalog.db import database
+from catalog.photos import sidecar_lists
 from catalog.photos import status as states
 from catalog.tags import taggers
 
@@ -34,6 +35,8 @@ def _gather() -> dict[str, Any]:
         return asdict(counts) | {
             "photos_per_second": round(states.get_rate(session, datetime.now(UTC)), 2),
             "keywords": states.count_tags(session),
+            "sidecars_due": sidecar_lists.count_due(session),
+            "sidecars_unwritten": len(sidecar_lists.find_problems(session)),
             "tagger": asdict(chosen) if chosen else None,
             "database": shown,
         }
@@ -51,6 +54,8 @@ def _show_status(found: dict[str, Any]) -> None:
         "unreadable": "files that cannot be read (`kadr failures`)",
         "missing": "missing: their files are gone (`kadr prune` forgets them)",
         "superseded": "superseded: edited since, their decisions live on in the edited photos",
+        "sidecars_due": "sidecars to be written: `kadr watch` or `kadr metadata write` does it",
+        "sidecars_unwritten": "sidecars that cannot be written (`kadr metadata status` says why)",
     }
     for name, note in notes.items():
         if found[name] or name in {"tagged", "pending"}:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from catalog.cli import status
 from catalog.db.database import Database, open_database
 from catalog.errors import NotFoundError, OptionError, SettingsError
 from catalog.photos import files, roots
@@ -96,7 +97,9 @@ def test_failure_is_shown_with_what_to_do(top: Path) -> None:
     run("policy", "photos", "confirmed")
     (top / "a.jpg.xmp").write_bytes(b"<broken")
     output = run("write", code=1).output
+    shown = CliRunner().invoke(status.app, [], catch_exceptions=False).output
 
+    assert "1  sidecars that cannot be written" in shown
     assert "0 sidecars written; 1 failed" in output
     assert "a.jpg.xmp: is not well-formed XML" in output.replace("\n", "")
 
