@@ -46,6 +46,12 @@ class Settings(CatalogSettings):
     #: How often a polled root (network file systems) is scanned.
     poll_s: float = Field(30.0, ge=0.5)
 
+    #: Patterns in git's syntax, relative to each root and separated by `;`: what matches is left
+    #: out.
+    exclude: str = ""
+    #: `tag`: JPEG files that lost rows of pixels are tagged by what is left, and marked.
+    truncated: Literal["quarantine", "tag"] = "quarantine"
+
     #: A photo above these is quarantined with a reason, not decoded.
     max_pixels: int = Field(200_000_000, ge=1)
     max_bytes: int = Field(512 * 1024 * 1024, ge=1)
@@ -62,6 +68,11 @@ class Settings(CatalogSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: `console` for people, `json` for log collectors.
     log_format: Literal["console", "json"] = "console"
+
+    @property
+    def exclude_patterns(self) -> tuple[str, ...]:
+        """Return the patterns of KADR_EXCLUDE, each by itself."""
+        return tuple(part.strip() for part in self.exclude.split(";") if part.strip())
 
     @property
     def is_embedded(self) -> bool:

@@ -76,6 +76,28 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
     return known
 
 
+def find_unreadable(session: Session, root_id: int) -> list[str]:
+    """Return the paths of files below a root that are there and could not be read."""
+    query = select(PhotoFile.path).where(
+        PhotoFile.root_id == root_id,
+        PhotoFile.photo_id.is_(None),
+        PhotoFile.missing_since.is_(None),
+    )
+    return list(session.scalars(query))
+
+
+def find_undigested(session: Session, root_id: int, *, after: str, limit: int) -> list[str]:
+    """Return paths of files that no Kadr has seen since pictures have digests, after a path."""
+    query = select(PhotoFile.path).where(
+        PhotoFile.root_id == root_id,
+        PhotoFile.ctime_ns.is_(None),
+        PhotoFile.photo_id.is_not(None),
+        PhotoFile.missing_since.is_(None),
+        PhotoFile.path > after,
+    )
+    return list(session.scalars(query.order_by(PhotoFile.path).limit(limit)))
+
+
 def find_present_paths(session: Session, root_id: int, folder: str = ".") -> list[str]:
     """Return the paths of known files below a relative folder that are not missing."""
     query = select(PhotoFile.path).where(
@@ -94,6 +116,8 @@ class Registered:
     pending: tuple[int, ...]
     #: Known photos whose files say something else now: their metadata is to be read, no more.
     metadata_due: tuple[int, ...]
+    #: All photos of the files.
+    photo_ids: tuple[int, ...]
 
 
 def register_files(
@@ -124,7 +148,8 @@ def register_files(
     ids = dict.fromkeys(photo_ids[file.sha256] for file in files if file.sha256 is not None)
     pending = set(_still_pending(session, ids))
     due = (resolved.rewritten | resolved.twins.keys()) - pending
-    return Registered(tuple(each for each in ids if each in pending), tuple(sorted(due)))
+    waiting = tuple(photo_id for photo_id in ids if photo_id in pending)
+    return Registered(waiting, tuple(sorted(due)), tuple(ids))
 
 
 def mark_missing(session: Session, root_id: int, files: Iterable[str], *, now: datetime) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from catalog import paths
@@ -75,6 +75,30 @@ class News:
 def last_event_id(session: Session) -> int:
     """Return the id of the newest event, to be given to `find_news`."""
     return session.scalar(select(func.max(PhotoEvent.id))) or 0
+
+
+def count_finished(
+    session: Session, after: int, *, root_ids: Collection[int], photo_ids: Collection[int] = ()
+) -> dict[EventKind, int]:
+    """Return how many photos were last tagged, and last quarantined, after an event id.
+
+    Args:
+        session: A session that reads the catalogue.
+        after: From `last_event_id`.
+        root_ids: Only photos that lie in these roots.
+        photo_ids: Only these photos, if any are given.
+    """
+    lies = exists().where(
+        PhotoFile.photo_id == PhotoEvent.photo_id,
+        PhotoFile.missing_since.is_(None),
+        PhotoFile.root_id.in_(root_ids),
+    )
+    query = select(PhotoEvent.photo_id, PhotoEvent.kind).where(
+        PhotoEvent.id > after, PhotoEvent.kind.in_([kind.value for kind in _NEWS]), lies
+    )
+    last = dict(session.execute(query.order_by(PhotoEvent.id)).all())
+    kinds = [kind for photo_id, kind in last.items() if not photo_ids or photo_id in photo_ids]
+    return {kind: kinds.count(kind.value) for kind in _NEWS}
 
 
 def find_news(session: Session, after: int, *, limit: int = 100) -> tuple[list[News], int]:

@@ -47,9 +47,13 @@ class Failure:
     reason: str
 
 
-def count_states(session: Session, root_ids: Collection[int] | None = None) -> Counts:
-    """Return the number of photos in each state, in the whole catalogue or in some roots."""
-    here = _is_here(root_ids)
+def count_states(
+    session: Session,
+    root_ids: Collection[int] | None = None,
+    photo_ids: Collection[int] | None = None,
+) -> Counts:
+    """Return the number of photos in each state: of the whole catalogue, some roots, or some."""
+    here = _is_here(root_ids, photo_ids)
     waits = lifecycle.is_waiting()
     rows = session.execute(
         select(Photo.state, waits, func.count()).where(here).group_by(Photo.state, waits)
@@ -85,14 +89,20 @@ def count_progress(session: Session) -> Counts:
         leased=here[PhotoState.LEASED],
         tagged=here[PhotoState.TAGGED],
         quarantined=here[PhotoState.QUARANTINED],
-        missing=sum(missing.values()),
+        missing=_count_gone(session, is_superseded=False),
+        superseded=_count_gone(session, is_superseded=True),
     )
 
 
-def count_unfinished(session: Session, root_ids: Collection[int] | None = None) -> int:
+def count_unfinished(
+    session: Session,
+    root_ids: Collection[int] | None = None,
+    photo_ids: Collection[int] | None = None,
+) -> int:
     """Return how many photos are leased, or pending and not waiting; cheap if few are left."""
     state = Photo.state.in_([PhotoState.PENDING, PhotoState.LEASED])
-    query = select(func.count(Photo.id)).where(state, ~lifecycle.is_waiting(), _is_here(root_ids))
+    here = _is_here(root_ids, photo_ids)
+    query = select(func.count(Photo.id)).where(state, ~lifecycle.is_waiting(), here)
     return session.scalar(query) or 0
 
 
@@ -155,11 +165,14 @@ def count_tags(session: Session) -> int:
     return session.scalar(select(func.count(Tag.id)).where(used)) or 0
 
 
-def _is_here(root_ids: Collection[int] | None) -> ColumnElement[bool]:
+def _is_here(
+    root_ids: Collection[int] | None, photo_ids: Collection[int] | None = None
+) -> ColumnElement[bool]:
     condition = and_(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since.is_(None))
     if root_ids is not None:
         condition = and_(condition, PhotoFile.root_id.in_(root_ids))
-    return exists().where(condition)
+    lies: ColumnElement[bool] = exists().where(condition)
+    return lies if photo_ids is None else and_(lies, Photo.id.in_(photo_ids))
 
 
 def _is_unreadable(root_ids: Collection[int] | None) -> ColumnElement[bool]:

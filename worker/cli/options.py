@@ -9,6 +9,10 @@ from worker import settings as all_settings
 from worker.settings import Settings
 
 Level: TypeAlias = Literal["INFO", "WARNING", "ERROR"]
+Named = Annotated[
+    list[str],
+    typer.Argument(metavar="DIR|PHOTO...", help="Folders or photos; - reads them from stdin."),
+]
 Folders = Annotated[
     list[str], typer.Argument(metavar="DIR...", help="Folders of photos; - reads them from stdin.")
 ]

@@ -1,4 +1,4 @@
-"""`kadr tag`: tags every photo below some folders once."""
+"""`kadr tag`: tags every photo below some folders, or some photos, once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def tag(
-    folders: options.Folders,
+    named: options.Named,
     model: options.Model = None,
     vocabulary: options.Vocabulary = None,
     prompts: options.Prompt = None,
@@ -30,7 +30,7 @@ def tag(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Tag every photo below the folders: what is new or changed since the last run.
+    """Tag the photos, and every photo below the folders: what is new or changed since the last run.
 
     Originals are only read. Ends with status 1 only if there was work and none of it could be done.
     """
@@ -44,16 +44,16 @@ def tag(
         batch_size=batch_size,
     )
     with running.open_process(settings) as process:
-        named = roots.register(process.database, console.read_arguments(folders))
+        folders = roots.register(process.database, console.read_arguments(named))
         bell = tasks.doorbell_of(process)
         with _progress() as view:
             summary = oneshot.tag_folders(
-                process, named, bell, lambda: running.working(process), view
+                process, folders, bell, lambda: running.working(process), view
             )
     if as_json:
         console.print_json(asdict(summary))
     else:
-        _show(summary, [folder.shown for folder in named])
+        _show(summary, [folder.shown for folder in folders])
     if summary.did_nothing_useful:
         raise typer.Exit(1)
 

@@ -6,10 +6,12 @@ import typer
 
 from catalog.cli import console
 from worker.cli import following, options, running
+from worker.errors import RootError
 from worker.queue import tasks
 from worker.sidecars.loop import SidecarLoop
 from worker.sidecars.writer import Options as SidecarOptions
 from worker.watch import roots
+from worker.watch.exclusions import Rules
 from worker.watch.watcher import Intervals, Watcher
 
 app = typer.Typer(add_completion=False)
@@ -45,13 +47,17 @@ def watch(
     )
     with running.open_process(settings) as process:
         named = roots.register(process.database, console.read_arguments(folders), poll=poll)
+        if named_photos := [folder.shown for folder in named if folder.photos]:
+            raise RootError(f"{named_photos[0]}: not a folder; watch the folder that it is in")
         intervals = Intervals(settings.settle_s, settings.reconcile_s, settings.poll_s)
+        rules = Rules(settings.exclude_patterns)
         watcher = Watcher(
             process.database,
             tasks.doorbell_of(process).ring,
             intervals,
             process.read_metadata,
             process.look_up,
+            rules,
         )
         shown = ", ".join(folder.shown for folder in named)
         with (

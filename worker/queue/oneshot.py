@@ -1,24 +1,28 @@
-"""Tags the photos in some folders once; `kadr tag` calls it.
+"""Tags some photos, or those in some folders, once; `kadr tag` calls it.
 
 Messages are sent during the scan, so the first photos are tagged before the last ones are found.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
-from catalog.photos import status
+from catalog.photos import history, status
+from catalog.photos.history import EventKind
 from catalog.photos.status import Counts
 from worker.queue.doorbell import Doorbell
 from worker.queue.process import Process
 from worker.watch import ingest, scan
+from worker.watch.exclusions import Rules
 from worker.watch.roots import Folder
 
 _LOOK_EVERY_S = 0.25
 #: How often the folders are scanned while files change as they are read.
 _SCANS = 3
+#: How long a run looks at files that an older Kadr registered; the next one goes on.
+_BACKLOG_S = 20.0
 
 
 class View(Protocol):
@@ -71,9 +75,9 @@ def tag_folders(
         CatalogError, WorkerError: What kept a task from tagging.
     """
     began = time.monotonic()
-    root_ids = {folder.root.id for folder in folders}
-    before = _count(process, root_ids)
-    run = _Run(process, doorbell, start_worker, view, root_ids)
+    run = _Run(process, doorbell, start_worker, view, folders)
+    with process.database.read() as session:
+        mark = history.last_event_id(session)
     with run.stack:
         for _ in range(_SCANS):
             if run.is_unfinished():
@@ -82,12 +86,17 @@ def tag_folders(
             run.wait()
             if not unsettled:
                 break
-    after = _count(process, root_ids)
-    tagged, failed = after.tagged - before.tagged, after.quarantined - before.quarantined
+        run.work_off()
+    with process.database.read() as session:
+        done = history.count_finished(
+            session, mark, root_ids=run.root_ids, photo_ids=run.photo_ids or ()
+        )
+        after = status.count_states(session, run.root_ids, run.photo_ids)
+    tagged, quarantined = done[EventKind.TAGGED], done[EventKind.QUARANTINED]
     return Summary(
-        photos=max(0, tagged) + max(0, failed) + after.pending,
-        tagged=max(0, tagged),
-        quarantined=max(0, failed),
+        photos=tagged + quarantined + after.pending,
+        tagged=tagged,
+        quarantined=quarantined,
         waiting=after.pending,
         seconds=time.monotonic() - began,
         counts=after,
@@ -101,14 +110,20 @@ class _Run:
         doorbell: Doorbell,
         start_worker: StartWorker,
         view: View,
-        root_ids: set[int],
+        folders: Sequence[Folder],
     ) -> None:
         self.stack = ExitStack()
         self._process = process
         self._doorbell = doorbell
         self._start_worker = start_worker
         self._view = view
-        self._root_ids = root_ids
+        self._folders = folders
+        self._rules = Rules(process.settings.exclude_patterns)
+        self.root_ids = {folder.root.id for folder in folders}
+        #: The photos that are tagged; None for all in the roots.
+        self.photo_ids: set[int] | None = (
+            set() if all(folder.photos for folder in folders) else None
+        )
         self._is_begun = False
         self._found = 0
 
@@ -120,26 +135,48 @@ class _Run:
         if not self._is_begun:
             self._is_begun = True
             self.stack.enter_context(self._start_worker())
-            self._doorbell.sweep(self._process.database)
+            if self.photo_ids is None:
+                self._doorbell.sweep(self._process.database)
 
     def register(self, folder: Folder) -> int:
         """Register what is new below a folder; return how many files changed meanwhile."""
         unsettled = 0
-        for changed in scan.find_changes(self._process.database, folder.root, folder.path):
+        for changed in self._changes(folder):
             if not changed:
                 continue
-            if any(not scan.is_sidecar(file.path) for file in changed):
-                self.begin()
             process, ring = self._process, self._doorbell.ring
             taken = ingest.take_files(
                 process.database, folder.root, changed, ring, look_up=process.look_up
             )
+            if taken.photo_ids:  # what changed only in its metadata needs no model
+                self.begin()
             unsettled += len(taken.unsettled)
+            if self.photo_ids is not None:
+                self.photo_ids.update(taken.known_ids)
             self._found += len(taken.photo_ids)
             self._view.found(self._found)
             self._view.left(self._count_left())
         self._process.read_metadata()
         return unsettled
+
+    def _changes(self, folder: Folder) -> Iterator[list[scan.FoundFile]]:
+        if folder.photos:
+            found = (scan.stat_file(photo) for photo in folder.photos)
+            return iter([[file for file in found if file is not None]])
+        return scan.find_changes(
+            self._process.database, folder.root, folder.path, rules=self._rules
+        )
+
+    def work_off(self) -> None:
+        """Give files that an older Kadr registered their digests, for a while."""
+        until = time.monotonic() + _BACKLOG_S
+        for folder in self._folders:
+            if folder.photos:
+                continue
+            database, ring = self._process.database, self._doorbell.ring
+            backlog = ingest.Backlog(database, folder.root, ring)
+            while time.monotonic() < until and backlog.step():
+                pass
 
     def wait(self) -> None:
         """Wait until no photo is left that can be tagged now; raise the error of a failed task."""
@@ -152,9 +189,4 @@ class _Run:
 
     def _count_left(self) -> int:
         with self._process.database.read() as session:
-            return status.count_unfinished(session, self._root_ids)
-
-
-def _count(process: Process, root_ids: set[int]) -> Counts:
-    with process.database.read() as session:
-        return status.count_states(session, root_ids)
+            return status.count_unfinished(session, self.root_ids, self.photo_ids)

@@ -5,9 +5,10 @@ here reads a file or a row.
 """
 
 import logging
+import os
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -25,11 +26,12 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
+from watchdog.observers.polling import PollingObserverVFS
 
 from catalog import paths
 from worker.errors import RootError
 from worker.watch import scan
+from worker.watch.exclusions import Rules
 from worker.watch.settling import Settling
 
 #: Without this filter our own reading of a photo would be an event.
@@ -76,6 +78,9 @@ class Changes(FileSystemEventHandler):
     top: Path
     touched: Settling
     gone: Settling
+    rules: Rules = field(default_factory=Rules)
+    #: The root that the ignore files are looked for in; `top` if None.
+    base: Path | None = None
 
     def dispatch(self, event: FileSystemEvent) -> None:
         """Sort one event. Called from watchdog's threads."""
@@ -88,10 +93,11 @@ class Changes(FileSystemEventHandler):
             self._appeared(path, is_folder=event.is_directory)
 
     def _appeared(self, path: Path, *, is_folder: bool) -> None:
-        if not path.is_relative_to(self.top) or scan.is_below_skipped(path, self.top):
+        if not path.is_relative_to(self.top) or not (is_folder or scan.is_wanted(path)):
             return
+        exclusions = self.rules.of(self.base or self.top)
         # Files in a new folder may have been created before the folder was watched: it is walked.
-        if (is_folder and not scan.is_skipped_folder(path.name)) or scan.is_wanted(path):
+        if exclusions.reason_of(path, is_folder=is_folder) is None:
             self.touched.touch(path)
 
 
@@ -131,7 +137,7 @@ def start(changes: Changes, *, poll_s: float | None) -> Observation:
 def _observe(changes: Changes, poll_s: float | None) -> BaseObserver:
     # `mkdir -p a/b` can make watchdog watch b twice, which it warns of and which does no harm.
     warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
-    observer = Observer() if poll_s is None else PollingObserver(timeout=poll_s)
+    observer = Observer() if poll_s is None else _poll_every(poll_s)
     try:
         observer.schedule(changes, str(changes.top), recursive=True, event_filter=_EVENTS)
         observer.start()
@@ -139,6 +145,18 @@ def _observe(changes: Changes, poll_s: float | None) -> BaseObserver:
         observer.stop()  # it has an inotify instance and a thread from the start
         raise
     return observer
+
+
+def _poll_every(poll_s: float) -> BaseObserver:
+    """Return an observer that sees changes of content and of rights, also where mtime stays."""
+    return PollingObserverVFS(stat=_stat_change, listdir=os.scandir, polling_interval=poll_s)
+
+
+def _stat_change(path: str) -> os.stat_result:
+    """Return what `os.stat` does, with the later of mtime and ctime as mtime."""
+    found = os.stat(path)  # noqa: PTH116 - watchdog wants this function
+    changed = max(found.st_mtime, found.st_ctime)
+    return os.stat_result(found[:10], {"st_mtime": changed})
 
 
 def _text(path: bytes | str) -> str:

@@ -3,6 +3,7 @@
 The watcher calls it for files that have settled, `kadr tag` for those that a scan found.
 """
 
+import dataclasses
 import hashlib
 import io
 import os
@@ -45,6 +46,8 @@ class Taken:
     unsettled: tuple[Path, ...]
     #: Known photos whose metadata changed, and nothing else: it is to be read anew.
     metadata_due: tuple[int, ...] = ()
+    #: The photos of all files, whether there is anything to do or not.
+    known_ids: tuple[int, ...] = ()
 
 
 def take_files(
@@ -73,7 +76,7 @@ def take_files(
     photos, beside = by_kind[False], by_kind[True]
     taken = _take_photos(database, root, photos, ring) if photos else Taken((), ())
     read = sidecars.take_sidecars(database, root, beside, photos, look_up=look_up)
-    return Taken(taken.photo_ids, taken.unsettled + read.unsettled, taken.metadata_due)
+    return dataclasses.replace(taken, unsettled=taken.unsettled + read.unsettled)
 
 
 def _take_photos(database: Database, root: Root, files: Iterable[FoundFile], ring: Ring) -> Taken:
@@ -93,7 +96,34 @@ def _take_photos(database: Database, root: Root, files: Iterable[FoundFile], rin
             lifecycle.make_due(session, photo_ids, now=now)
     _log.debug("files_registered", root=root.name, files=len(seen), photos=len(photo_ids))
     unsettled = tuple(found.path for found, file in read if file is None)
-    return Taken(photo_ids, unsettled, registered.metadata_due)
+    return Taken(photo_ids, unsettled, registered.metadata_due, registered.photo_ids)
+
+
+@dataclass(slots=True)
+class Backlog:
+    """The files of a root that an older Kadr registered: their pictures have no digests yet.
+
+    They are hashed a few at a time, whenever there is nothing else to do.
+    """
+
+    database: Database
+    root: Root
+    ring: Ring
+    _after: str = ""
+
+    def step(self, limit: int = 16) -> bool:
+        """Hash some files; return whether there were any."""
+        with self.database.read() as session:
+            stored = photo_files.find_undigested(
+                session, self.root.id, after=self._after, limit=limit
+            )
+        if not stored:
+            return False
+        self._after = stored[-1]
+        found = [scan.stat_file(paths.join(self.root.path, path)) for path in stored]
+        present = [file for file in found if file is not None]
+        take_files(self.database, self.root, present, self.ring)
+        return True
 
 
 def _read(found: FoundFile, top: Path) -> SeenFile | None:

@@ -7,7 +7,7 @@ queue dropped, and network file systems, which send none. The watcher and `kadr 
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,16 +18,15 @@ from catalog.db import sql
 from catalog.db.database import Database
 from catalog.db.tables import Root
 from catalog.paths import FileStat
-from catalog.photos import files, sidecars
+from catalog.photos import files, roots, sidecars
 from catalog.tags import metadata
 from worker import extensions
 from worker.errors import RootError
 from worker.metadata import sidecar_names, takeout
+from worker.watch.exclusions import Exclusions, Reason, Rules
 
 _log = structlog.get_logger()
 
-#: Folders without photos of a person's own: thumbnails of NAS systems, recycle bins.
-_SKIPPED_FOLDERS = frozenset({"@eadir", "$recycle.bin", "lost+found", "system volume information"})
 #: Endings of files that a program is still writing.
 _TEMPORARY_ENDINGS = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", "~")
 _FILES_AT_ONCE = 256
@@ -54,16 +53,6 @@ def is_wanted(path: Path) -> bool:
 def is_sidecar(path: Path) -> bool:
     """Return whether a file is, by its name, XMP or Google Takeout's JSON beside a photo."""
     return sidecar_names.is_sidecar(path.name) or takeout.is_takeout(path.name)
-
-
-def is_skipped_folder(name: str) -> bool:
-    """Return whether a folder, by its name, is skipped with everything below it."""
-    return name.startswith(".") or name.lower() in _SKIPPED_FOLDERS
-
-
-def is_below_skipped(path: Path, root: Path) -> bool:
-    """Return whether any folder between `root` and `path` is skipped."""
-    return any(is_skipped_folder(part) for part in path.relative_to(root).parts[:-1])
 
 
 def check_root(path: Path) -> Path:
@@ -125,43 +114,106 @@ def is_gone(path: Path) -> bool:
     return False
 
 
-def walk(folder: Path) -> Iterator[FoundFile]:
-    """Yield every wanted file below a folder in a fixed order; follow links, each folder once."""
-    seen: set[tuple[int, int]] = set()
+@dataclass(slots=True)
+class Seen:
+    """What a walk met besides photos."""
+
+    #: By reason: how many folders and files were left out, and the first of them.
+    left_out: dict[Reason, tuple[int, Path]] = field(default_factory=dict)
+    #: Folders that could not be read.
+    unreadable: set[Path] = field(default_factory=set)
+
+    def leave_out(self, reason: Reason, path: Path) -> None:
+        """Count a folder or file that is left out."""
+        count, first = self.left_out.get(reason, (0, path))
+        self.left_out[reason] = count + 1, first
+
+
+def walk(
+    folder: Path, exclusions: Exclusions | None = None, seen: Seen | None = None
+) -> Iterator[FoundFile]:
+    """Yield every wanted file below a folder in a fixed order; follow links, each folder once.
+
+    Args:
+        folder: Where to begin; it is walked whatever its name is.
+        exclusions: What is left out; only what is by name if None.
+        seen: Filled with what else was met.
+    """
+    without = exclusions or Rules().of(folder)
+    seen = seen or Seen()
+    identities: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
         current = waiting.pop()
         try:
-            identity = current.stat()
-            entries = sorted(os.scandir(current), key=lambda entry: entry.name)
+            identity, entries = _list(current)
         except OSError as error:
+            seen.unreadable.add(current)
             shown = paths.printable(paths.to_text(current))
             _log.warning("folder_unreadable", folder=shown, reason=error.strerror)
             continue
-        if (identity.st_dev, identity.st_ino) in seen:  # a link back up, or a second link to it
+        if identity in identities:  # a link back up, or a second one to it
             continue
-        seen.add((identity.st_dev, identity.st_ino))
-        waiting.extend(reversed(_subfolders(entries)))
-        for entry in entries:
-            path = Path(entry.path)
-            if is_wanted(path) and (found := stat_file(path)) is not None:
-                yield found
+        identities.add(identity)
+        names = {entry.name for entry in entries}
+        without.note(current, names)
+        if reason := without.reason_of_folder(current, names):
+            seen.leave_out(reason, current)
+            continue
+        waiting.extend(reversed([Path(entry.path) for entry in entries if _is_folder(entry)]))
+        yield from _files_in(current, entries, without, seen)
+
+
+def _list(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
+    """Return a folder's identity (device, inode) and what it contains, in a fixed order."""
+    found = folder.stat()
+    with os.scandir(folder) as entries:
+        return (found.st_dev, found.st_ino), sorted(entries, key=lambda entry: entry.name)
+
+
+def _files_in(
+    folder: Path, entries: Iterable[os.DirEntry[str]], without: Exclusions, seen: Seen
+) -> Iterator[FoundFile]:
+    may_exclude = without.has_patterns(folder)
+    for entry in entries:
+        path = Path(entry.path)
+        if not is_wanted(path):
+            continue
+        if may_exclude and (reason := without.reason_of_file(path)):
+            seen.leave_out(reason, path)
+        elif (found := stat_file(path)) is not None:
+            yield found
 
 
 def find_changes(
-    database: Database, root: Root, folder: Path | None = None
+    database: Database,
+    root: Root,
+    folder: Path | None = None,
+    *,
+    rules: Rules | None = None,
+    met: Seen | None = None,
 ) -> Iterator[list[FoundFile]]:
     """Walk a root, or a folder below it; yield new and changed files, then mark missing ones.
 
     Files are yielded in lists of up to `_FILES_AT_ONCE`, which are empty where all are known.
-    Nothing is marked as missing if the folder does not exist, disappears meanwhile, or is empty
-    although photos are known in it (a disk that is not mounted).
+    Files that are left out now are missing. Nothing is marked as missing if the folder does not
+    exist, disappears meanwhile, or is empty although photos are known in it (a disk that is not
+    mounted).
+
+    Args:
+        database: The catalogue.
+        root: Where the photos lie.
+        folder: Only below this folder.
+        rules: What is left out beside what is by name and by ignore files.
+        met: Filled with what else was met.
     """
     top = paths.from_text(root.path)
-    where = folder or top
+    where, met = folder or top, met or Seen()
+    exclusions = (rules or Rules()).of(top)
     identity = identify(where)
     seen: set[str] = set()
-    for batch in sql.chunks(walk(where), _FILES_AT_ONCE):
+    found_files = () if _is_left_out(where, exclusions) else walk(where, exclusions, met)
+    for batch in sql.chunks(found_files, _FILES_AT_ONCE):
         by_path = {relative(found.path, top): found for found in batch}
         seen.update(by_path)
         with database.read() as session:
@@ -179,11 +231,35 @@ def find_changes(
         if any(find_gone(database, root, relative(where, top))):
             _warn_unreachable(where)
         return
-    for gone in find_gone(database, root, relative(where, top), seen):
+    for gone in find_gone(database, root, relative(where, top), seen, exclusions):
         if identify(where) != identity:  # it went away during the walk, and all of it seems gone
             _warn_unreachable(where)
             return
         mark_missing(database, root, gone)
+    if where == top:
+        _note_left_out(database, root, met)
+
+
+def _is_left_out(folder: Path, exclusions: Exclusions) -> bool:
+    """Return whether a folder that a person named lies where photos are left out; warn if so."""
+    if folder == exclusions.top or not (reason := exclusions.reason_of(folder, is_folder=True)):
+        return False
+    shown = paths.printable(paths.to_text(folder))
+    _log.warning("folder_left_out", folder=shown, reason=reason.value)
+    return True
+
+
+def _note_left_out(database: Database, root: Root, met: Seen) -> None:
+    """Remember what a walk of a whole root left out, for `kadr doctor`."""
+    noted = {
+        reason.value: [count, paths.to_text(first)]
+        for reason, (count, first) in sorted(met.left_out.items())
+    }
+    with database.read() as session:
+        is_known = roots.find_left_out(session, root.id) == noted
+    if not is_known:
+        with database.write() as session:
+            roots.note_left_out(session, root.id, noted)
 
 
 def mark_missing(database: Database, root: Root, gone: Iterable[str]) -> None:
@@ -202,15 +278,11 @@ def relative(path: Path, top: Path) -> str:
     return paths.to_text(path.relative_to(top))
 
 
-def _subfolders(entries: list[os.DirEntry[str]]) -> list[Path]:
-    folders = []
-    for entry in entries:
-        try:
-            if entry.is_dir() and not is_skipped_folder(entry.name):
-                folders.append(Path(entry.path))
-        except OSError:  # a link to itself
-            continue
-    return folders
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _differs(found: FoundFile, known: files.KnownFile | None) -> bool:
@@ -234,13 +306,22 @@ def _warn_unreachable(folder: Path) -> None:
 
 
 def find_gone(
-    database: Database, root: Root, folder: str, seen: Collection[str] = ()
+    database: Database,
+    root: Root,
+    folder: str,
+    seen: Collection[str] = (),
+    exclusions: Exclusions | None = None,
 ) -> Iterator[list[str]]:
-    """Yield known files below a relative folder that no longer exist, in lists."""
+    """Yield known files below a relative folder that no longer exist, or are left out, in lists."""
     with database.read() as session:
         known = files.find_present_paths(session, root.id, folder)
         known += sidecars.find_present_paths(session, root.id, folder)
     unseen = [path for path in known if path not in seen]
     top = paths.from_text(root.path)
     for chunk in sql.chunks(unseen, _FILES_AT_ONCE):
-        yield [path for path in chunk if is_gone(top / paths.from_text(path))]
+        absolute = {path: top / paths.from_text(path) for path in chunk}
+        yield [
+            path
+            for path, file in absolute.items()
+            if is_gone(file) or (exclusions is not None and exclusions.reason_of(file))
+        ]

@@ -8,7 +8,7 @@ it.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from catalog.photos import files, sidecars
 from catalog.tags import store
 from worker.errors import RootError
 from worker.watch import events, ingest, scan
+from worker.watch.exclusions import Rules
 from worker.watch.roots import Folder
 from worker.watch.settling import Settling
 
@@ -48,11 +49,16 @@ class Intervals:
 class _WatchedRoot:
     """One root: its row, its events, and its observer while the folder exists."""
 
-    def __init__(self, folder: Folder, intervals: Intervals) -> None:
+    def __init__(self, folder: Folder, intervals: Intervals, rules: Rules | None = None) -> None:
         self.root = folder.root
+        self.rules = rules or Rules()
+        #: Folders that could not be read when they were last looked at.
+        self.unreadable: set[Path] = set()
         #: The folder that is watched: the root itself, or one below it.
         self.top = folder.path
         self.base = paths.from_text(folder.root.path)
+        #: Files of an older Kadr; None if there are none left.
+        self.backlog: ingest.Backlog | None = None
         self.touched = Settling(intervals.settle_s)
         self.gone = Settling(0.0)
         self._poll_s = intervals.poll_s if folder.root.polled else None
@@ -60,7 +66,7 @@ class _WatchedRoot:
 
     def start(self) -> None:
         """Start to observe: no change from here on is missed."""
-        changes = events.Changes(self.top, self.touched, self.gone)
+        changes = events.Changes(self.top, self.touched, self.gone, self.rules, self.base)
         self._observation = events.start(changes, poll_s=self._poll_s)
 
     def stop(self) -> None:
@@ -80,6 +86,7 @@ class _WatchedRoot:
         if observation and not (self.is_in_place() and observation.is_listening()):
             _log.warning("root_unreachable", root=self.root.name, folder=str(self.top))
             self.stop()
+            self.gone = Settling(0.0)  # of the folder that was there: the comparison decides
         if self._observation is None and now is not None:
             self.start()
             _log.info("root_is_back", root=self.root.name)
@@ -98,6 +105,8 @@ class Watcher:
     read_metadata: Callable[[], object] = lambda: None
     #: Knows keywords of sidecars that are new to the catalogue.
     look_up: store.LookUp = store.nothing_known
+    #: What is left out of every root.
+    rules: Rules = field(default_factory=Rules)
     clock: Callable[[], float] = time.monotonic
     _roots: list[_WatchedRoot] = field(default_factory=list)
     #: Set if events were lost or could not be recorded: the roots must be compared again.
@@ -117,7 +126,7 @@ class Watcher:
         with events.OverflowAlarm(self._behind):
             try:
                 for folder in folders:
-                    watched = _WatchedRoot(folder, self.intervals)
+                    watched = _WatchedRoot(folder, self.intervals, self.rules)
                     watched.start()
                     self._roots.append(watched)
                 self._reconcile_all()
@@ -132,7 +141,7 @@ class Watcher:
         self._stopped.set()
 
     def _loop(self) -> None:
-        reconcile_at = check_at = 0.0
+        reconcile_at = check_at = retry_at = 0.0
         self._behind.clear()
         while not self._stopped.wait(_TICK_S):
             now = self.clock()
@@ -145,6 +154,9 @@ class Watcher:
                 if now >= check_at:
                     self._revive_roots()
                     check_at = now + _ROOTS_CHECK_S
+                if now >= retry_at:
+                    self._retry_unreadable()
+                    retry_at = now + self.intervals.poll_s
                 self._take_changes()
             except DatabaseUnavailableError as error:
                 _log.error("database_unavailable", reason=str(error), retry_s=_PAUSE_S)
@@ -153,9 +165,20 @@ class Watcher:
             reconcile_at = reconcile_at or now + self.intervals.reconcile_s
 
     def _take_changes(self) -> None:
+        is_idle = True
         for watched in self._roots:
-            self._mark_gone(watched, watched.gone.take_due())
-            self._take_due(watched, watched.touched.take_due())
+            gone, touched = watched.gone.take_due(), watched.touched.take_due()
+            is_idle = is_idle and not gone and not touched
+            self._mark_gone(watched, gone)
+            self._take_due(watched, touched)
+        if is_idle:
+            self._work_off()
+
+    def _work_off(self) -> None:
+        """Look at a few files that an older Kadr registered."""
+        for watched in self._roots:
+            if watched.backlog is not None and not watched.backlog.step():
+                watched.backlog = None
 
     def _reconcile_all(self) -> None:
         for watched in self._roots:
@@ -172,11 +195,30 @@ class Watcher:
                 self._reconcile(watched)
 
     def _reconcile(self, watched: _WatchedRoot) -> None:
-        for changed in scan.find_changes(self.database, watched.root, watched.top):
+        met = scan.Seen()
+        changes = scan.find_changes(
+            self.database, watched.root, watched.top, rules=watched.rules, met=met
+        )
+        for changed in changes:
             self._take(watched, self._settled(watched, changed))
             if self._stopped.is_set():
                 return
+        watched.unreadable = _locked(met.unreadable)
+        watched.backlog = ingest.Backlog(self.database, watched.root, self.ring)
         self.read_metadata()
+
+    def _retry_unreadable(self) -> None:
+        """Look again at folders and files that can be read by now, of which no event may tell."""
+        for watched in self._roots:
+            opened = watched.unreadable - _locked(watched.unreadable)
+            if opened and watched.is_in_place():  # it could not be watched while it was locked
+                watched.unreadable -= opened
+                watched.stop()  # `_revive_roots` starts again, and compares
+            with self.database.read() as session:
+                unread = files.find_unreadable(session, watched.root.id)
+            again = {watched.base / paths.from_text(path) for path in unread}
+            again = {path for path in again if path.is_relative_to(watched.top)}
+            self._take_due(watched, opened | {path for path in again if os.access(path, os.R_OK)})
 
     def _settled(
         self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]
@@ -195,10 +237,15 @@ class Watcher:
         found: list[scan.FoundFile] = []
         for path in due:
             if os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises without permission
-                found.extend(self._settled(watched, scan.walk(path)))
+                found.extend(self._settled(watched, self._walk(watched, path)))
             elif (file := scan.stat_file(path)) is not None:
                 found.append(file)
         self._take(watched, found)
+
+    def _walk(self, watched: _WatchedRoot, folder: Path) -> Iterator[scan.FoundFile]:
+        met = scan.Seen()
+        yield from scan.walk(folder, watched.rules.of(watched.base), met)
+        watched.unreadable |= _locked(met.unreadable)
 
     def _take(self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]) -> None:
         for chunk in sql.chunks(files, _FILES_AT_ONCE):
@@ -236,5 +283,11 @@ class Watcher:
         if not os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises without permission
             return []
         folder = scan.relative(path, watched.base)
-        chunks = scan.find_gone(self.database, watched.root, folder)
+        rules = watched.rules.of(watched.base)
+        chunks = scan.find_gone(self.database, watched.root, folder, (), rules)
         return [gone for chunk in chunks for gone in chunk]
+
+
+def _locked(folders: Iterable[Path]) -> set[Path]:
+    """Return the folders that this user has no right to read; others fail for other reasons."""
+    return {folder for folder in folders if not os.access(folder, os.R_OK | os.X_OK)}

@@ -87,6 +87,28 @@ def test_decisions_of_an_older_catalogue_can_be_undone(database: Database):
             decisions.undo(session, now=NOW)
 
 
+def test_decisions_of_an_older_catalogue_outlive_the_first_edit_after_it_is_upgraded(
+    database: Database,
+):
+    with database.write() as session:
+        seen_then, edited_before = add_photos(session, "a.jpg", "b.jpg")
+        decisions.add(session, [seen_then, edited_before], ["Mimi"], now=NOW)
+    migrate.downgrade(database.engine, "0003")
+
+    migrate.upgrade(database.engine)
+
+    with database.write() as session:
+        root_id = roots.register_root(session, Path("/photos")).id
+        old = seen("a.jpg", picture="a")
+        edits = [seen(name, name + ", five stars", picture=name[0]) for name in ("a.jpg", "b.jpg")]
+        files.register_files(session, root_id, [old], now=NOW)  # its digest is filled in
+        files.register_files(session, root_id, edits, now=NOW)
+        found = query.find_ids(session, "Mimi")
+    assert seen_then in found
+    assert edited_before not in found
+    assert len(found) == 2
+
+
 def test_an_older_catalogue_says_how_to_upgrade_it(database: Database, database_url: str):
     migrate.downgrade(database.engine, "base")
 

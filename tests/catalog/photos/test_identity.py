@@ -67,7 +67,7 @@ def test_metadata_written_into_a_file_leaves_the_photo_as_it_is(database: Databa
         done = register(session, seen("a.jpg", "cat, five stars", mtime_ns=2, picture="cat"))
 
         photo = session.get_one(Photo, photo_id, populate_existing=True)
-        assert done == Registered((), (photo_id,))
+        assert done == Registered((), (photo_id,), (photo_id,))
         assert photo_at(session, "a.jpg") == photo_id
         assert (photo.state, photo.size_bytes) == (PhotoState.TAGGED, len("cat, five stars"))
         assert photo.sha256 == seen("x", "cat, five stars").sha256
@@ -101,7 +101,7 @@ def test_a_copy_with_other_metadata_begins_with_all_that_is_known(database: Data
         done = register(session, seen("b.jpg", "cat, five stars", picture="cat"))
 
         twin = photo_at(session, "b.jpg")
-        assert done == Registered((), (twin,))
+        assert done == Registered((), (twin,), (twin,))
         assert photo_at(session, "a.jpg") == photo_id != twin
         assert decided(session, twin) == decided(session, photo_id) == _SAID
         of_both = select(func.count()).select_from(Embedding)
@@ -301,7 +301,7 @@ def test_a_picture_that_is_rewritten_while_it_is_read_is_read_again(database: Da
 
         done = register(session, seen("a.jpg", "cat, five stars", mtime_ns=2, picture="cat"))
 
-        assert done == Registered((photo_id,), ())
+        assert done == Registered((photo_id,), (), (photo_id,))
         assert lifecycle.find_owned(session, claim.token, [photo_id]) == set()
 
 

@@ -4,13 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from catalog import paths
 from catalog.db.database import Database
-from tests.support import folders
+from catalog.db.tables import Photo, PhotoFile
+from tests.support import folders, photos
 from tests.support.folders import Folder, digest
 from worker.errors import RootError
-from worker.watch import scan
+from worker.watch import ingest, scan
 
 
 @pytest.fixture
@@ -256,3 +258,49 @@ def test_file_is_no_root(tmp_path: Path) -> None:
 def test_home_of_a_user_that_is_not_there_is_refused() -> None:
     with pytest.raises(RootError, match="no such folder"):
         scan.check_root(Path("~nobody-of-this-name/photos"))
+
+
+def test_a_change_that_keeps_size_and_mtime_is_seen(folder: Folder) -> None:
+    path = folder.write("a.jpg", "cat")
+    folder.compare()
+    before = path.stat()
+
+    path.write_text("dog")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert folder.compare() == ["a.jpg"]
+    assert folder.rows() == {"a.jpg": digest("dog")}
+    assert folder.compare() == []
+
+
+def test_a_change_of_rights_is_looked_at_and_changes_nothing(folder: Folder) -> None:
+    path = folder.write("a.jpg", "cat")
+    folder.compare()
+    photo_id = folder.tag("a.jpg", "dog")
+
+    path.chmod(0o600)
+
+    assert folder.compare() == ["a.jpg"]
+    assert folder.rung == [[photo_id]]
+    assert folder.history(photo_id) == ["added", "tagged"]
+
+
+def test_files_of_an_old_catalogue_get_their_digests_without_delaying_a_scan(
+    folder: Folder,
+) -> None:
+    for name in ("a.jpg", "b.jpg", "gone.jpg"):
+        folder.write(name, photos.jpeg_bytes())
+    folder.compare()
+    with folder.database.write() as session:
+        session.execute(update(PhotoFile).values(ctime_ns=None))
+        session.execute(update(Photo).values(image_digest=None))
+    (folder.top / "gone.jpg").unlink()
+    backlog = ingest.Backlog(folder.database, folder.root, folder.ring)
+
+    assert folder.compare() == []
+    assert [backlog.step(1) for _ in range(4)] == [True, True, False, False]
+
+    with folder.database.read() as session:
+        assert session.scalars(select(Photo.image_digest)).one() is not None
+        here = select(PhotoFile.ctime_ns).where(PhotoFile.missing_since.is_(None))
+        assert None not in session.scalars(here).all()

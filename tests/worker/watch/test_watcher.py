@@ -1,5 +1,6 @@
 """The watcher keeps going, and believes nothing of a root that is not there."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,14 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from catalog.db.database import Database, open_database
-from tests.support import folders
-from tests.support.folders import Folder
+from catalog.db.tables import Photo, PhotoFile
+from tests.support import folders, photos
+from tests.support.folders import Folder, digest
 from worker.errors import RootError
-from worker.watch import events, roots, watcher
+from worker.watch import events, ingest, roots, scan, watcher
 
-PATIENCE_S = 120.0
+PATIENCE_S = 20.0
 
 
 @pytest.fixture
@@ -126,3 +129,74 @@ def test_many_files_that_are_deleted_with_their_folder_are_missing(polled: Folde
         (polled.top / "album").rename(polled.top.parent / "elsewhere")
         eventually(lambda: polled.missing() == names)
     assert set(polled.rows()) == {"stays.jpg"}
+
+
+def test_a_file_that_becomes_readable_is_taken_within_the_poll_interval(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("a.jpg", "cat")
+    read = ingest._digests
+
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(ingest, "_digests", refuse)
+    with watching(folder):
+        eventually(lambda: folder.rows() == {"a.jpg": None})
+
+        monkeypatch.setattr(ingest, "_digests", read)  # a chmod of a folder above: no event
+
+        eventually(lambda: folder.rows() == {"a.jpg": digest("cat")})
+
+
+def test_a_folder_that_becomes_readable_is_walked_and_watched(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("locked/a.jpg")
+    folder.write("z/b.jpg")
+    locked, read, is_locked = folder.top / "locked", scan._list, True
+
+    def refuse(path: Path) -> object:
+        if is_locked and path == locked:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    def access(path: Path, mode: int) -> bool:
+        return not (is_locked and Path(path) == locked)
+
+    monkeypatch.setattr(scan, "_list", refuse)
+    monkeypatch.setattr("worker.watch.watcher.os.access", access)
+    with watching(folder):
+        eventually(lambda: set(folder.rows()) == {"z/b.jpg"})
+        is_locked = False
+
+        eventually(lambda: "locked/a.jpg" in folder.rows())
+        folder.write("locked/b.jpg")
+        eventually(lambda: "locked/b.jpg" in folder.rows())
+
+
+def test_a_change_that_keeps_size_and_mtime_is_heard(polled: Folder) -> None:
+    path = polled.write("a.jpg", "cat")
+    with watching(polled):
+        eventually(lambda: polled.rows() == {"a.jpg": digest("cat")})
+        before = path.stat()
+
+        path.write_text("dog")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        eventually(lambda: polled.rows() == {"a.jpg": digest("dog")})
+
+
+def test_files_of_an_old_catalogue_get_their_digests_while_nothing_happens(folder: Folder) -> None:
+    folder.write("a.jpg", photos.jpeg_bytes())
+    folder.compare()
+    with folder.database.write() as session:
+        session.execute(update(PhotoFile).values(ctime_ns=None))
+        session.execute(update(Photo).values(image_digest=None))
+
+    def has_digest() -> bool:
+        with folder.database.read() as session:
+            return session.scalars(select(Photo.image_digest)).one() is not None
+
+    with watching(folder):
+        eventually(has_digest)
