@@ -65,6 +65,7 @@ def _as_data(detail: PhotoDetail) -> dict[str, Any]:
         "camera": photo.camera,
         "latitude": photo.latitude,
         "longitude": photo.longitude,
+        "truncated_rows": photo.truncated_rows,
         "superseded_by": photo.superseded_by_id,
         "fact_sources": photo.fact_sources or {},
         "added_at": photo.added_at.isoformat(),
@@ -143,12 +144,19 @@ def _facts(detail: PhotoDetail) -> Table:
     if photo.latitude is not None and photo.longitude is not None:
         place = f"{photo.latitude:.5f}, {photo.longitude:.5f}"
         table.add_row("position", place + _source(photo, "latitude"))
+    _add_state(table, photo)
+    return table
+
+
+def _add_state(table: Table, photo: Photo) -> None:
+    """Add what is wrong with a photo, and where it stands."""
+    if photo.truncated_rows:
+        table.add_row("cut off", f"{photo.truncated_rows:,} rows of pixels are lost")
     table.add_row("state", photo.state.value)
     if photo.superseded_by_id is not None:
         table.add_row("superseded", f"by photo {photo.superseded_by_id}, which has its decisions")
     if photo.failure:
         table.add_row("reason", escape(photo.failure))
-    return table
 
 
 def _taken(photo: Photo) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from catalog import settings
-from catalog.db import migrate
+from catalog.db import migrate, sql
 from catalog.db.tables import HEAD_REVISION
 from catalog.db.types import HALFVEC_FLAG
 from catalog.errors import DatabaseUnavailableError, NotFoundError, SchemaVersionError
@@ -193,6 +193,7 @@ def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
         "cache_size=-65536",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+    connection.create_function("kadr_fold_path", 1, sql.fold_path, deterministic=True)
 
 
 def _begin_sqlite(connection: Connection) -> None:

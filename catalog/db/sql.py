@@ -4,6 +4,7 @@ Every package of `catalog` above `db` calls it.
 """
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -81,6 +82,14 @@ def is_below(column: InstrumentedAttribute[str], folder: str) -> ColumnElement[b
     """
     prefix = folder.rstrip("/") + "/"
     return func.substr(column, 1, len(prefix)) == prefix
+
+
+def fold_path(path: str) -> str:
+    """Return a path as searches compare it: composed (NFC), without case.
+
+    SQLite calls it as `kadr_fold_path`, since its own `lower` knows ASCII alone.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def alive(row: Any) -> ColumnElement[bool]:  # noqa: ANN401

@@ -72,6 +72,16 @@ def find_left_out(session: Session, root_id: int) -> dict[str, Any]:
     return remembered.find(session, f"left_out_{root_id}") or {}
 
 
+def find_all_left_out(session: Session) -> dict[str, tuple[int, str]]:
+    """Return what the last scans left out: by reason, how many and the path of one of them."""
+    found: dict[str, tuple[int, str]] = {}
+    for root_id in session.scalars(select(Root.id).order_by(Root.id)):
+        for reason, (count, first) in find_left_out(session, root_id).items():
+            before, kept = found.get(reason, (0, first))
+            found[reason] = before + count, kept
+    return found
+
+
 def _is_at_or_below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 

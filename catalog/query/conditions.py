@@ -3,6 +3,7 @@
 `compiler` calls it for each filter of a query, and `plan` to leave missing photos out.
 """
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     exists,
+    func,
     literal,
     literal_column,
     or_,
@@ -61,7 +63,7 @@ class Subject:
 def condition(node: Filter, subject: Subject) -> ColumnElement[bool]:
     """Return the SQL condition that a photo meets a filter; an unknown value does not meet it."""
     if node.field == "path":
-        return _path(node.operand, subject.photo_id)
+        return _path(node.operand, subject)
     if node.field == "is":
         return _state(node.operand, subject)
     return _of_photo(
@@ -128,22 +130,36 @@ def _matches(column: ColumnElement[str], pattern: Pattern) -> ColumnElement[bool
     return column.ilike(like_pattern(pattern.text)[0], escape="!")
 
 
-def _path(pattern: Any, photo_id: ColumnElement[int]) -> ColumnElement[bool]:  # noqa: ANN401
+def _path(pattern: Any, subject: Subject) -> ColumnElement[bool]:  # noqa: ANN401
     """Return the SQL condition that a file of the photo has a path that matches.
 
     A pattern that starts with `/` is compared with the absolute path. Any other is compared with
     the path below the root, and with what follows each folder in it.
     """
     file, root = _FILE, _ROOT
-    like, is_whole = like_pattern(pattern.text)
+    like, is_whole = like_pattern(unicodedata.normalize("NFC", pattern.text))
     below: ColumnElement[bool]
     if pattern.text.startswith("/"):
         whole = root.path + "/" + file.path
-        below = whole.ilike(like if is_whole else like.removeprefix("%"), escape="!")
+        below = _path_like(whole, like if is_whole else like.removeprefix("%"), subject.dialect)
     else:
-        below = or_(file.path.ilike(like, escape="!"), file.path.ilike(f"%/{like}", escape="!"))
-    inner = (file.root_id == root.id, file.photo_id == photo_id, below)
+        below = or_(*(_path_like(file.path, each, subject.dialect) for each in (like, f"%/{like}")))
+    inner = (file.root_id == root.id, file.photo_id == subject.photo_id, below)
     return exists(select(literal_column("1")).where(*inner))
+
+
+def _path_like(path: Any, like: str, dialect: str) -> ColumnElement[bool]:  # noqa: ANN401
+    """Return the SQL condition that a path is LIKE a pattern, whatever its case.
+
+    A Mac writes names decomposed ("E" and an accent), so that they are composed before they are
+    compared. ASCII has one form only, and SQLite's own LIKE knows its case.
+    """
+    if like.isascii():
+        found: ColumnElement[bool] = path.ilike(like, escape="!")
+        return found
+    if dialect == "sqlite":
+        return func.kadr_fold_path(path).like(sql.fold_path(like), escape="!")
+    return func.normalize(path, literal_column("NFC")).ilike(like, escape="!")
 
 
 def _state(choice: Any, subject: Subject) -> ColumnElement[bool]:  # noqa: ANN401

@@ -30,6 +30,8 @@ class PhotoFacts:
     #: `jpeg`, `heic`, ...
     format: str
     said: Said = field(default_factory=Said)
+    #: Rows of pixels that a cut-off file lacks; None if it is whole.
+    truncated_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,8 @@ def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhot
 
 
 def _to_columns(facts: PhotoFacts) -> dict[str, object]:
-    return {name: getattr(facts, name) for name in ("width", "height", "format")}
+    names = ("width", "height", "format", "truncated_rows")
+    return {name: getattr(facts, name) for name in names}
 
 
 def _insert_scored(

@@ -14,11 +14,13 @@ from rich.table import Table
 import catalog
 import migrations
 import worker
+from catalog import paths
 from catalog.cli import console
 from catalog.cli.options import AsJson
 from catalog.db import database as databases
 from catalog.db.tables import HEAD_REVISION
 from catalog.errors import CatalogError
+from catalog.photos import roots
 from catalog.tags import taggers
 from worker.cli import options
 from worker.errors import WorkerError
@@ -78,6 +80,7 @@ def _examine(settings: Settings) -> list[Finding]:
         _tagger,
         _model,
         _broker,
+        _left_out,
         _inotify,
         _cache,
     ]
@@ -180,6 +183,28 @@ def _broker(settings: Settings) -> Finding:
     return Finding(
         "broker", "note", f"{broker.shown_broker()}, no worker answers", "start `kadr worker`"
     )
+
+
+def _left_out(settings: Settings) -> Finding:
+    """Tell what the last scans left out: the reasons, how many of each, and the first of them."""
+    try:
+        if _is_absent(settings):
+            return Finding("left out", "ok", "nothing yet")
+        with (
+            databases.open_database(settings.database_url, upgrade=False) as opened,
+            opened.read() as session,
+        ):
+            found = roots.find_all_left_out(session)
+    except CatalogError as error:
+        return Finding("left out", "bad", str(error))
+    if not found:
+        return Finding("left out", "ok", "no folder and no file")
+    facts = [
+        f"{count:,} by {reason}: {paths.printable(first)}{', ...' if count > 1 else ''}"
+        for reason, (count, first) in found.items()
+    ]
+    advice = "docs/formats.md says what each reason means and how to take such photos"
+    return Finding("left out", "ok", "\n".join(facts), advice)
 
 
 def _inotify(_: Settings) -> Finding:

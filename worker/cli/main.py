@@ -20,7 +20,7 @@ from worker.errors import WorkerError
 COMMANDS = {
     "tag": Command(
         "worker.cli.tag",
-        "Tag every photo below the folders: what is new or changed since the last run.",
+        "Tag photos and all below folders: what is new or changed since the last run.",
     ),
     "watch": Command(
         "worker.cli.watch",

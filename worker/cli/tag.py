@@ -30,7 +30,7 @@ def tag(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Tag the photos, and every photo below the folders: what is new or changed since the last run.
+    """Tag photos and all below folders: what is new or changed since the last run.
 
     Originals are only read. Ends with status 1 only if there was work and none of it could be done.
     """

@@ -73,7 +73,8 @@ def reason_of(error: BaseException, file: BinaryIO) -> str:
     if isinstance(error, rawpy.LibRawFileUnsupportedError | rawpy.NotSupportedError):
         return "a camera RAW of a kind that LibRaw does not know; convert it to DNG or JPEG"
     if "truncated" in text or "unexpected end" in text:
-        return "truncated, the file ends before its picture does; copy it here again"
+        advice = ", or set KADR_TRUNCATED=tag" if _kind_of(file) == "JPEG" else ""
+        return f"truncated, the file ends before its picture does; copy it here again{advice}"
     if isinstance(error, MemoryError):
         return "not enough memory to decode it; free some, or lower KADR_MAX_PIXELS"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):

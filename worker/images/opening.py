@@ -26,10 +26,12 @@ for _flag in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits for one photo, checked before a pixel is decoded."""
+    """What photos are taken; all but the last is checked before a pixel is decoded."""
 
     max_pixels: int = 200_000_000
     max_bytes: int = 512 * MIB
+    #: Whether a JPEG that lost rows is taken as it is: KADR_TRUNCATED.
+    takes_truncated: bool = False
 
 
 def name_of(path: AnyPath) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worker.errors import PhotoError
-from worker.images import colour, decoders, geometry, opening, orientation, raw
+from worker.images import colour, decoders, geometry, opening, orientation, raw, truncated
 from worker.images.geometry import Box, Preprocess, Scaled, Shrunk, Size
 from worker.images.opening import AnyPath, Limits
 
@@ -39,6 +39,8 @@ class Decoded:
     width: int
     height: int
     format: str
+    #: Rows at the end, as stored, that a cut-off file lost and that are made up.
+    truncated_rows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class _Picture:
     width: int
     height: int
     format: str
+    truncated_rows: int = 0
 
 
 def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) -> Decoded:
@@ -59,7 +62,7 @@ def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) 
     """
     picture = _open(path, limits or Limits(), preprocess.scaled)
     pixels = np.asarray(geometry.to_square(picture.photo, preprocess))
-    return Decoded(pixels, picture.width, picture.height, picture.format)
+    return Decoded(pixels, picture.width, picture.height, picture.format, picture.truncated_rows)
 
 
 def thumbnail(path: AnyPath, max_side: int, limits: Limits | None = None) -> bytes:
@@ -112,17 +115,36 @@ def _open(path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]) -> _P
 def _open_plain(
     file: BinaryIO, path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]
 ) -> _Picture:
-    with decoders.open_image(file, limits.max_pixels) as image:
-        size = image.size
+    with decoders.open_image(file, limits.max_pixels) as opened:
+        size = opened.size
         _require_acceptable(size, path, limits)
-        name = _FORMAT_NAMES.get(image.format or "", (image.format or "").lower())
+        name = _FORMAT_NAMES.get(opened.format or "", (opened.format or "").lower())
         width, height = (math.ceil(geometry.HEADROOM * side) for side in scaled(size))
-        drafted = image.draft(None, (width, height))  # JPEG by its DCT, HEIF by a thumbnail in it
-        image.load()
+        # JPEG by its DCT, HEIF by a thumbnail in it
+        drafted = opened.draft(None, (width, height))
+        image, lost = _load(opened, file, (width, height), limits)
         turn = orientation.orientation_of(image)
         box = drafted[1] if drafted else (0, 0, *image.size)
         photo = _finish(image, box, turn, scaled)
-    return _Picture(photo, *orientation.upright_size(size, turn), name)
+    return _Picture(photo, *orientation.upright_size(size, turn), name, lost)
+
+
+def _load(
+    image: Image.Image, file: BinaryIO, wanted: Size, limits: Limits
+) -> tuple[Image.Image, int]:
+    """Decode an image; return it, or what there is of a JPEG that is cut off, and its lost rows.
+
+    Raises:
+        DECODER_ERRORS: It cannot be decoded, or has lost rows and that is not accepted.
+    """
+    try:
+        image.load()
+    except OSError as error:
+        mended = truncated.mend(file, wanted, limits.max_pixels, error)
+        if mended.lost_rows and not limits.takes_truncated:
+            raise
+        return mended.image, mended.lost_rows
+    return image, 0
 
 
 def _open_raw(

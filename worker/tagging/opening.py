@@ -66,7 +66,8 @@ def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, limits: Limits) -> Res
         if not _is_unchanged(place.path, place.stat):
             return Postponed(photo.photo_id, f"{_shown(place.path)}: changed while it was read")
         return Unreadable(photo.photo_id, str(error), said)
-    facts = PhotoFacts(decoded.width, decoded.height, decoded.format, said)
+    lost = decoded.truncated_rows or None
+    facts = PhotoFacts(decoded.width, decoded.height, decoded.format, said, lost)
     return OpenedPhoto(photo.photo_id, _shown(place.path), decoded.pixels, facts)
 
 

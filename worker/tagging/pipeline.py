@@ -62,7 +62,11 @@ class PipelineSettings:
             batch_size=settings.batch_size,
             decode_threads=settings.decode_threads,
             lease_s=settings.lease_s,
-            limits=Limits(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes),
+            limits=Limits(
+                max_pixels=settings.max_pixels,
+                max_bytes=settings.max_bytes,
+                takes_truncated=settings.truncated == "tag",
+            ),
         )
 
 

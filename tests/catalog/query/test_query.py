@@ -1,6 +1,7 @@
 """Search as a library: relevance, words, statements, odd values."""
 
 import contextlib
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -187,3 +188,27 @@ def test_photos_that_arrive_while_flags_are_set_are_left_out(database: Database)
         set_before = all_matches._get_flags(ready, ready.node, n_ids=later)
 
     assert set_before.nonzero()[0].tolist() == [first]
+
+
+_TEXTS_OF_PATHS = {
+    'path:"urlaub é"': True,
+    'path:"URLAUB É"': True,
+    'path:"Urlaub E\u0301"': True,
+    'path:"urlaub é/*"': True,
+    'path:"/photos/urlaub É"': True,
+    'path:"é/a.JPG"': True,
+    'path:"é"': True,
+    'path:"urlaub e/"': False,
+    'path:"ö"': False,
+}
+
+
+def test_a_path_is_found_whatever_its_case_and_unicode_form(database: Database) -> None:
+    decomposed = unicodedata.normalize("NFD", "Urlaub É/a.jpg")
+    with database.write() as session:
+        both = catalogue.add_photos(session, "Urlaub É/a.jpg", decomposed)
+
+        found = {text: query.find_ids(session, text) for text in _TEXTS_OF_PATHS}
+
+    assert {text: len(ids) == 2 for text, ids in found.items()} == _TEXTS_OF_PATHS
+    assert set(found['path:"é"']) == set(both)

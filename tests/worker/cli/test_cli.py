@@ -75,6 +75,38 @@ def test_tag_tags_what_is_there_and_then_only_what_is_new(kadr: Kadr, photos: Pa
     assert (third["photos"], third["tagged"]) == (1, 1)
 
 
+def test_tag_takes_single_photos_and_says_how_many_it_tagged(kadr: Kadr, photos: Path):
+    first = kadr.json("tag", str(photos / "red.jpg"))
+    again = kadr.json("tag", str(photos / "red.jpg"))
+    rest = kadr.json("tag", str(photos))
+
+    assert (first["tagged"], first["counts"]["tagged"]) == (1, 1)
+    assert (again["photos"], again["tagged"]) == (0, 0)
+    assert (rest["tagged"], rest["counts"]["tagged"]) == (1, 2)
+
+
+def test_tag_counts_what_it_tagged_also_where_another_photo_went(kadr: Kadr, photos: Path):
+    kadr.json("tag", str(photos))
+    (photos / "blue.png").unlink()
+    Image.new("RGB", (60, 40), "green").save(photos / "green.png")
+
+    summary = kadr.json("tag", str(photos))
+
+    assert (summary["tagged"], summary["counts"]["tagged"]) == (1, 2)
+
+
+def test_doctor_tells_what_was_left_out_and_why(kadr: Kadr, photos: Path):
+    (photos / "#recycle").mkdir()
+    shutil.copy(photos / "red.jpg", photos / "#recycle/old.jpg")
+    kadr.extra["KADR_EXCLUDE"] = "*.png; nothing/"
+    kadr.json("tag", str(photos))
+
+    facts = {finding["name"]: finding["fact"] for finding in kadr.json("doctor")}
+
+    assert f"1 by trash: {photos}/#recycle" in facts["left out"]
+    assert f"1 by KADR_EXCLUDE: {photos}/blue.png" in facts["left out"]
+
+
 def test_tag_ends_with_1_only_where_nothing_could_be_done(kadr: Kadr, photos: Path):
     (photos / "bad.jpg").write_bytes(b"not a photo")
     mixed = kadr.run("tag", str(photos))

@@ -72,6 +72,65 @@ def test_half_a_file_is_refused(tmp_path: Path, name: str) -> None:
     assert reason(path).startswith(path.name + ": ")
 
 
+def _noisy(path: Path, **options: object) -> bytes:
+    """Write a JPEG in which no two rows are alike, and return its bytes."""
+    noise = Image.effect_noise((320, 256), 90).convert("RGB")
+    return photos.save(path, noise, **options).read_bytes()
+
+
+_FULL = Preprocess(256, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("is_progressive", [False, True])
+def test_a_jpeg_that_lacks_its_end_marker_alone_is_whole(
+    tmp_path: Path, *, is_progressive: bool
+) -> None:
+    path = tmp_path / "a.jpg"
+    whole = _noisy(path, progressive=is_progressive)
+    expected = images.decode(path, _FULL)
+
+    path.write_bytes(whole[:-2])
+    found = images.decode(path, _FULL)
+
+    assert (found.pixels == expected.pixels).all()
+    assert found.truncated_rows == 0
+
+
+@pytest.mark.parametrize("kept", [0.25, 0.5, 0.9])
+def test_a_jpeg_that_lost_rows_is_taken_on_request_and_says_how_many(
+    tmp_path: Path, kept: float
+) -> None:
+    path = tmp_path / "a.jpg"
+    whole = _noisy(path)
+    path.write_bytes(whole[: int(len(whole) * kept)])
+
+    assert "or set KADR_TRUNCATED=tag" in reason(path)
+    found = images.decode(path, _FULL, Limits(takes_truncated=True))
+
+    assert found.truncated_rows == pytest.approx(256 * (1 - kept), abs=24)
+
+
+def test_a_progressive_jpeg_that_ends_between_its_scans_is_not_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    whole = _noisy(path, progressive=True)
+    path.write_bytes(whole[: whole.rindex(b"\xff\xda")])
+
+    assert "truncated" in reason(path)
+    found = images.decode(path, _FULL, Limits(takes_truncated=True))
+    assert found.truncated_rows == 256
+
+
+def test_rows_that_a_turned_photo_lost_are_counted_as_it_is_stored(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    whole = _noisy(path, exif=photos.exif(6))
+    path.write_bytes(whole[: len(whole) // 2])
+
+    found = images.decode(path, _FULL, Limits(takes_truncated=True))
+
+    assert (found.width, found.height) == (256, 320)
+    assert 100 < found.truncated_rows < 156
+
+
 def test_truncated_jpeg_says_so(tmp_path: Path) -> None:
     path = photos.save(tmp_path / "a.jpg")
     path.write_bytes(path.read_bytes()[:-200])

@@ -5,7 +5,7 @@ digest show the same picture, whatever programs have written into their metadata
 are parsed here: no decoder is imported, nothing is decompressed but PNG's text.
 
 The digest is the sha256 of a name of the format, of everything that decides which pixels a decoder
-returns, and of the orientation. docs/decisions/0005 says what counts for each format.
+returns, and of the orientation; docs/decisions/0005-a-photo-is-its-picture.md lists them.
 """
 
 import struct

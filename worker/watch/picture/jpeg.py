@@ -6,6 +6,8 @@ not. What follows the end of the image does not either: second pictures of MPF, 
 motion photos. Kadr shows none of it, and programs that edit metadata move it or drop it.
 """
 
+import re
+
 from worker.watch.picture import orientation
 from worker.watch.picture.source import BLOCK, DamagedError, Hasher, Source
 
@@ -13,8 +15,8 @@ _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _APP0, _APP1, _APP2, _APP14, _APP15, _COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
 #: Of `TEM` and the restart markers nothing follows.
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-#: After 0xFF within a scan: a stuffed byte, a restart marker, a fill byte.
-_IN_SCAN = frozenset({0x00, 0xFF, *range(0xD0, 0xD8)})
+#: A marker that ends a scan: not a stuffed byte, a restart marker or a fill byte.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _ICC, _EXIF, _JFIF, _ADOBE = b"ICC_PROFILE\0", b"Exif\0\0", b"JFIF\0", b"Adobe"
 _MAX_EXIF = 1 << 22
@@ -104,9 +106,6 @@ def _add_scan(source: Source, hasher: Hasher, at: int) -> int:
 
 def _end_of_scan(block: bytes) -> int:
     """Return where a marker begins that ends the scan, or perhaps one that the block cuts off."""
-    at = block.find(b"\xff")
-    while 0 <= at < len(block) - 1:
-        if block[at + 1] not in _IN_SCAN:
-            return at
-        at = block.find(b"\xff", at + 1)
-    return len(block) if at < 0 else at
+    if found := _MARKER.search(block):
+        return found.start()
+    return len(block) - block.endswith(b"\xff")
