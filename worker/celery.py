@@ -3,11 +3,13 @@
 A message is only a doorbell: it carries photo ids, the rows say what is to be done. JSON only.
 """
 
+import logging
 from typing import Any
 
 from celery import Celery, signals
+from kombu import transport
 
-from worker import log, settings
+from worker import log, outages, settings
 
 #: One queue, so that a worker needs no options.
 QUEUE = "kadr"
@@ -54,8 +56,26 @@ def _transport_options(chosen: settings.Settings) -> dict[str, Any]:
     }
 
 
+# Messages that nobody of ours sent end no worker.
+for _scheme in ("redis", "rediss"):
+    transport.TRANSPORT_ALIASES[_scheme] = "worker.queue.transport:Transport"
+
 app = Celery("kadr")
 app.add_defaults(_configuration)
+
+
+class _OneLineAnOutage(logging.Filter):
+    """Turns what Celery logs of a lost broker, at each attempt, into one line an outage."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if text.startswith("Connected to"):
+            outages.clear(outages.BROKER)
+            return False
+        if "onnection to broker lost" in text or text.startswith("consumer: Cannot connect"):
+            outages.note(outages.BROKER, text.partition(":")[2].partition("Trying")[0].strip())
+            return False
+        return True
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]
@@ -63,3 +83,4 @@ def _configure_logs(**_: object) -> None:
     """Configure logs as the rest of Kadr does; Celery's own setup logs what each library does."""
     chosen = settings.load()
     log.configure(chosen.log_level, as_json=chosen.log_format == "json")
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_OneLineAnOutage())

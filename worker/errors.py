@@ -12,6 +12,18 @@ class PhotoError(WorkerError):
     """One photo cannot be read; it costs that photo, and the message is its quarantine reason."""
 
 
+class PhotoStalledError(PhotoError):
+    """One photo could not be read now, through no fault of its own: try it again later.
+
+    `is_to_blame` is set where its decoder hung without computing and without waiting for a disk:
+    such a photo may be refused after some times.
+    """
+
+    def __init__(self, message: str, *, is_to_blame: bool) -> None:
+        super().__init__(message)
+        self.is_to_blame = is_to_blame
+
+
 class MetadataError(WorkerError):
     """An XMP document is refused: it is read as empty, and never written."""
 

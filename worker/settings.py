@@ -30,8 +30,12 @@ class Settings(CatalogSettings):
 
     #: Photos that are decoded, encoded and recorded together.
     batch_size: int = Field(32, ge=1, le=1024)
-    #: Threads that decode.
+    #: Processes that decode, each one photo at a time.
     decode_threads: int = Field(4, ge=1, le=64)
+    #: Seconds after which a photo that is still being decoded is quarantined.
+    decode_seconds: float = Field(30.0, gt=0)
+    #: Bytes of memory that all decoding may take together; None: a part of the machine's.
+    decode_memory: int | None = Field(None, ge=64 * 1024 * 1024)
     #: Photos of one message; a worker claims them batch by batch.
     ring_size: int = Field(256, ge=1, le=10_000)
     #: A worker that does not renew its lease for so long loses its photos to another one.

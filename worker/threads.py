@@ -8,6 +8,7 @@ from typing import Self
 import structlog
 
 from catalog.errors import DatabaseUnavailableError
+from worker import outages
 
 _log = structlog.get_logger()
 
@@ -15,8 +16,8 @@ _log = structlog.get_logger()
 class Repeating(abc.ABC):
     """A daemon thread that calls `step` every `interval_s`; a context manager.
 
-    Leaving it waits for the step in progress. A step that cannot reach the database is logged as
-    `failure`, and the next one tries again.
+    Leaving it waits for the step in progress. A step that cannot reach the database is noted as an
+    outage, and the next one tries again.
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Repeating(abc.ABC):
         Args:
             name: Name of the thread.
             interval_s: Seconds between two steps.
-            failure: Event that is logged where the database cannot be reached.
+            failure: Event that is logged for debugging where the database cannot be reached.
             at_once: Whether the first step does not wait for the interval.
         """
         self._interval_s = interval_s
@@ -63,4 +64,7 @@ class Repeating(abc.ABC):
         try:
             action()
         except DatabaseUnavailableError as error:
-            _log.warning(self._failure, reason=str(error))
+            outages.note(outages.DATABASE, str(error))
+            _log.debug(self._failure, reason=str(error))
+        else:
+            outages.clear(outages.DATABASE)

@@ -1,6 +1,8 @@
 """How commands read their arguments and print: text, JSON, files, counts of things."""
 
 import json
+import os
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,7 +36,29 @@ def print_json(data: Any) -> None:  # noqa: ANN401
     text = json.dumps(data, ensure_ascii=False, indent=2, default=str)
     if any("\ud800" <= char <= "\udfff" for char in text):
         text = json.dumps(data, indent=2, default=str)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write("".join(_escaped(char) for char in text) + "\n")
+
+
+def _escaped(char: str) -> str:
+    """Return a character of JSON text, escaped if a terminal would act on it; its value stays."""
+    if char.isprintable() or char == "\n":
+        return char
+    return json.dumps(char)[1:-1]
+
+
+def quoted(path: str) -> str:
+    """Return a path as a shell reads it, and so that a terminal shows it and does nothing else."""
+    if path.isprintable():
+        return shlex.quote(path)
+    shown = (
+        char if char.isprintable() and char not in "\\'" else _octal(char)  # as `ls` does
+        for char in path
+    )
+    return f"$'{''.join(shown)}'"
+
+
+def _octal(char: str) -> str:
+    return "".join(f"\\{byte:03o}" for byte in os.fsencode(char))
 
 
 def write_file(path: Path, text: str) -> None:

@@ -38,12 +38,15 @@ def choose_format(form: str, *, nul: bool, as_json: bool) -> str:
 
 
 def write_paths(session: Session, ids: Sequence[int], end: str) -> None:
-    """Write the paths of photos byte for byte, in their order."""
+    """Write the paths of photos in their order: byte for byte, but quoted to a terminal."""
+    is_shown = sys.stdout.isatty() and end == PATH_ENDS["paths"]
     found = hits.find_paths(session, ids)
     sys.stdout.flush()
     for photo_id in ids:
         if photo_id in found:
-            sys.stdout.buffer.write(os.fsencode(found[photo_id]) + end.encode())
+            path = str(found[photo_id])
+            content = console.quoted(path).encode() if is_shown else os.fsencode(path)
+            sys.stdout.buffer.write(content + end.encode())
     sys.stdout.buffer.flush()
 
 
@@ -74,6 +77,8 @@ def print_csv(found: Iterable[query.Hit]) -> None:
     writer.writerow(_CSV_ALL)
     for hit in found:
         row = hit_data(hit) | {"keywords": "; ".join(each.name for each in hit.keywords)}
+        if sys.stdout.isatty() and hit.path is not None:
+            row["path"] = paths.printable(paths.to_text(hit.path))
         writer.writerow(row[name] for name in _CSV_ALL)
 
 

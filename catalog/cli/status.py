@@ -1,5 +1,6 @@
 """`kadr status`: how many photos are in which state, and what tags them."""
 
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from catalog import settings
+from catalog import paths, settings
 from catalog.cli import catalogue, console, options
 from catalog.db import database
-from catalog.photos import sidecar_lists
+from catalog.db.tables import Root
+from catalog.photos import roots, sidecar_lists
 from catalog.photos import status as states
 from catalog.tags import taggers
 
@@ -32,6 +34,7 @@ def _gather() -> dict[str, Any]:
     with catalogue.reading() as session:
         counts = states.count_states(session)
         chosen = taggers.find(session)
+        away = [paths.printable(root.path) for root in roots.list_roots(session) if _is_away(root)]
         return asdict(counts) | {
             "photos_per_second": round(states.get_rate(session, datetime.now(UTC)), 2),
             "keywords": states.count_tags(session),
@@ -39,7 +42,17 @@ def _gather() -> dict[str, Any]:
             "sidecars_unwritten": len(sidecar_lists.find_problems(session)),
             "tagger": asdict(chosen) if chosen else None,
             "database": shown,
+            "roots_away": away,
         }
+
+
+def _is_away(root: Root) -> bool:
+    """Return whether a root is no folder here, or an empty one, as where a disk is not mounted."""
+    try:
+        with os.scandir(paths.from_text(root.path)) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
 
 
 def _show_status(found: dict[str, Any]) -> None:
@@ -62,6 +75,10 @@ def _show_status(found: dict[str, Any]) -> None:
             table.add_row(f"[bold]{found[name]:,}[/]", note)
     table.add_row(f"[bold]{found['photos_per_second']:g}[/]", "photos/s over the last 5 minutes")
     console.out().print(table)
+    for folder in found["roots_away"]:
+        console.out().print(
+            f"{folder} is away or empty: mount it; its photos are kept until then.", markup=False
+        )
     tagger = found["tagger"]
     line = (
         f"Model {tagger['model']}, vocabulary {tagger['vocabulary']}, preset {tagger['preset']}."

@@ -5,12 +5,14 @@ takes its one write lock at the start, so that it cannot fail half-way), `Databa
 that only reads.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
@@ -168,13 +170,43 @@ def _create_sqlite(url: URL) -> Engine:
     except OSError as error:
         message = f"{file}: {error.strerror}; set KADR_DATABASE_URL to a writable place"
         raise DatabaseUnavailableError(message) from error
-    engine = create_engine(
-        url.set(database=str(file)),
-        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _configure_sqlite)
+    if _is_read_only(file):
+        engine = create_engine(url.set(database=str(file)), creator=lambda: _connect_reading(file))
+        event.listen(engine, "connect", _configure_sqlite_reading)
+    else:
+        engine = create_engine(
+            url.set(database=str(file)),
+            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        )
+        event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _is_read_only(file: Path) -> bool:
+    """Return whether a catalogue is there and lies where this user may not write."""
+    return file.exists() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _connect_reading(file: Path) -> sqlite3.Connection:
+    """Connect to a catalogue on a read-only place."""
+    address = f"file:{quote(str(file.absolute()))}?mode=ro"
+    for each in (address, f"{address}&immutable=1"):  # WAL needs files beside it, which may lack
+        connection = sqlite3.connect(
+            each, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+        )
+        try:
+            connection.execute("SELECT name FROM sqlite_master LIMIT 1").close()
+        except sqlite3.OperationalError:
+            connection.close()
+        else:
+            return connection
+    raise sqlite3.OperationalError("unable to open database file")
+
+
+def _configure_sqlite_reading(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None
+    connection.execute("PRAGMA cache_size=-65536").close()
 
 
 def _configure_postgresql(connection: DBAPIConnection, _: object) -> None:

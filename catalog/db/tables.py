@@ -205,7 +205,7 @@ class Photo(Base):
     state: Mapped[PhotoState] = mapped_column(
         by_value(PhotoState), default=PhotoState.PENDING, server_default=PhotoState.PENDING.value
     )
-    #: Claims so far; raised before the photo is opened.
+    #: Claims since it became pending; a worker died with one that has several.
     attempts: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     #: Who works on it; only the holder of the token may record a result.
     lease_token: Mapped[str | None] = mapped_column(String(32))

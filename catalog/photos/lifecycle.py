@@ -2,8 +2,9 @@
 
 `worker` claims photos under a lease, renews it, and reports each photo as tagged, quarantined or
 postponed; `kadr retry` and `kadr retag` make photos pending again. The lease of a worker that died
-expires, and the sweep frees it. `attempts` is raised before a photo is opened, so that a photo that
-crashes its worker is found and quarantined.
+expires, and the sweep frees it. `attempts` counts claims, and never costs a photo its turn: workers
+die by hand and by power cuts, and photos are opened in processes of their own (`worker.decoding`),
+which find the one that crashes them.
 """
 
 import secrets
@@ -22,8 +23,6 @@ from catalog.db.tables import Embedding, Photo, PhotoFile, PhotoState, Root
 from catalog.photos import history, sidecar_due
 from catalog.photos.history import EventKind
 
-#: Claims of one photo before it is quarantined.
-MAX_ATTEMPTS = 3
 #: Minimum time between two messages for one photo, so that a long queue does not grow.
 RING_AGAIN_S = 600.0
 #: Maximum number of photos that one sweep returns.
@@ -73,13 +72,11 @@ def claim_photos(
 ) -> Claim:
     """Lease up to `limit` pending photos among `photo_ids`; the claim may be empty.
 
-    A photo that was claimed before is claimed alone: if the worker crashes again, that photo is the
-    cause. A photo that was claimed `MAX_ATTEMPTS` times without a result is quarantined instead.
+    Photos that were in hand when a worker died are claimed last and one by one, so that whatever
+    killed it keeps nothing else back.
     """
     found = _find_pending(session, photo_ids, limit)
-    exhausted = [photo_id for photo_id, attempts in found if attempts >= MAX_ATTEMPTS]
-    _quarantine_exhausted(session, exhausted, now)
-    suspects = [photo_id for photo_id, attempts in found if 0 < attempts < MAX_ATTEMPTS]
+    suspects = [photo_id for photo_id, attempts in found if attempts > 0]
     chosen = [photo_id for photo_id, attempts in found if attempts == 0] or suspects[:1]
     token = secrets.token_hex(16)
     session.execute(
@@ -128,12 +125,15 @@ def release_claim(session: Session, token: str, *, now: datetime) -> list[int]:
     )
 
 
-def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[int]:
+def sweep(
+    session: Session, *, now: datetime, limit: int = SWEEP_LIMIT, is_queue_empty: bool = False
+) -> list[int]:
     """Free expired leases and return pending photos whose message is due.
 
     The caller sends messages for the returned photos after the commit. An expired lease means that
-    a worker died with the rest of its message, so every pending photo becomes due. A second message
-    for one photo does no harm: the worker finds it claimed or tagged.
+    a worker died with the rest of its message, so every pending photo becomes due; so does an empty
+    queue while no photo is leased. A second message for one photo does no harm: the worker finds it
+    claimed or tagged.
     """
     freed = session.scalars(
         update(Photo)
@@ -142,7 +142,7 @@ def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[
         .returning(Photo.id)
         .execution_options(synchronize_session=False)
     ).all()
-    if freed:
+    if freed or (is_queue_empty and not _is_any_leased(session)):
         make_all_due(session, now=now)
     due = list(
         session.scalars(
@@ -159,6 +159,11 @@ def sweep(session: Session, *, now: datetime, limit: int = SWEEP_LIMIT) -> list[
     )
     mark_rung(session, due, now=now)
     return due
+
+
+def _is_any_leased(session: Session) -> bool:
+    leased = select(Photo.id).where(Photo.state == PhotoState.LEASED).limit(1)
+    return session.scalars(leased).first() is not None
 
 
 def mark_rung(session: Session, photo_ids: Iterable[int], *, now: datetime) -> None:
@@ -182,18 +187,6 @@ def make_all_due(session: Session, *, now: datetime) -> None:
         .values(due_at=now)
         .execution_options(synchronize_session=False)
     )
-
-
-def _quarantine_exhausted(session: Session, photo_ids: Sequence[int], now: datetime) -> None:
-    """Quarantine photos that were claimed `MAX_ATTEMPTS` times; the last failure is the reason."""
-    query = select(Photo.id, Photo.attempts, Photo.failure).where(Photo.id.in_(photo_ids))
-    reasons = {
-        photo_id: failure
-        or f"the worker died {attempts} times while reading it; "
-        "open it in another program, then run `kadr retry`"
-        for photo_id, attempts, failure in session.execute(query)
-    }
-    _set_quarantined(session, reasons, now)
 
 
 def _set_quarantined(session: Session, reasons: Mapping[int, str], now: datetime) -> None:

@@ -26,7 +26,7 @@ def beat(
             "beat is for a fleet; set KADR_BROKER_URL=redis://... "
             "or run `kadr watch`, which needs no beat"
         )
-    broker.require_broker()
+    broker.wait_for_broker()
     settings.cache_dir.mkdir(parents=True, exist_ok=True)
     schedule = settings.cache_dir / "beat-schedule"
     options_of_celery = ["--schedule", str(schedule), "--loglevel", settings.log_level]

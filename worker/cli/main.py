@@ -3,7 +3,9 @@
 import errno
 import gc
 import os
+import signal
 import sys
+import threading
 from importlib.metadata import version as version_of
 from typing import NoReturn
 
@@ -67,6 +69,11 @@ COMMANDS = {
 #: takes a tenth of their time.
 SHORT = ("search", "show", "tags")
 
+#: Seconds after Ctrl-C at which the process ends, whatever is still to be put in order.
+_LAST_S = 1.7
+#: The status of a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
 
 def build() -> typer.Typer:
     """Build the command line; each command is imported when it is named."""
@@ -79,6 +86,7 @@ def build() -> typer.Typer:
 def main() -> NoReturn:
     """Run `kadr`; every expected error is one sentence on standard error, and exit status 1."""
     arguments = sys.argv[1:]
+    signal.signal(signal.SIGINT, _interrupt)
     if arguments[:1] and arguments[0] in SHORT:
         gc.disable()
     try:
@@ -86,8 +94,11 @@ def main() -> NoReturn:
     except (CatalogError, WorkerError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        console.err().print("Stopped; the same command goes on where it was.")
-        sys.exit(130)
+        _stop()
+    except SystemExit as error:
+        if error.code == _INTERRUPTED:  # Typer's answer to Ctrl-C
+            _stop()
+        raise
     except BrokenPipeError:  # `kadr search ... | head`
         sys.stderr.close()
         sys.exit(0)
@@ -97,6 +108,22 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes at its end
         _fail("no space is left where the output goes; make room, or send it elsewhere")
     sys.exit(0)
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End within two seconds of Ctrl-C, whatever native code a thread is in; once is enough."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    last = threading.Timer(_LAST_S, _stop)
+    last.daemon = True
+    last.start()
+    raise KeyboardInterrupt
+
+
+def _stop() -> NoReturn:
+    """End the process after Ctrl-C; threads that are in a model's code do not end with Python."""
+    console.err().print("Stopped; the same command goes on where it was.")
+    sys.stdout.flush()
+    os._exit(_INTERRUPTED)
 
 
 def _fail(message: str) -> NoReturn:

@@ -31,9 +31,20 @@ def open_process(settings: Settings) -> Process:
     return processes.open_process(settings, say=_say)
 
 
+def wait_for_process(settings: Settings) -> Process:
+    """Open the catalogue for a command that goes on for days: it waits for a server that is away.
+
+    Raises:
+        CatalogError: the catalogue cannot be opened for another reason.
+    """
+    return processes.wait_for_process(settings, say=_say)
+
+
 @contextmanager
-def working(process: Process) -> Iterator[None]:
+def working(process: Process, *, patiently: bool = False) -> Iterator[None]:
     """Have photos tagged inside this block: by a worker in this process, or by the fleet.
+
+    With `patiently`, a broker that is away is waited for.
 
     Raises:
         BrokerError: the broker of the fleet cannot be reached.
@@ -42,7 +53,10 @@ def working(process: Process) -> Iterator[None]:
     settings = process.settings
     bell = tasks.doorbell_of(process)
     if not settings.is_embedded:
-        broker.require_broker()
+        if patiently:
+            broker.wait_for_broker()
+        else:
+            broker.require_broker()
         with Sweeper(process.database, bell, settings.sweep_s):
             yield
         return

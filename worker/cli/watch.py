@@ -45,7 +45,7 @@ def watch(
         device=device,
         settle_s=settle,
     )
-    with running.open_process(settings) as process:
+    with running.wait_for_process(settings) as process:
         named = roots.register(process.database, console.read_arguments(folders), poll=poll)
         if named_photos := [folder.shown for folder in named if folder.photos]:
             raise RootError(f"{named_photos[0]}: not a folder; watch the folder that it is in")
@@ -62,7 +62,7 @@ def watch(
         shown = ", ".join(folder.shown for folder in named)
         with (
             following.stopping_on_signals(watcher.stop),
-            running.working(process),
+            running.working(process, patiently=True),
             following.Follower(process.database, None if quiet else following.print_news),
             SidecarLoop(
                 process.database,

@@ -4,6 +4,7 @@
 """
 
 import ctypes
+import re
 import struct
 import warnings
 import zlib
@@ -12,7 +13,10 @@ from typing import BinaryIO, Literal
 
 import pillow_heif
 import rawpy
-from PIL import Image, UnidentifiedImageError, _imaging
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError, _imaging
+
+from catalog import paths
+from worker.images import png
 
 #: The formats Pillow may open here, by its names; EPS, which starts Ghostscript, is not among them.
 PILLOW_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "HEIF", "AVIF")
@@ -35,6 +39,10 @@ DECODER_ERRORS = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+
+_SAVE_ELSEWHERE = "save it as 8-bit JPEG or PNG with another program"
+#: A JPEG's frame header lies behind its metadata.
+_HEAD_BYTES = 256 * 1024
 
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -79,7 +87,13 @@ def reason_of(error: BaseException, file: BinaryIO) -> str:
         return "not enough memory to decode it; free some, or lower KADR_MAX_PIXELS"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return "more pixels than KADR_MAX_PIXELS allows; raise it to include the file"
-    detail = " ".join(_text_of(error).split())[:120] or type(error).__name__
+    return _refused_by_decoder(error)
+
+
+def _refused_by_decoder(error: BaseException) -> str:
+    detail = paths.printable(" ".join(_text_of(error).split()))[:120] or type(error).__name__
+    if "unsupported" in detail.lower() or "not supported" in detail.lower():
+        return f"of a kind that Kadr cannot decode ({detail}); {_SAVE_ELSEWHERE}"
     return f"damaged ({detail}); restore the file from a backup"
 
 
@@ -89,6 +103,9 @@ def _text_of(error: BaseException) -> str:
 
 
 def _unidentified(file: BinaryIO) -> str:
+    unsupported = _unsupported_kind_of(file)
+    if unsupported is not None:
+        return f"{unsupported}, which Kadr cannot decode; {_SAVE_ELSEWHERE}"
     kind = _kind_of(file)
     if kind is None:
         return "no image of a kind Kadr reads; convert it to JPEG, or leave it out"
@@ -97,12 +114,38 @@ def _unidentified(file: BinaryIO) -> str:
     return f"a damaged {kind} header; restore the file from a backup"
 
 
+def _unsupported_kind_of(file: BinaryIO) -> str | None:
+    """Return what a file is that other programs show and Pillow does not."""
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    if head.startswith(b"MM\0+"):
+        return "a big-endian BigTIFF"
+    frame = re.search(
+        rb"\xff[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]\0[\x08-\xff](.)", head, re.DOTALL
+    )
+    if head.startswith(b"\xff\xd8\xff") and frame is not None and frame[1] != b"\x08":
+        return f"a JPEG of {frame[1][0]} bits"
+    return None
+
+
 def _kind_of(file: BinaryIO) -> str | None:
     file.seek(0)
     head = file.read(16)
     known = [(magic, kind, 0) for magic, kind in _MAGIC.items()]
     known += [(magic, kind, 4) for magic, kind in _BOXES.items()]
     return next((kind for magic, kind, at in known if head.startswith(magic, at)), None)
+
+
+def prepare() -> None:
+    """Import and register what the first photo would import and register."""
+    Image.init()
+    _register_decoders()
+
+
+def use_one_thread() -> None:
+    """Have codecs that start threads use one: other processes decode at the same time."""
+    pillow_heif.options.DECODE_THREADS = 1
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def _prepare_pillow(max_pixels: int) -> None:
@@ -125,6 +168,7 @@ def _prepare_pillow(max_pixels: int) -> None:
 @cache
 def _register_decoders() -> None:
     pillow_heif.register_heif_opener()
+    png.install()
     _silence_libtiff()
 
 

@@ -32,6 +32,8 @@ class Limits:
     max_bytes: int = 512 * MIB
     #: Whether a JPEG that lost rows is taken as it is: KADR_TRUNCATED.
     takes_truncated: bool = False
+    #: Bytes of memory that decoding may take by its estimate; None for any number.
+    max_memory: int | None = None
 
 
 def name_of(path: AnyPath) -> str:

@@ -17,9 +17,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from worker.errors import PhotoError
-from worker.images import colour, decoders, geometry, opening, orientation, raw, truncated
+from worker.images import (
+    colour,
+    decoders,
+    geometry,
+    memory,
+    opening,
+    orientation,
+    raw,
+    truncated,
+    webp,
+)
 from worker.images.geometry import Box, Preprocess, Scaled, Shrunk, Size
-from worker.images.opening import AnyPath, Limits
+from worker.images.memory import Reserve
+from worker.images.opening import MIB, AnyPath, Limits
 
 __all__ = ["Decoded", "Limits", "Preprocess", "decode", "shrunk", "thumbnail"]
 
@@ -54,31 +65,50 @@ class _Picture:
     truncated_rows: int = 0
 
 
-def decode(path: AnyPath, preprocess: Preprocess, limits: Limits | None = None) -> Decoded:
+def decode(
+    path: AnyPath,
+    preprocess: Preprocess,
+    limits: Limits | None = None,
+    reserve: Reserve = memory.reserve_nothing,
+) -> Decoded:
     """Return a photo decoded to the model's square, as by open_clip's transform.
+
+    Args:
+        path: The photo.
+        preprocess: The square.
+        limits: Larger photos are refused.
+        reserve: Called with the bytes that decoding will take, once the header is read.
 
     Raises:
         PhotoError: The photo cannot be decoded; a sentence that starts with its name says why.
     """
-    picture = _open(path, limits or Limits(), preprocess.scaled)
+    picture = _open(path, limits or Limits(), reserve, preprocess.scaled)
     pixels = np.asarray(geometry.to_square(picture.photo, preprocess))
     return Decoded(pixels, picture.width, picture.height, picture.format, picture.truncated_rows)
 
 
-def thumbnail(path: AnyPath, max_side: int, limits: Limits | None = None) -> bytes:
+def thumbnail(
+    path: AnyPath,
+    max_side: int,
+    limits: Limits | None = None,
+    reserve: Reserve = memory.reserve_nothing,
+) -> bytes:
     """Return a photo as an sRGB JPEG without metadata, its longer side at most `max_side`.
 
     Raises:
         PhotoError: The photo cannot be decoded.
     """
     buffer = io.BytesIO()
-    small = shrunk(path, lambda size: geometry.fit_inside(size, max_side), limits)
+    small = shrunk(path, lambda size: geometry.fit_inside(size, max_side), limits, reserve)
     small.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return buffer.getvalue()
 
 
 def shrunk(
-    path: AnyPath, fit: Callable[[Size], Scaled], limits: Limits | None = None
+    path: AnyPath,
+    fit: Callable[[Size], Scaled],
+    limits: Limits | None = None,
+    reserve: Reserve = memory.reserve_nothing,
 ) -> Image.Image:
     """Return a photo as a small sRGB image, upright, without metadata.
 
@@ -86,11 +116,12 @@ def shrunk(
         path: The photo.
         fit: Returns the wanted width and height for those of the photo, as stored or upright.
         limits: Larger photos are refused.
+        reserve: Called with the bytes that decoding will take, once the header is read.
 
     Raises:
         PhotoError: The photo cannot be decoded.
     """
-    picture = _open(path, limits or Limits(), fit)
+    picture = _open(path, limits or Limits(), reserve, fit)
     width, height = (max(1, round(side)) for side in fit((picture.width, picture.height)))
     box = picture.photo.box
     return picture.photo.image.resize((width, height), Image.Resampling.BICUBIC, box=box)
@@ -100,21 +131,32 @@ def _extension(path: AnyPath) -> str:
     return Path(os.fsdecode(path)).suffix.lower()
 
 
-def _open(path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]) -> _Picture:
+def _open(
+    path: AnyPath, limits: Limits, reserve: Reserve, scaled: Callable[[Size], Scaled]
+) -> _Picture:
     """Open, check, decode and shrink; `scaled` returns the size wanted of the whole photo."""
     with opening.open_photo(path, limits) as file:
         try:
             if raw.is_raw(file, _extension(path)):
-                return _open_raw(file, path, limits, scaled)
-            return _open_plain(file, path, limits, scaled)
+                return _open_raw(file, path, limits, reserve, scaled)
+            return _open_plain(file, path, limits, reserve, scaled)
         except (*raw.ERRORS, *decoders.DECODER_ERRORS) as error:
             reason = decoders.reason_of(error, file)
             raise PhotoError(f"{opening.name_of(path)}: {reason}") from error
 
 
 def _open_plain(
-    file: BinaryIO, path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]
+    file: BinaryIO,
+    path: AnyPath,
+    limits: Limits,
+    reserve: Reserve,
+    scaled: Callable[[Size], Scaled],
 ) -> _Picture:
+    file_bytes = os.fstat(file.fileno()).st_size
+    webp_size = webp.size_of(file)
+    if webp_size is not None:
+        _require_acceptable(webp_size, path, limits)
+        _reserve(memory.of_webp(webp_size, file_bytes), path, limits, reserve)
     with decoders.open_image(file, limits.max_pixels) as opened:
         size = opened.size
         _require_acceptable(size, path, limits)
@@ -122,6 +164,8 @@ def _open_plain(
         width, height = (math.ceil(geometry.HEADROOM * side) for side in scaled(size))
         # JPEG by its DCT, HEIF by a thumbnail in it
         drafted = opened.draft(None, (width, height))
+        if webp_size is None:
+            _reserve(memory.of_image(opened, size, file_bytes), path, limits, reserve)
         image, lost = _load(opened, file, (width, height), limits)
         turn = orientation.orientation_of(image)
         box = drafted[1] if drafted else (0, 0, *image.size)
@@ -148,11 +192,16 @@ def _load(
 
 
 def _open_raw(
-    file: BinaryIO, path: AnyPath, limits: Limits, scaled: Callable[[Size], Scaled]
+    file: BinaryIO,
+    path: AnyPath,
+    limits: Limits,
+    reserve: Reserve,
+    scaled: Callable[[Size], Scaled],
 ) -> _Picture:
     with raw.open_raw(file) as container:
         size = raw.size_of(container)
         _require_acceptable(size, path, limits)
+        _reserve(memory.of_raw(container), path, limits, reserve)
         min_side = math.ceil(min(scaled(size)))
         image = raw.picture(container, min_side, limits.max_pixels)
     photo = _finish(image, (0, 0, *image.size), 1, scaled)
@@ -164,6 +213,16 @@ def _finish(image: Image.Image, box: Box, turn: int, scaled: Callable[[Size], Sc
     photo = geometry.shrink(colour.to_8_bit(image), box, scaled(image.size))
     plain = orientation.upright(colour.to_srgb(photo.image), turn)
     return Shrunk(plain, orientation.upright_box(photo.box, photo.image.size, turn))
+
+
+def _reserve(n_bytes: int, path: AnyPath, limits: Limits, reserve: Reserve) -> None:
+    if limits.max_memory is not None and n_bytes > limits.max_memory:
+        raise PhotoError(
+            f"{opening.name_of(path)}: needs {n_bytes / MIB:,.0f} MiB of memory to decode, but all"
+            f" decoding has {limits.max_memory / MIB:,.0f} MiB;"
+            " raise KADR_DECODE_MEMORY to include it"
+        )
+    reserve(n_bytes)
 
 
 def _require_acceptable(size: Size, path: AnyPath, limits: Limits) -> None:

@@ -1,8 +1,9 @@
 """Asks whether the broker can be reached, and whether a worker answers; for `worker.cli`."""
 
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
-from worker.celery import app
+from worker import outages
+from worker.celery import QUEUE, app
 from worker.errors import BrokerError
 
 _ANSWER_TIMEOUT_S = 1.0
@@ -16,6 +17,29 @@ def is_anybody_there() -> bool:
 def shown_broker() -> str:
     """Return the broker's URL without its password."""
     return str(app.connection_for_write().as_uri())
+
+
+def is_queue_empty() -> bool:
+    """Return whether no message waits; False if the broker cannot be asked.
+
+    Declares the queue first: where a broker was emptied, messages to it would be dropped.
+    """
+    try:
+        with app.connection_for_write() as connection:
+            channel = connection.default_channel
+            queue = app.amqp.queues[QUEUE].bind(channel)
+            queue.declare()
+            is_empty: bool = queue.queue_declare().message_count == 0
+    except (OperationalError, ChannelError, OSError) as error:
+        outages.note(outages.BROKER, str(error))
+        return False
+    outages.clear(outages.BROKER)
+    return is_empty
+
+
+def wait_for_broker() -> None:
+    """Return when the broker can be reached."""
+    outages.wait_for(outages.BROKER, require_broker, BrokerError)
 
 
 def require_broker() -> None:

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from catalog.db import sql
 from catalog.db.database import Database
 from catalog.photos import lifecycle
+from worker import outages
 
 _log = structlog.get_logger()
 
@@ -23,10 +24,12 @@ Send = Callable[[list[int]], object]
 
 @dataclass(frozen=True, slots=True)
 class Doorbell:
-    """What sends messages, and how many photos go into one."""
+    """What sends messages, how many photos go into one, and whether any message is left."""
 
     send: Send
     ring_size: int
+    #: Returns whether the queue is known to be empty; False where that cannot be known.
+    is_queue_empty: Callable[[], bool] = bool
 
     def ring(self, photo_ids: Sequence[int]) -> bool:
         """Send messages for photos; return whether the broker took them."""
@@ -34,14 +37,21 @@ class Doorbell:
             for chunk in sql.chunks(photo_ids, self.ring_size):
                 self.send(chunk)
         except OperationalError as error:
-            _log.warning("ring_lost", photos=len(photo_ids), reason=str(error), next="swept later")
+            outages.note(outages.BROKER, str(error))
+            _log.debug("ring_lost", photos=len(photo_ids), reason=str(error), next="swept later")
             return False
+        if photo_ids:
+            outages.clear(outages.BROKER)
         return True
 
     def sweep(self, database: Database) -> int:
-        """Release expired leases and ring for pending photos that are due; return their number."""
+        """Release expired leases and ring for pending photos that are due; return their number.
+
+        A queue that is empty while photos are pending and nobody works has lost its messages.
+        """
+        is_empty = self.is_queue_empty()
         with database.write() as session:
-            due = lifecycle.sweep(session, now=datetime.now(UTC))
+            due = lifecycle.sweep(session, now=datetime.now(UTC), is_queue_empty=is_empty)
         if due and not self.ring(due):
             with database.write() as session:
                 lifecycle.make_due(session, due, now=datetime.now(UTC))

@@ -14,11 +14,15 @@ from worker.celery import app
 from worker.queue import process
 from worker.queue.process import Process
 
+_GRACE_S = 0.8
+
 
 class EmbeddedWorker:
     """A worker thread that takes messages one after another; a context manager.
 
     Leaving it ends the running task after its batch; photos it has claimed ahead are released.
+    Left by an error or Ctrl-C, it waits no longer than `_GRACE_S`: what the task has claimed is
+    released, and what it may still compute is dropped.
     """
 
     def __init__(self, process: Process) -> None:
@@ -35,11 +39,13 @@ class EmbeddedWorker:
         self._ready.wait()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._process.stop()
         if self._controller is not None:
             self._controller.stop()
-        self._thread.join()
+        self._thread.join(None if kind is None else _GRACE_S)
+        if self._thread.is_alive():
+            self._process.give_back()
         app.close()
         process.set_process(None)
 

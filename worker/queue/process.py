@@ -13,7 +13,9 @@ import structlog
 
 from catalog.db import database as databases
 from catalog.db.database import Database
+from catalog.errors import DatabaseUnavailableError
 from catalog.tags import taggers
+from worker import outages
 from worker import settings as all_settings
 from worker.reporting import Progress
 from worker.settings import Settings
@@ -21,6 +23,7 @@ from worker.settings import Settings
 if TYPE_CHECKING:
     from catalog.tags.store import Lexicon
     from catalog.tags.taggers import TaggerChoice
+    from worker.decoding.pool import Decoders
     from worker.tagging.pipeline import Pipeline
 
 _log = structlog.get_logger()
@@ -45,6 +48,7 @@ class Process:
     trouble: Exception | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _pipeline: "Pipeline | None" = None
+    _decoders: "Decoders | None" = None
     _chosen: "TaggerChoice | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -60,6 +64,7 @@ class Process:
         from worker.tagging.pipeline import Pipeline, PipelineSettings  # noqa: PLC0415 - brings torch, which a watcher never loads
 
         with self._lock:
+            self.get_decoders().warm_up()
             chosen = self._find_change() or choice.choose(self.database, self.settings, self.say)
             if self._pipeline is None or chosen != self._chosen:
                 loaded = tagger.load(chosen, self.settings, self.progress)
@@ -67,7 +72,12 @@ class Process:
                 self._chosen = replace(chosen, model_digest=loaded.spec.model_digest)
                 options = PipelineSettings.of(self.settings)
                 self._pipeline = Pipeline(
-                    self.database, loaded, tagger_id, options, stopping=self._stopping
+                    self.database,
+                    loaded,
+                    tagger_id,
+                    options,
+                    self.get_decoders(),
+                    stopping=self._stopping,
                 )
             return self._pipeline
 
@@ -87,17 +97,36 @@ class Process:
         limits = Limits(self.settings.max_pixels, self.settings.max_bytes)
         return rereading.read_unread(self.database, self.look_up, limits)
 
+    def get_decoders(self) -> "Decoders":
+        """Return the processes that open photos for this one; the first call makes them."""
+        from worker.decoding.guards import Guards  # noqa: PLC0415 - brings decoders, which a watcher never loads
+        from worker.decoding.pool import Decoders  # noqa: PLC0415 - brings decoders, which a watcher never loads
+
+        with self._lock:
+            if self._decoders is None:
+                self._decoders = Decoders(Guards.of(self.settings))
+            return self._decoders
+
     def report(self, trouble: Exception) -> None:
         """Log and keep the error of a failed task: a full disk, a database that is away."""
         _log.warning("tagging_failed", reason=str(trouble), next="swept later")
         self.trouble = trouble
 
     def stop(self) -> None:
-        """End the running task after its batch; photos it has claimed ahead are released."""
+        """End the running task after its batch; photos that are not open by then are released."""
         self._stopping.set()
+        if self._decoders is not None:
+            self._decoders.close()
+
+    def give_back(self) -> None:
+        """Release what is claimed and not recorded, without waiting for the running task."""
+        if self._pipeline is not None:
+            self._pipeline.give_back()
 
     def close(self) -> None:
-        """Close the catalogue."""
+        """Close the catalogue, and the processes that open photos."""
+        if self._decoders is not None:
+            self._decoders.close()
         self.database.close()
 
     def _find_change(self) -> "TaggerChoice | None":
@@ -117,7 +146,7 @@ def get_process() -> Process:
     global _process  # noqa: PLW0603 - one per process is what it is
     with _process_lock:
         if _process is None:
-            _process = open_process(all_settings.load())
+            _process = wait_for_process(all_settings.load())
         return _process
 
 
@@ -137,6 +166,19 @@ def open_process(
     """Open the catalogue; upgrade it, unless a fleet shares it (`kadr db upgrade` does that)."""
     opened = databases.open_database(settings.database_url, upgrade=settings.is_embedded)
     return Process(settings, opened, say, progress)
+
+
+def wait_for_process(settings: Settings, say: Callable[[str], None] = _say_to_log) -> Process:
+    """Open the catalogue of a fleet as soon as its server can be reached.
+
+    Raises:
+        CatalogError: The catalogue cannot be opened for another reason.
+    """
+    if settings.database_url.startswith("sqlite:"):
+        return open_process(settings, say=say)
+    return outages.wait_for(
+        outages.DATABASE, lambda: open_process(settings, say=say), DatabaseUnavailableError
+    )
 
 
 def stop_process() -> None:

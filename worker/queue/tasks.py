@@ -10,6 +10,7 @@ from celery import signals
 from catalog.errors import CatalogError
 from worker.celery import app
 from worker.errors import WorkerError
+from worker.queue import broker
 from worker.queue import process as processes
 from worker.queue.doorbell import Doorbell
 from worker.queue.process import Process
@@ -35,7 +36,22 @@ def sweep() -> int:
 
 def doorbell_of(process: Process) -> Doorbell:
     """Return the doorbell that sends `tag_photos` messages."""
-    return Doorbell(tag_photos.delay, process.settings.ring_size)
+    settings = process.settings
+    if settings.is_embedded:  # messages live and die with this process
+        return Doorbell(tag_photos.delay, settings.ring_size)
+    return Doorbell(tag_photos.delay, settings.ring_size, broker.is_queue_empty)
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]
+def _ring_for_what_waits(**_: object) -> None:
+    """Ring for photos whose messages were lost while no worker was there."""
+    process = processes.get_process()
+    if process.settings.is_embedded:
+        return
+    try:
+        doorbell_of(process).sweep(process.database)
+    except CatalogError as error:
+        process.report(error)
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]

@@ -11,9 +11,11 @@ from catalog import paths
 from catalog.photos.lifecycle import ClaimedPhoto
 from catalog.photos.said import Said
 from catalog.tags.results import PhotoFacts
-from worker import images
-from worker.errors import PhotoError
-from worker.images import Limits, Preprocess, embedded
+from worker.decoding import jobs
+from worker.decoding.jobs import Opened
+from worker.decoding.pool import Decoders
+from worker.errors import PhotoError, PhotoStalledError
+from worker.images import Preprocess
 from worker.watch import scan
 
 
@@ -28,10 +30,12 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """A photo whose file was missing or changing: it is tried again."""
+    """A photo whose file was missing, changing or could not be read in time: it is tried again."""
 
     photo_id: int
     reason: str
+    #: Whether its decoder hung for no reason of the machine's; not tried again for ever.
+    is_to_blame: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +57,37 @@ class OpenedPhoto:
 Result: TypeAlias = OpenedPhoto | Unreadable | Postponed
 
 
-def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, limits: Limits) -> Result:
-    """Decode a photo from the first of its files that has not changed since it was registered."""
+def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, decoders: Decoders) -> Result:
+    """Decode a photo from the first of its files that has not changed since it was registered.
+
+    Raises:
+        DecodersClosedError: The decoders were closed meanwhile.
+    """
     place = next((p for p in photo.places if _is_unchanged(p.path, p.stat)), None)
     if place is None:
         names = ", ".join(_shown(p.path) for p in photo.places)
         return Postponed(photo.photo_id, f"{names}: gone or changed since it was registered")
-    said = embedded.read(place.path, limits)
     try:
-        decoded = images.decode(place.path, wanted, limits)
+        opened = decoders.open_photo(place.path, wanted)
+    except PhotoStalledError as error:
+        return Postponed(photo.photo_id, str(error), is_to_blame=error.is_to_blame)
     except PhotoError as error:
+        opened = Opened(_read_metadata(place.path, decoders), None, str(error))
+    if opened.decoded is None:
         if not _is_unchanged(place.path, place.stat):
             return Postponed(photo.photo_id, f"{_shown(place.path)}: changed while it was read")
-        return Unreadable(photo.photo_id, str(error), said)
-    lost = decoded.truncated_rows or None
-    facts = PhotoFacts(decoded.width, decoded.height, decoded.format, said, lost)
+        return Unreadable(photo.photo_id, opened.reason, opened.said)
+    decoded, lost = opened.decoded, opened.decoded.truncated_rows or None
+    facts = PhotoFacts(decoded.width, decoded.height, decoded.format, opened.said, lost)
     return OpenedPhoto(photo.photo_id, _shown(place.path), decoded.pixels, facts)
+
+
+def _read_metadata(path: Path, decoders: Decoders) -> Said:
+    """Return what a file says whose decoder crashed or took too long."""
+    try:
+        return decoders.run(jobs.read_metadata, path)
+    except PhotoError:
+        return Said()
 
 
 def _is_unchanged(path: Path, expected: paths.FileStat) -> bool:

@@ -1,14 +1,16 @@
 """Tags pending photos: claim, decode, encode, score, record.
 
-The next batch is claimed and decoded in threads while the model works on the current one. A Celery
-task calls `Pipeline.tag_photos`. If the process dies in between, its leases expire and another
-worker does the batch again.
+The next batch is claimed and decoded by other processes while the model works on the current one; a
+photo that takes long is left to them, and recorded with a later batch. A Celery task calls
+`Pipeline.tag_photos`. If the process dies in between, its leases expire and another worker does the
+batch again.
 """
 
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
@@ -18,9 +20,10 @@ from numpy.typing import NDArray
 
 from catalog.db.database import Database
 from catalog.photos import lifecycle
+from catalog.photos.said import Said
 from catalog.tags import results
 from catalog.tags.results import TaggedPhoto
-from worker.images import Limits
+from worker.decoding.pool import Decoders, DecodersClosedError
 from worker.settings import Settings
 from worker.tagging import opening
 from worker.tagging.heartbeat import Heartbeat
@@ -28,6 +31,13 @@ from worker.tagging.opening import OpenedPhoto, Postponed, Unreadable
 from worker.tagging.tagger import Tagger
 
 _log = structlog.get_logger()
+
+#: A batch goes on without its slow photos when none was opened for so long.
+_PATIENCE_S, _LOOK_EVERY_S = 1.0, 0.25
+#: The same while none is open yet: the decoders may just be starting.
+_FIRST_PATIENCE_S = 5.0
+#: Times that a decoder may hang with a photo before it is quarantined.
+_MAX_HUNG = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,6 @@ class PipelineSettings:
     batch_size: int = 32
     decode_threads: int = 4
     lease_s: float = 60.0
-    limits: Limits = field(default_factory=Limits)
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -62,18 +71,22 @@ class PipelineSettings:
             batch_size=settings.batch_size,
             decode_threads=settings.decode_threads,
             lease_s=settings.lease_s,
-            limits=Limits(
-                max_pixels=settings.max_pixels,
-                max_bytes=settings.max_bytes,
-                takes_truncated=settings.truncated == "tag",
-            ),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+@dataclass(slots=True)
+class _Opening:
+    """A claimed photo that is being opened."""
+
     token: str
-    photos: Sequence["Future[opening.Result]"]
+    photo: "Future[opening.Result]"
+    #: Whether the others of its batch went on without it.
+    is_late: bool = False
+
+
+def _is_cut_off(photo: _Opening) -> bool:
+    """Return whether the decoders were closed while a photo was being opened."""
+    return isinstance(photo.photo.exception(), DecodersClosedError)
 
 
 class Pipeline:
@@ -85,6 +98,7 @@ class Pipeline:
         tagger: Tagger,
         tagger_id: int,
         settings: PipelineSettings,
+        decoders: Decoders,
         *,
         stopping: threading.Event | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -93,77 +107,163 @@ class Pipeline:
         self._tagger = tagger
         self._tagger_id = tagger_id
         self._settings = settings
+        self._decoders = decoders
         self._clock = clock
         #: Set to end after the current batch; photos claimed ahead are released.
         self.stopping = stopping or threading.Event()
+        #: Leases of the photos in hand.
+        self._tokens: set[str] = set()
+        self._hung: Counter[int] = Counter()
 
     def tag_photos(self, photo_ids: Sequence[int]) -> Outcome:
         """Tag those of the photos that are pending and not claimed by another worker."""
-        outcome = Outcome()
+        outcome, hand = Outcome(), list[_Opening]()
+        left = list(dict.fromkeys(photo_ids))  # each is claimed once: some are soon pending again
         with (
-            ThreadPoolExecutor(self._settings.decode_threads, "decode") as pool,
+            ThreadPoolExecutor(self._settings.decode_threads, "decode") as threads,
             Heartbeat(self._database, self._settings.lease_s, self._clock) as heartbeat,
         ):
-            ahead = self._begin(photo_ids, pool, heartbeat)
-            while ahead is not None and not self.stopping.is_set():
-                batch, ahead = ahead, self._begin(photo_ids, pool, heartbeat)
-                outcome += self._finish(batch)
-                heartbeat.forget(batch.token)
-            if ahead is not None:
-                self._give_back(ahead)
+            try:
+                hand = self._begin(left, threads, heartbeat)
+                while hand and not self.stopping.is_set() and not self._decoders.is_closed:
+                    if len(hand) < 2 * self._settings.batch_size:
+                        ahead = self._begin(left, threads, heartbeat)
+                    else:  # too many photos take long: no more until some of them are open
+                        ahead = []
+                    ready = self._wait_for(hand)
+                    outcome += self._finish(ready)
+                    hand = [photo for photo in hand if photo not in ready] + ahead
+                    self._forget_all_but(hand, heartbeat)
+                    hand = hand or self._begin(left, threads, heartbeat)
+            finally:
+                for photo in hand:
+                    photo.photo.cancel()
+            self.give_back()
         return outcome
 
+    def give_back(self) -> None:
+        """Release the photos that are claimed and not recorded; any thread may call this.
+
+        A result that comes later is dropped, since its lease is over.
+        """
+        tokens, self._tokens = self._tokens, set()
+        for token in sorted(tokens):
+            with self._database.write() as session:
+                given = lifecycle.release_claim(session, token, now=self._clock())
+            _log.info("claim_given_back", photos=len(given))
+
     def _begin(
-        self, photo_ids: Sequence[int], pool: ThreadPoolExecutor, heartbeat: Heartbeat
-    ) -> _Batch | None:
-        """Claim a batch and start to decode it; return None if no photo is left."""
+        self, left: list[int], threads: ThreadPoolExecutor, heartbeat: Heartbeat
+    ) -> list[_Opening]:
+        """Claim a batch of what is left and start to open it; return nothing if none is pending."""
         settings = self._settings
         with self._database.write() as session:
             claim = lifecycle.claim_photos(
                 session,
-                photo_ids,
+                left,
                 limit=settings.batch_size,
                 lease_s=settings.lease_s,
                 now=self._clock(),
             )
         if not claim.photos:
-            return None
+            return []
+        claimed = {photo.photo_id for photo in claim.photos}
+        left[:] = [photo_id for photo_id in left if photo_id not in claimed]
+        self._tokens.add(claim.token)
         heartbeat.keep(claim.token)
         wanted = self._tagger.encoder.preprocess
-        futures = [
-            pool.submit(opening.open_claimed, photo, wanted, settings.limits)
+        return [
+            _Opening(
+                claim.token, threads.submit(opening.open_claimed, photo, wanted, self._decoders)
+            )
             for photo in claim.photos
         ]
-        return _Batch(claim.token, futures)
 
-    def _finish(self, batch: _Batch) -> Outcome:
-        """Encode, score and record the photos that were decoded."""
-        found = [future.result() for future in batch.photos]
-        unreadable = [photo for photo in found if isinstance(photo, Unreadable)]
-        postponed = [photo for photo in found if isinstance(photo, Postponed)]
-        encoded, refused = self._encode([p for p in found if isinstance(p, OpenedPhoto)])
+    def _wait_for(self, hand: Sequence[_Opening]) -> list[_Opening]:
+        """Return a batch of photos that are open, once all are or the others take long."""
+        awaited = [photo for photo in hand if not photo.is_late] or hand
+        before, still_s = 0, 0.0
+        while still_s < (_PATIENCE_S if before else _FIRST_PATIENCE_S):
+            if self.stopping.is_set():
+                break
+            done, others = wait([photo.photo for photo in awaited], timeout=_LOOK_EVERY_S)
+            if not others:
+                break
+            still_s = 0.0 if len(done) > before else still_s + _LOOK_EVERY_S
+            before = len(done)
+        ready = [photo for photo in hand if photo.photo.done() and not _is_cut_off(photo)]
+        for photo in awaited:
+            photo.is_late = not photo.photo.done()
+        return ready[: self._settings.batch_size]
+
+    def _forget_all_but(self, hand: Sequence[_Opening], heartbeat: Heartbeat) -> None:
+        """Stop renewing the leases whose photos are all recorded."""
+        for token in self._tokens - {photo.token for photo in hand}:
+            heartbeat.forget(token)
+            self._tokens.discard(token)
+
+    def _finish(self, ready: Sequence[_Opening]) -> Outcome:
+        """Encode, score and record the photos that were opened."""
+        found = [(photo.token, photo.photo.result()) for photo in ready]
+        tokens = {photo.photo_id: token for token, photo in found}
+        results_ = [self._refused_if_hung(photo) for _, photo in found]
+        encoded, refused = self._encode([p for p in results_ if isinstance(p, OpenedPhoto)])
         scored = self._score(encoded)
+        unreadable = [*(p for p in results_ if isinstance(p, Unreadable)), *refused]
+        postponed = [photo for photo in results_ if isinstance(photo, Postponed)]
+        outcome = Outcome()
+        for token in dict.fromkeys(tokens.values()):
+            outcome += self._record(
+                token,
+                [photo for photo in scored if tokens[photo.photo_id] == token],
+                [photo for photo in unreadable if tokens[photo.photo_id] == token],
+                {p.photo_id: p.reason for p in postponed if tokens[p.photo_id] == token},
+            )
+        for photo_id, reason in [(photo.photo_id, photo.reason) for photo in unreadable]:
+            _log.info("photo_quarantined", photo_id=photo_id, reason=reason)
+        return outcome
+
+    def _record(
+        self,
+        token: str,
+        scored: Sequence[TaggedPhoto],
+        unreadable: Sequence[Unreadable],
+        waiting: Mapping[int, str],
+    ) -> Outcome:
+        """Record the photos of one lease in one transaction."""
         now = self._clock()
+        reasons = {photo.photo_id: photo.reason for photo in unreadable}
+        said = {photo.photo_id: photo.said for photo in unreadable}
         with self._database.write() as session:
             tagged = results.record_tagged(
                 session,
-                batch.token,
+                token,
                 scored,
                 tagger_id=self._tagger_id,
                 words=self._tagger.words,
                 now=now,
             )
-            reasons = {photo.photo_id: photo.reason for photo in [*unreadable, *refused]}
-            said = {photo.photo_id: photo.said for photo in [*unreadable, *refused]}
-            owned = lifecycle.find_owned(session, batch.token, said)
-            said = {photo_id: said[photo_id] for photo_id in owned}
-            results.record_metadata(session, said, words=self._tagger.words, now=now)
-            quarantined = lifecycle.quarantine(session, batch.token, reasons, now=now)
-            waiting = {photo.photo_id: photo.reason for photo in postponed}
-            put_off = lifecycle.postpone(session, batch.token, waiting, now=now)
-        for photo in [*unreadable, *refused]:
-            _log.info("photo_quarantined", photo_id=photo.photo_id, reason=photo.reason)
+            owned = lifecycle.find_owned(session, token, said)
+            results.record_metadata(
+                session,
+                {photo_id: said[photo_id] for photo_id in owned},
+                words=self._tagger.words,
+                now=now,
+            )
+            quarantined = lifecycle.quarantine(session, token, reasons, now=now)
+            put_off = lifecycle.postpone(session, token, waiting, now=now)
         return Outcome(tagged, quarantined, put_off)
+
+    def _refused_if_hung(self, photo: opening.Result) -> opening.Result:
+        """Refuse a photo whose decoder hung again and again, for no reason of the machine's."""
+        if not isinstance(photo, Postponed) or not photo.is_to_blame:
+            return photo
+        self._hung[photo.photo_id] += 1
+        if self._hung[photo.photo_id] < _MAX_HUNG:
+            return photo
+        del self._hung[photo.photo_id]
+        reason = photo.reason.replace("it is tried again, ", "")
+        return Unreadable(photo.photo_id, reason, Said())
 
     def _encode(
         self, photos: Sequence[OpenedPhoto]
@@ -199,10 +299,3 @@ class Pipeline:
             TaggedPhoto(photo.photo_id, vector, photo.facts, tuple(found))
             for (photo, vector), found in zip(encoded, keywords, strict=True)
         ]
-
-    def _give_back(self, batch: _Batch) -> None:
-        for future in batch.photos:
-            future.cancel()
-        with self._database.write() as session:
-            given = lifecycle.release_claim(session, batch.token, now=self._clock())
-        _log.info("claim_given_back", photos=len(given))

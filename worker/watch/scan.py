@@ -231,6 +231,7 @@ def find_changes(
         if any(find_gone(database, root, relative(where, top))):
             _warn_unreachable(where)
         return
+    _record_unreadable(database, root, relative(where, top), met)
     for gone in find_gone(database, root, relative(where, top), seen, exclusions):
         if identify(where) != identity:  # it went away during the walk, and all of it seems gone
             _warn_unreachable(where)
@@ -260,6 +261,31 @@ def _note_left_out(database: Database, root: Root, met: Seen) -> None:
     if not is_known:
         with database.write() as session:
             roots.note_left_out(session, root.id, noted)
+
+
+def _record_unreadable(database: Database, root: Root, folder: str, met: Seen) -> None:
+    """Record folders that cannot be read, as failed files whose path ends in a slash; or can again.
+
+    `kadr tag`, `status` and `failures` name them like files that cannot be read.
+    """
+    top = paths.from_text(root.path)
+    closed = {relative(path, top) + "/" for path in met.unreadable if path != top}
+    with database.read() as session:
+        present = files.find_present_paths(session, root.id, folder)
+    known = {path for path in present if path.endswith("/")}
+    found = [
+        files.SeenFile(path, FileStat(0, 0), None, failure=_why_closed(path))
+        for path in sorted(closed - known)
+    ]
+    if found or known - closed:
+        with database.write() as session:
+            files.register_files(session, root.id, found, now=datetime.now(UTC))
+            files.mark_missing(session, root.id, known - closed, now=datetime.now(UTC))
+
+
+def _why_closed(folder: str) -> str:
+    shown = paths.printable(folder)
+    return f"{shown}: the folder cannot be read, nor any photo in it; allow Kadr's user to read it"
 
 
 def mark_missing(database: Database, root: Root, gone: Iterable[str]) -> None:

@@ -88,30 +88,44 @@ def test_a_lost_ring_is_rung_again_but_not_at_every_sweep(database: Database):
         assert lifecycle.sweep(session, now=after + timedelta(seconds=1)) == []
 
 
-def test_a_photo_that_kills_its_worker_is_found_and_quarantined(database: Database):
+def test_an_empty_queue_while_nobody_works_makes_every_pending_photo_due(database: Database):
     with database.write() as session:
-        killer, *others = photo_ids = add_photos(session, "killer.jpg", "a.jpg", "b.jpg")
-        now = NOW
-        for _ in range(12):
-            batch = claim(session, photo_ids, now=now)
-            if killer in claimed_ids(batch):  # the worker dies: nobody renews
-                now += timedelta(seconds=61)
-                lifecycle.sweep(session, now=now)
-                continue
-            for photo in batch.photos:
-                tagger_id = taggers.ensure_tagger(session, TAGGER)
-                result = results.TaggedPhoto(
-                    photo.photo_id, [0, 0, 0, 1], results.PhotoFacts(1, 1, "jpeg"), ()
-                )
-                results.record_tagged(
-                    session, batch.token, [result], tagger_id=tagger_id, words={}, now=now
-                )
-        session.expire_all()
+        photo_ids = add_photos(session, "a.jpg", "b.jpg")
+        lifecycle.mark_rung(session, photo_ids, now=NOW)  # and then the broker is emptied
+        later = NOW + timedelta(seconds=10)
 
-        states = dict(session.execute(select(Photo.id, Photo.state)).all())
-        assert states == {killer: PhotoState.QUARANTINED} | dict.fromkeys(others, PhotoState.TAGGED)
-        reason = session.scalars(select(Photo.failure).where(Photo.id == killer)).one()
-        assert "died 3 times" in reason
+        assert lifecycle.sweep(session, now=later) == []
+        assert lifecycle.sweep(session, now=later, is_queue_empty=True) == photo_ids
+
+
+def test_an_empty_queue_while_somebody_works_is_no_loss(database: Database):
+    with database.write() as session:
+        photo_ids = add_photos(session, "a.jpg", "b.jpg")
+        lifecycle.mark_rung(session, photo_ids, now=NOW)
+        claim(session, photo_ids, limit=1)
+        later = NOW + timedelta(seconds=10)
+
+        assert lifecycle.sweep(session, now=later, is_queue_empty=True) == []
+
+
+def test_photos_in_hand_when_workers_die_are_claimed_last_alone_and_never_put_aside(
+    database: Database,
+):
+    with database.write() as session:
+        *unlucky, other = photo_ids = add_photos(session, "a.jpg", "b.jpg", "c.jpg")
+        now = NOW
+        for _ in range(10):  # the worker dies: nobody renews
+            claim(session, unlucky, now=now)
+            now += timedelta(seconds=61)
+            lifecycle.sweep(session, now=now)
+
+        first, second = claim(session, photo_ids, now=now), claim(session, photo_ids, now=now)
+
+        assert claimed_ids(first) == [other]
+        assert len(second.photos) == 1
+        assert second.photos[0].photo_id in unlucky
+        quarantined = select(Photo.id).where(Photo.state == PhotoState.QUARANTINED)
+        assert session.scalars(quarantined).all() == []
 
 
 def test_a_claim_given_back_costs_no_attempt(database: Database):
@@ -156,7 +170,7 @@ def test_a_postponed_photo_waits_for_its_file_and_no_attempt_is_counted(database
     with database.write() as session:
         photo_ids = add_photos(session, "a.jpg")
         now = NOW
-        for _ in range(lifecycle.MAX_ATTEMPTS + 1):
+        for _ in range(4):
             batch = claim(session, photo_ids, now=now)
             lifecycle.postpone(session, batch.token, {photo_ids[0]: "a.jpg: gone"}, now=now)
             now += timedelta(seconds=60)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from tests.support import dng, photos
 from worker import images
@@ -136,6 +136,43 @@ def test_truncated_jpeg_says_so(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-200])
 
     assert "truncated, the file ends before its picture does" in reason(path)
+
+
+def test_png_with_megabytes_of_text_or_a_huge_profile_shows_its_picture(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", "x" * 3_000_000, zip=True)
+    texts.add_itxt("Comment", "y" * 3_000_000, zip=True)
+    texts.add_text("Comment", "z" * 70_000_000)
+    path = tmp_path / "a.png"
+    Image.new("RGB", (30, 20)).save(path, pnginfo=texts, icc_profile=bytes(5_000_000))
+
+    assert images.decode(path, PREPROCESS).width == 30
+
+
+def test_apng_whose_later_frames_are_broken_shows_its_first(tmp_path: Path) -> None:
+    path, frames = tmp_path / "a.png", [Image.new("RGB", (30, 20), c) for c in ("red", "blue")]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
+    stored = path.read_bytes()
+    path.write_bytes(stored[: stored.index(b"fdAT") + 6])
+
+    assert images.decode(path, PREPROCESS).pixels[16, 16].tolist() == [255, 0, 0]
+
+
+def test_what_is_sound_and_unsupported_is_called_so(tmp_path: Path) -> None:
+    jpeg = photos.save(tmp_path / "a.jpg")
+    stored = bytearray(jpeg.read_bytes())
+    stored[stored.index(b"\xff\xc0") + 4] = 12
+    jpeg.write_bytes(stored)
+    tiff, bitmap = tmp_path / "a.tif", tmp_path / "a.bmp"
+    tiff.write_bytes(b"MM\0+\0\x08\0\0" + bytes(100))
+    Image.new("L", (4, 4)).save(bitmap)
+    stored = bytearray(bitmap.read_bytes())
+    stored[28] = 2
+    bitmap.write_bytes(stored)
+
+    assert "a JPEG of 12 bits, which Kadr cannot decode; save it as 8-bit" in reason(jpeg)
+    assert "a big-endian BigTIFF, which Kadr cannot decode; save it" in reason(tiff)
+    assert "of a kind that Kadr cannot decode (Unsupported BMP pixel depth (2)); " in reason(bitmap)
 
 
 def test_decompression_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:

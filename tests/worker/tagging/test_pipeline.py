@@ -16,8 +16,12 @@ from catalog.db.database import Database
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag
 from catalog.photos import lifecycle
 from catalog.tags import results, store, taggers
-from tests.support import photos
+from tests.support import decoding_jobs, photos
 from tests.support.catalogue import TAGGER
+from tests.support.kadr import eventually
+from worker.decoding.guards import Guards
+from worker.decoding.jobs import Opened
+from worker.decoding.pool import Decoders
 from worker.images import Preprocess
 from worker.tagging import retag
 from worker.tagging.pipeline import Pipeline, PipelineSettings
@@ -57,6 +61,22 @@ class MeetingEncoder(ColourEncoder):
         return super().encode_images(pixels)
 
 
+class FaultyDecoders(Decoders):
+    """Decoders that fail with photos of some names."""
+
+    JOBS = (
+        ("slow", decoding_jobs.compute_for_ever),
+        ("hung", decoding_jobs.wait_for_ever),
+        ("crash", decoding_jobs.crash),
+    )
+
+    def open_photo(self, path: Path, wanted: Preprocess) -> Opened:
+        for name, job in self.JOBS:
+            if path.name.startswith(name):
+                return self.run(job, path)
+        return super().open_photo(path, wanted)
+
+
 class ColourScorer:
     words = ("red", "green", "blue")
 
@@ -79,8 +99,10 @@ def encoder() -> ColourEncoder:
 
 
 @pytest.fixture
-def pipeline(database: Database, encoder: ColourEncoder) -> Pipeline:
-    return Pipeline(database, *make_tagger(database, encoder), PipelineSettings(batch_size=4))
+def pipeline(database: Database, encoder: ColourEncoder, decoders: Decoders) -> Pipeline:
+    return Pipeline(
+        database, *make_tagger(database, encoder), PipelineSettings(batch_size=4), decoders
+    )
 
 
 def make_tagger(database: Database, encoder: ColourEncoder, **changes: str) -> tuple[Tagger, int]:
@@ -96,6 +118,18 @@ def add(database: Database, folder: Path, count: int) -> list[int]:
     for n in range(count):
         Image.new("RGB", (20, 16), (n * 5 % 250, n % 250, 90)).save(folder / f"{n:03}.png")
     return register(database, folder)
+
+
+def add_as(database: Database, folder: Path, name: str) -> list[int]:
+    """Put a photo of a name into a folder and register it."""
+    Image.new("RGB", (20, 16), (1, 2, 3)).save(folder / name)
+    return register(database, folder)
+
+
+def make_pipeline(database: Database, encoder: ColourEncoder, decoders: Decoders) -> Pipeline:
+    return Pipeline(
+        database, *make_tagger(database, encoder), PipelineSettings(batch_size=4), decoders
+    )
 
 
 def register(database: Database, folder: Path) -> list[int]:
@@ -150,6 +184,54 @@ def test_one_bad_photo_costs_one_photo(database: Database, pipeline: Pipeline, t
     with database.read() as session:
         [bad] = session.scalars(select(Photo).where(Photo.state == PhotoState.QUARANTINED))
     assert (bad.failure or "").startswith("bad.jpg: ")
+
+
+def test_a_batch_is_recorded_while_one_of_its_photos_takes_long(
+    database: Database, encoder: ColourEncoder, tmp_path: Path
+):
+    photo_ids = add(database, tmp_path / "photos", 9)
+    (slow,) = add_as(database, tmp_path / "photos", "slow.png")
+    with FaultyDecoders(Guards(seconds=600.0, processes=2)) as faulty:
+        pipeline = make_pipeline(database, encoder, faulty)
+        working = threading.Thread(target=pipeline.tag_photos, args=([slow, *photo_ids],))
+        working.start()
+
+        eventually(lambda: states(database) == {"tagged": 9, "leased": 1})
+        pipeline.stopping.set()
+        faulty.close()
+        working.join(60)
+
+    assert states(database) == {"tagged": 9, "pending": 1}
+    with database.read() as session:
+        attempts = session.scalars(select(Photo.attempts).where(Photo.id == slow)).one()
+    assert attempts == 0
+
+
+def test_a_photo_that_crashes_its_decoder_costs_one_photo_at_once(
+    database: Database, encoder: ColourEncoder, tmp_path: Path
+):
+    photo_ids = add(database, tmp_path / "photos", 5)
+    photo_ids += add_as(database, tmp_path / "photos", "crash.png")
+    with FaultyDecoders(Guards(processes=2)) as faulty:
+        outcome = make_pipeline(database, encoder, faulty).tag_photos(photo_ids)
+
+    assert (outcome.tagged, outcome.quarantined) == (5, 1)
+    with database.read() as session:
+        [bad] = session.scalars(select(Photo).where(Photo.state == PhotoState.QUARANTINED))
+    assert "crash.png: its decoder crashed 3 times" in (bad.failure or "")
+
+
+def test_a_photo_whose_decoder_hangs_is_tried_three_times(
+    database: Database, encoder: ColourEncoder, tmp_path: Path
+):
+    add(database, tmp_path / "photos", 1)
+    photo_ids = add_as(database, tmp_path / "photos", "hung.png")
+    with FaultyDecoders(Guards(seconds=0.3, processes=1)) as faulty:
+        pipeline = make_pipeline(database, encoder, faulty)
+
+        outcomes = [pipeline.tag_photos(photo_ids) for _ in range(3)]
+
+    assert [(each.postponed, each.quarantined) for each in outcomes] == [(1, 0), (1, 0), (0, 1)]
 
 
 def test_a_photo_that_the_model_fails_on_is_found_by_halving(
@@ -227,13 +309,13 @@ def test_a_file_that_is_away_waits_without_a_failed_attempt(
 
 
 def test_two_pipelines_share_the_work_and_no_photo(
-    database: Database, encoder: ColourEncoder, tmp_path: Path
+    database: Database, encoder: ColourEncoder, tmp_path: Path, decoders: Decoders
 ):
     photo_ids = add(database, tmp_path / "photos", 40)
     both = threading.Barrier(2, timeout=60)
     encoders = [MeetingEncoder(both), MeetingEncoder(both)]
     pipelines = [
-        Pipeline(database, *make_tagger(database, each), PipelineSettings(batch_size=3))
+        Pipeline(database, *make_tagger(database, each), PipelineSettings(batch_size=3), decoders)
         for each in encoders
     ]
 
@@ -262,10 +344,17 @@ def statements(database: Database) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("count", [4, 32])
 def test_a_batch_costs_the_same_statements_however_large(
-    database: Database, encoder: ColourEncoder, tmp_path: Path, statements: list[str], count: int
+    database: Database,
+    encoder: ColourEncoder,
+    tmp_path: Path,
+    statements: list[str],
+    count: int,
+    decoders: Decoders,
 ):
     photo_ids = add(database, tmp_path / "photos", count)
-    pipeline = Pipeline(database, *make_tagger(database, encoder), PipelineSettings(batch_size=32))
+    pipeline = Pipeline(
+        database, *make_tagger(database, encoder), PipelineSettings(batch_size=32), decoders
+    )
     statements.clear()
 
     pipeline.tag_photos(photo_ids)
@@ -301,7 +390,11 @@ def test_retag_scores_stored_vectors_and_keeps_decisions(
 
 
 def test_retag_by_another_model_asks_for_the_photos(
-    database: Database, pipeline: Pipeline, encoder: ColourEncoder, tmp_path: Path
+    database: Database,
+    pipeline: Pipeline,
+    encoder: ColourEncoder,
+    tmp_path: Path,
+    decoders: Decoders,
 ):
     photo_ids = add(database, tmp_path / "photos", 3)
     pipeline.tag_photos(photo_ids)
@@ -311,7 +404,7 @@ def test_retag_by_another_model_asks_for_the_photos(
 
     assert (done.scored, done.to_encode) == (0, 3)
     assert states(database) == {"pending": 3}
-    again = Pipeline(database, *other, PipelineSettings())
+    again = Pipeline(database, *other, PipelineSettings(), decoders)
     assert again.tag_photos(photo_ids).tagged == 3
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 from catalog import paths
 from catalog.db.database import Database
 from catalog.db.tables import Photo, PhotoFile
+from catalog.photos import status
 from tests.support import folders, photos
 from tests.support.folders import Folder, digest
 from worker.errors import RootError
@@ -190,7 +191,8 @@ def test_folder_that_cannot_be_read_marks_nothing_missing(
         folder.write("open/c.jpg")
         assert folder.compare() == ["open/c.jpg"]
 
-    assert folder.rows() == before | {"open/c.jpg": digest("open/c.jpg")}
+    seen = {"open/c.jpg": digest("open/c.jpg"), "closed/": None}
+    assert folder.rows() == before | seen
 
 
 def deny(fault: pytest.MonkeyPatch, closed: Path) -> None:
@@ -304,3 +306,23 @@ def test_files_of_an_old_catalogue_get_their_digests_without_delaying_a_scan(
         assert session.scalars(select(Photo.image_digest)).one() is not None
         here = select(PhotoFile.ctime_ns).where(PhotoFile.missing_since.is_(None))
         assert None not in session.scalars(here).all()
+
+
+def test_a_folder_that_cannot_be_read_is_a_failure_until_it_can(
+    folder: Folder, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("a.jpg")
+    folder.write("closed/b.jpg")
+    with monkeypatch.context() as fault:
+        deny(fault, folder.top / "closed")
+        for _ in range(2):
+            folder.compare()
+        with database.read() as session:
+            assert status.count_states(session).unreadable == 1
+            [failure] = status.find_failures(session)
+
+    assert failure.path == f"{folder.top}/closed/"
+    assert failure.reason.startswith("closed/: the folder cannot be read, nor any photo in it; ")
+    assert folder.compare() == ["closed/b.jpg"]
+    with database.read() as session:
+        assert status.find_failures(session) == []

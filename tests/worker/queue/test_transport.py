@@ -1,0 +1,111 @@
+"""Messages that nobody of Kadr's sent are put away, and the worker goes on."""
+
+import base64
+import json
+import zlib
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import given
+from hypothesis import strategies as st
+from kombu import Connection, Consumer, Queue
+
+from worker.celery import QUEUE, app
+from worker.queue import transport
+
+
+def message(task: str = "kadr.tag_photos", arguments: Any = None, **changes: Any) -> dict[str, Any]:
+    body = json.dumps([[[1, 2]] if arguments is None else arguments, {}, {}]).encode()
+    properties = {"delivery_tag": "t", "body_encoding": "base64", "delivery_info": {}}
+    return {
+        "body": base64.b64encode(body).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"task": task, "id": "x"},
+        "properties": properties,
+    } | changes
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+HOSTILE = {
+    "a number": "42",
+    "garbage": "\x00\xff{{{",
+    "empty": "",
+    "deep JSON": DEEP,
+    "a list": "[]",
+    "null": "null",
+    "no properties": json.dumps(message(properties=None)),
+    "no headers": json.dumps(message(headers=None)),
+    "not base64": json.dumps(message(body="%%%")),
+    "a deep body": json.dumps(message(body=base64.b64encode(DEEP.encode()).decode())),
+    "a far eta": json.dumps(
+        message(headers={"task": "kadr.sweep", "id": "x", "eta": "9999-01-01T00:00:00"})
+    ),
+    "a bad eta": json.dumps(message(headers={"task": "kadr.sweep", "id": "x", "eta": "soon"})),
+    "a compressed bomb": json.dumps(
+        message(
+            body=base64.b64encode(zlib.compress(bytes(10_000_000))).decode(),
+            headers={"task": "kadr.sweep", "id": "x", "compression": "application/x-gzip"},
+        )
+    ),
+    "another task": json.dumps(message("os.system")),
+    "words for ids": json.dumps(message(arguments=[["a"]])),
+    "no ids": json.dumps(message(arguments=[])),
+    "a pickle": json.dumps(message(**{"content-type": "application/x-python-serialize"})),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_is_no_message_of_kadrs_is_put_away_and_the_next_arrives(
+    redis_url: str, name: str
+) -> None:
+    server = redis.Redis(unix_socket_path=redis_url.removeprefix("redis+socket://"))
+    server.flushall()
+    server.lpush(QUEUE, HOSTILE[name])
+    seen: list[Any] = []
+
+    def receive(body: Any, received: Any) -> None:
+        seen.append(body)
+        received.ack()
+
+    with Connection(redis_url) as connection:
+        app.send_task("kadr.tag_photos", args=[[7]], connection=connection, queue=QUEUE)
+        with Consumer(connection, [Queue(QUEUE)], callbacks=[receive], accept=["json"]):
+            while not seen:
+                connection.drain_events(timeout=10)
+
+    assert seen[0][0] == [[7]]
+    assert server.llen(QUEUE) == 0
+
+
+@pytest.mark.parametrize(
+    "known", [message(), message(arguments=[[]]), message("kadr.sweep", arguments=[])]
+)
+def test_messages_of_kadr_pass(known: dict[str, Any]) -> None:
+    assert transport.why_refused(known) is None
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=10,
+)
+
+
+@given(st.data())
+def test_any_message_is_read_or_refused_with_a_reason(data: st.DataObject) -> None:
+    changed = message()
+    for part in data.draw(st.lists(st.sampled_from(["body", "headers", "properties", "all"]))):
+        if part == "all":
+            changed = data.draw(json_values)  # type: ignore[assignment]
+            break
+        if isinstance(changed[part], dict) and data.draw(st.booleans()):
+            key = data.draw(st.sampled_from([*changed[part], "eta", "compression"]))
+            changed[part] = {**changed[part], key: data.draw(json_values)}
+        else:
+            changed[part] = data.draw(json_values)
+
+    reason = transport.why_refused(changed)
+
+    assert reason is None or reason
