@@ -172,7 +172,7 @@ def _may_be_meant(
     replaced = {known.photo_id for known in before.values() if known.photo_id is not None}
     known = identity.find_photo_ids(session, {f.sha256 for f in files if f.sha256 is not None})
     digests = {file.image_digest for file in files if file.image_digest is not None}
-    alike = identity.find_alike(session, digests).values()
+    alike = identity.find_alike(session, digests, replaced).values()
     return replaced.union(known.values(), *alike, identity.find_twins(session, replaced))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from catalog.db import sql
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: The caller sends a message for a new photo at once; if it gets lost, the sweep sends another
 #: after this time.
 RING_GRACE_S = 30.0
+#: Photos of one picture that are looked at to decide which of them a file is.
+MAX_ALIKE = 32
 
 
 @dataclass(slots=True)
@@ -51,26 +53,37 @@ def find_photo_ids(session: Session, sha256s: Iterable[bytes]) -> dict[bytes, in
     return found
 
 
-def find_alike(session: Session, image_digests: Iterable[bytes]) -> dict[bytes, list[int]]:
-    """Return the photos that show known pictures, by image digest, oldest first."""
+def find_alike(
+    session: Session, image_digests: Iterable[bytes], places: Collection[int] = ()
+) -> dict[bytes, list[int]]:
+    """Return photos that show known pictures, by image digest, oldest first.
+
+    Of one picture at most `MAX_ALIKE`, those that lie nowhere first: a blank scan may be there ten
+    thousand times. Photos among `places` are returned in any case.
+    """
+    lies = Photo.missing_since.is_(None)
+    rank = func.row_number().over(partition_by=Photo.image_digest, order_by=(lies, Photo.id))
     found: dict[bytes, list[int]] = defaultdict(list)
     for chunk in sql.chunks(image_digests):
-        query = select(Photo.image_digest, Photo.id).where(Photo.image_digest.in_(chunk))
-        for image_digest, photo_id in session.execute(query.order_by(Photo.id)):
-            if image_digest is not None:
-                found[bytes(image_digest)].append(photo_id)
+        ranked = select(Photo.image_digest, Photo.id, rank.label("rank")).where(
+            Photo.image_digest.in_(chunk)
+        )
+        alike = ranked.subquery()
+        wanted = or_(alike.c.rank <= MAX_ALIKE, alike.c.id.in_(places))
+        query = select(alike.c.image_digest, alike.c.id).where(wanted).order_by(alike.c.id)
+        for image_digest, photo_id in session.execute(query):
+            found[bytes(image_digest)].append(photo_id)
     return found
 
 
 def find_twins(session: Session, photo_ids: Collection[int]) -> set[int]:
-    """Return the other photos that show the pictures of these."""
-    found: set[int] = set()
-    twin = aliased(Photo)
+    """Return other photos that show the pictures of these; see `find_alike` for how many."""
+    digests: set[bytes] = set()
     for chunk in sql.chunks(photo_ids):
-        alike = twin.image_digest == Photo.image_digest
-        query = select(twin.id).join(Photo, alike).where(Photo.id.in_(chunk), twin.id != Photo.id)
-        found.update(session.scalars(query))
-    return found
+        query = select(Photo.image_digest).where(Photo.id.in_(chunk))
+        digests.update(bytes(digest) for digest in session.scalars(query) if digest is not None)
+    alike = find_alike(session, digests).values()
+    return {photo_id for found in alike for photo_id in found}.difference(photo_ids)
 
 
 def find_present_twin(session: Session, photo_ids: Collection[int]) -> dict[int, int]:
@@ -150,11 +163,11 @@ def _rewrite_known(
     What is rewritten leaves `unknown`.
     """
     wanted = {file.image_digest for file in unknown.values() if file.image_digest is not None}
-    alike = find_alike(session, wanted)
+    places = _places(files, before)
+    alike = find_alike(session, wanted, {lay for found in places.values() for lay in found})
     candidates = {photo_id for found in alike.values() for photo_id in found}
     taken = candidates & set(resolved.photo_ids.values())  # their old bytes are in this batch too
     taken |= _lie_elsewhere(session, root_id, candidates, {file.path for file in files})
-    places = _places(files, before)
     originals: dict[bytes, int] = {}
     for sha256, file in list(unknown.items()):
         found = _by_preference(session, alike.get(file.image_digest or b"", []), places[sha256])

@@ -11,7 +11,7 @@ from catalog import query
 from catalog.db.database import Database
 from catalog.db.tables import Embedding, Photo, PhotoEvent, PhotoFile, PhotoState, PhotoTag, Tag
 from catalog.photos import files as photo_files
-from catalog.photos import lifecycle, roots, status
+from catalog.photos import identity, lifecycle, roots, status
 from catalog.photos.files import Registered, SeenFile
 from catalog.tags import counts, decisions
 from tests.support.catalogue import NOW, seen, tag_photo
@@ -365,3 +365,33 @@ def test_two_writers_that_see_one_edit_make_one_photo(database: Database):
         assert photo_at(session, "a.jpg") == former
         assert decided(session, former) == _SAID
         assert session.scalar(select(func.count()).select_from(Photo)) == 3
+
+
+def test_of_a_picture_that_is_there_a_hundred_times_few_photos_are_looked_at(database: Database):
+    """Blank pages of a scanner: the cost of one more does not grow with their number."""
+    blanks = [seen(f"{number:03}.png", picture="blank") for number in range(100)]
+    with database.write() as session:
+        register(session, *blanks)
+        remove(session, "090.png")
+        digest = blanks[0].image_digest
+        assert digest is not None
+
+        gone = session.scalars(select(Photo.id).where(Photo.missing_since.is_not(None))).one()
+        newest = session.scalars(select(func.max(Photo.id))).one()
+        alike = identity.find_alike(session, [digest], [newest])[digest]
+
+    assert len(alike) == identity.MAX_ALIKE + 1
+    assert {gone, newest} <= set(alike)
+
+
+def test_one_of_many_equal_pictures_stays_itself_when_words_are_written_into_it(database: Database):
+    with database.write() as session:
+        register(session, *(seen(f"{number:03}.png", picture="blank") for number in range(100)))
+        photo_id = photo_at(session, "095.png")
+        decisions.add(session, [photo_id], ["page 95"], now=NOW)
+
+        found = register(session, seen("095.png", "with words", picture="blank"))
+
+        assert found.photo_ids == (photo_id,)
+        assert found.pending == (photo_id,)
+        assert decided(session, photo_id) == {"page 95": "confirmed"}
