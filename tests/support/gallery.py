@@ -216,6 +216,7 @@ def serve(template: Path, folder: Path, **settings: object) -> Iterator[Gallery]
     with databases.open_database(f"sqlite:///{file}", upgrade=False) as database:
         listening = socket.socket()
         listening.bind(("127.0.0.1", 0))
+        listening.listen(128)  # browsers wait in the queue until the server is there
         port = listening.getsockname()[1]
         chosen = WebSettings(cache_dir=folder / "cache", web_port=port, **settings)
         app = create_app(database, Services(thumbnails=Colours()), chosen)
