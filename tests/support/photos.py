@@ -120,6 +120,14 @@ def bomb(width: int = 60_000, height: int = 60_000) -> bytes:
     return buffer.getvalue()
 
 
+def lossless_webp(width: int, height: int) -> bytes:
+    """Return 38 bytes whose header promises so many pixels."""
+    bits = (width - 1) | (height - 1) << 14
+    data = b"\x2f" + struct.pack("<I", bits) + bytes(9)
+    chunk = b"VP8L" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
 def xmp(keywords: list[str], hierarchy: list[str] | None = None, date: str | None = None) -> bytes:
     """Make an XMP packet as Lightroom writes it."""
     bags = {"dc:subject": keywords, "lr:hierarchicalSubject": hierarchy or []}

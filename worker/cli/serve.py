@@ -138,12 +138,7 @@ def _services(
     settings: Settings, web: WebSettings, database: Database, ring: Ring
 ) -> Iterator[Services]:
     store = ThumbStore(settings.cache_dir / "thumbs", max_bytes=int(web.thumbs_gb * 1e9))
-    thumbs = ThumbMaker(
-        store,
-        max_pixels=settings.max_pixels,
-        max_bytes=settings.max_bytes,
-        note=partial(_note_hashes, database),
-    )
+    thumbs = ThumbMaker(store, settings, note=partial(_note_hashes, database))
     encoders = TextEncoders()
     try:
         with store.making_room():

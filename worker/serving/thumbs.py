@@ -1,29 +1,36 @@
-"""Makes the small pictures that are missing, in child processes, and keeps them.
+"""Makes the small pictures that are missing, in guarded decoding processes, and keeps them.
 
-Each picture is made once however many ask for it at a moment. A photo whose decoder kills its child
-is not tried again for an hour.
+Each picture is made once however many ask for it at a moment. A photo that cannot be decoded, or
+with which decoders crash or hang, is not tried again for an hour.
 """
 
 import asyncio
-import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from catalog.errors import DatabaseUnavailableError
-from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbFormat, ThumbKey, ThumbSize
-from worker.errors import PhotoError
+from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbKey
+from worker.errors import PhotoError, PhotoStalledError, WorkerError
+from worker.settings import Settings
 from worker.thumbs.store import ThumbStore
+
+if TYPE_CHECKING:
+    from worker.decoding.pool import Decoders
 
 #: Pictures that may wait to be made.
 MAX_WAITING = 200
 #: How long a photo that cannot be decoded is not tried again.
 FORGIVE_S = 3600.0
+#: The same for one that could not be read now: its disk did not answer.
+FORGIVE_STALLED_S = 60.0
 _MAX_FAILURES = 10_000
 #: How long thumbhashes are collected before they are written in one transaction.
 _COLLECT_S = 2.0
@@ -34,14 +41,13 @@ Note = Callable[[Mapping[bytes, bytes]], None]
 
 
 class ThumbMaker:
-    """Small pictures: from the cache, or made by a pool of processes; used by one event loop."""
+    """Small pictures: from the cache, or made by decoding processes; used by one event loop."""
 
     def __init__(
         self,
         store: ThumbStore,
+        settings: Settings,
         *,
-        max_pixels: int,
-        max_bytes: int,
         processes: int | None = None,
         note: Note | None = None,
     ) -> None:
@@ -49,18 +55,19 @@ class ThumbMaker:
 
         Args:
             store: Where pictures are kept.
-            max_pixels: Larger photos are refused.
-            max_bytes: Larger files are refused.
+            settings: The limits within which photos are decoded.
             processes: How many make pictures at a time; all processors but one if None.
             note: Stores the thumbhashes of photos, by the sha256 of their content.
         """
         self._store = store
+        self._settings = settings
         self._note = note
         self._hashes: dict[bytes, bytes] = {}
         self._noting: asyncio.Task[None] | None = None
-        self._limits = (max_pixels, max_bytes)
         self._processes = processes or max(1, (os.cpu_count() or 2) - 1)
-        self._pool: ProcessPoolExecutor | None = None
+        self._threads = ThreadPoolExecutor(self._processes, "thumbs")
+        self._decoders: Decoders | None = None
+        self._lock = threading.Lock()
         self._making: dict[ThumbKey, asyncio.Task[bytes]] = {}
         self._failed: dict[str, tuple[float, str]] = {}
 
@@ -86,25 +93,31 @@ class ThumbMaker:
         return await asyncio.shield(task)
 
     def close(self) -> None:
-        """End the child processes."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+        """End the decoding processes; no picture is made any more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            if self._decoders is not None:
+                self._decoders.close()
+        self._threads.shutdown(wait=True)
 
     async def _make(self, key: ThumbKey, places: Sequence[Path]) -> bytes:
         if not places:
             raise ThumbFailedError("no file of this photo is there now")
-        reason = ""
+        reason, forgive_s = "", FORGIVE_S
         for place in places:
             try:
                 content, thumbhash = await self._render(key, place)
             except PhotoError as error:
                 reason = str(error)
+                is_stalled = isinstance(error, PhotoStalledError) and not error.is_to_blame
+                forgive_s = FORGIVE_STALLED_S if is_stalled else FORGIVE_S
+            except WorkerError as error:  # no process can be started now
+                raise ThumbBusyError(str(error)) from error
             else:
                 await asyncio.to_thread(self._store.keep, key, content)
                 self._note_later(bytes.fromhex(key.sha256), thumbhash)
                 return content
-        self._remember(key, reason)
+        self._remember(key, reason, forgive_s)
         raise ThumbFailedError(reason)
 
     def _note_later(self, sha256: bytes, thumbhash: bytes) -> None:
@@ -127,48 +140,38 @@ class ThumbMaker:
         """Return the picture of one file, and its thumbhash.
 
         Raises:
-            PhotoError: It cannot be decoded, or its decoder ended the process.
+            PhotoError: It cannot be decoded within the limits.
+            ThumbBusyError: The server is ending.
         """
         loop = asyncio.get_running_loop()
-        pool = self._get_pool()
-        asked = (place, key.size, key.format, *self._limits)
+        return await loop.run_in_executor(self._threads, self._open, key, place)
+
+    def _open(self, key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
+        from worker.decoding.pool import DecodersClosedError  # noqa: PLC0415 - brings decoders
+        from worker.thumbs import rendering  # noqa: PLC0415 - as above
+
         try:
-            return await loop.run_in_executor(pool, _render, *asked)
-        except BrokenProcessPool:
-            if self._pool is pool:
-                self._pool = None
-        with self._new_pool(1) as alone:  # whose fault it was shows when it is alone
-            try:
-                return await loop.run_in_executor(alone, _render, *asked)
-            except BrokenProcessPool as error:
-                raise PhotoError(f"{place.name}: its decoder ended unexpectedly") from error
+            return self._get_decoders().run(rendering.render, place, key.size, key.format)
+        except DecodersClosedError as error:
+            raise ThumbBusyError("the gallery is ending; ask again in a moment") from error
 
-    def _get_pool(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = self._new_pool(self._processes)
-        return self._pool
+    def _get_decoders(self) -> "Decoders":
+        """Return the decoding processes; the first picture pays for loading what they need."""
+        from worker.decoding.guards import Guards  # noqa: PLC0415 - brings decoders
+        from worker.decoding.pool import Decoders  # noqa: PLC0415 - as above
 
-    @staticmethod
-    def _new_pool(processes: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+        with self._lock:
+            if self._decoders is None:
+                guards = Guards.of(self._settings)
+                self._decoders = Decoders(replace(guards, processes=self._processes))
+            return self._decoders
 
     def _require_hope(self, key: ThumbKey) -> None:
         until, reason = self._failed.get(key.sha256, (0.0, ""))
         if time.monotonic() < until:
             raise ThumbFailedError(reason)
 
-    def _remember(self, key: ThumbKey, reason: str) -> None:
+    def _remember(self, key: ThumbKey, reason: str, forgive_s: float) -> None:
         if len(self._failed) >= _MAX_FAILURES:
             self._failed.clear()
-        self._failed[key.sha256] = (time.monotonic() + FORGIVE_S, reason)
-
-
-def _render(
-    place: Path, size: ThumbSize, form: ThumbFormat, max_pixels: int, max_bytes: int
-) -> tuple[bytes, bytes]:
-    """Make a picture and its thumbhash, in a child process."""
-    from worker.images import Limits  # noqa: PLC0415 - decoders are loaded in the child alone
-    from worker.thumbs import rendering  # noqa: PLC0415 - decoders are loaded in the child alone
-
-    content = rendering.render(place, size, form, Limits(max_pixels, max_bytes))
-    return content, rendering.hash_of(content)
+        self._failed[key.sha256] = (time.monotonic() + forgive_s, reason)

@@ -1,17 +1,21 @@
 """Makes a small picture of a photo, as bytes that a browser shows.
 
-`worker.serving` calls it in child processes; nothing of the photo's metadata gets into the picture.
+`worker.serving` has a decoding process call it; nothing of the photo's metadata gets into the
+picture.
 """
 
 import io
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import thumbhash
 from PIL import Image
 
-from catalog.web.services import ThumbFormat, ThumbSize
 from worker import images
-from worker.images import Limits
+from worker.images import Limits, Reserve
+from worker.images.opening import AnyPath
+
+if TYPE_CHECKING:  # what else that module imports would cost each decoding process a second
+    from catalog.web.services import ThumbFormat, ThumbSize
 
 #: The longer side of a preview; other sizes are heights.
 PREVIEW = 1600
@@ -24,7 +28,7 @@ _EFFORT = 1
 _HASHED_SIDE = 24
 
 
-def fit(size: tuple[int, int], wanted: ThumbSize) -> tuple[float, float]:
+def fit(size: tuple[int, int], wanted: "ThumbSize") -> tuple[float, float]:
     """Return the width and height of the small picture of an upright photo."""
     width, height = size
     if wanted == PREVIEW:
@@ -35,13 +39,16 @@ def fit(size: tuple[int, int], wanted: ThumbSize) -> tuple[float, float]:
     return width * factor, height * factor
 
 
-def render(path: Path, size: ThumbSize, form: ThumbFormat, limits: Limits) -> bytes:
-    """Return a small picture of a photo.
+def render(
+    path: AnyPath, size: "ThumbSize", form: "ThumbFormat", limits: Limits, reserve: Reserve
+) -> tuple[bytes, bytes]:
+    """Return a small picture of a photo and its thumbhash; a job of `worker.decoding`.
 
     Raises:
         PhotoError: The photo cannot be decoded.
     """
-    return encode(images.shrunk(path, lambda whole: fit(whole, size), limits), form)
+    content = encode(images.shrunk(path, lambda whole: fit(whole, size), limits, reserve), form)
+    return content, hash_of(content)
 
 
 def hash_of(content: bytes) -> bytes:
@@ -54,7 +61,7 @@ def hash_of(content: bytes) -> bytes:
     return bytes(thumbhash.rgba_to_thumb_hash(image.width, image.height, list(image.tobytes())))
 
 
-def encode(image: Image.Image, form: ThumbFormat) -> bytes:
+def encode(image: Image.Image, form: "ThumbFormat") -> bytes:
     """Return an RGB image in a format that browsers show."""
     buffer = io.BytesIO()
     if form == "webp":

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -100,7 +99,7 @@ def test_a_picture_that_never_fits_is_refused_before_it_is_decoded(
     decoders: Decoders, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.webp"
-    path.write_bytes(_lossless_webp(16383, 12000))
+    path.write_bytes(photos.lossless_webp(16383, 12000))
 
     assert decoders.open_photo(path, PREPROCESS).reason == (
         "a.webp: needs 3,195 MiB of memory to decode, but all decoding has 256 MiB;"
@@ -224,10 +223,3 @@ def test_large_files_are_opened_one_at_a_time(photo: Path, monkeypatch: pytest.M
         )
 
     assert all(end <= begin for (_, end), (begin, _) in pairwise(spans))
-
-
-def _lossless_webp(width: int, height: int) -> bytes:
-    bits = (width - 1) | (height - 1) << 14
-    data = b"\x2f" + struct.pack("<I", bits) + bytes(9)
-    chunk = b"VP8L" + struct.pack("<I", len(data)) + data
-    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk

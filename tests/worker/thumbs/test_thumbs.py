@@ -3,7 +3,7 @@
 import asyncio
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,15 +14,21 @@ from catalog.db.tables import Photo
 from catalog.photos import files
 from catalog.query import hits
 from catalog.query.pages import Position
-from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbKey
-from tests.support import catalogue, photos
-from worker.images import Limits
+from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbFormat, ThumbKey, ThumbSize
+from tests.support import catalogue, decoding_jobs, photos
+from worker.errors import PhotoStalledError
+from worker.images import Limits, memory
 from worker.serving import thumbs
 from worker.serving.thumbs import ThumbMaker
+from worker.settings import Settings
 from worker.thumbs import rendering
 from worker.thumbs.store import ThumbStore
 
 SHA = "ab" * 32
+
+
+def render(file: Path, size: ThumbSize, form: ThumbFormat = "webp") -> tuple[bytes, bytes]:
+    return rendering.render(file, size, form, Limits(), memory.reserve_nothing)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +51,7 @@ def test_a_picture_is_upright_and_carries_nothing_of_the_file(tmp_path: Path):
     block = photos.exif(6, {315: "Anna"})
     photos.turned(photos.scene(), 6).save(file, exif=block)
 
-    content = rendering.render(file, 240, "webp", Limits())
+    content, _ = render(file, 240)
 
     image = Image.open(io.BytesIO(content))
     assert (image.format, image.size) == ("WEBP", (320, 240))
@@ -81,15 +87,14 @@ def test_a_cache_that_cannot_be_written_keeps_nothing(tmp_path: Path):
 @pytest.fixture
 def maker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A maker whose pictures are made in this process: a call of `render` each."""
-    made = ThumbMaker(ThumbStore(tmp_path / "thumbs"), max_pixels=10**9, max_bytes=10**9)
+    made = ThumbMaker(ThumbStore(tmp_path / "thumbs"), Settings())
     calls: list[Path] = []
 
-    async def render(key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
+    def here(key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
         calls.append(place)
-        await asyncio.sleep(0)
-        return rendering.render(place, key.size, key.format, Limits()), b"hash"
+        return render(place, key.size, key.format)
 
-    monkeypatch.setattr(made, "_render", render)
+    monkeypatch.setattr(made, "_open", here)
     return made, calls
 
 
@@ -138,13 +143,8 @@ def test_what_a_photo_looks_like_is_stored_once_a_while(
         with database.write() as session:
             files.note_thumbhashes(session, hashes)
 
-    made = ThumbMaker(ThumbStore(tmp_path), max_pixels=10**9, max_bytes=10**9, note=note)
-
-    async def render(key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
-        content = rendering.render(place, key.size, key.format, Limits())
-        return content, rendering.hash_of(content)
-
-    monkeypatch.setattr(made, "_render", render)
+    made = ThumbMaker(ThumbStore(tmp_path), Settings(), note=note)
+    monkeypatch.setattr(made, "_open", lambda key, place: render(place, key.size, key.format))
 
     async def ask() -> None:
         await made.make(ThumbKey(sha256.hex(), 240), [file])
@@ -165,15 +165,70 @@ def test_too_many_pictures_at_once_are_refused(maker, monkeypatch: pytest.Monkey
         asyncio.run(made.make(ThumbKey(SHA, 240), []))
 
 
-@pytest.mark.slow
-def test_pictures_are_made_in_another_process(tmp_path: Path):
-    file = tmp_path / "a.jpg"
-    photos.scene().save(file)
-    made = ThumbMaker(
-        ThumbStore(tmp_path / "thumbs"), max_pixels=10**9, max_bytes=10**9, processes=1
-    )
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[ThumbMaker]:
+    """A maker with one decoding process, which may take a second and 64 MiB for a picture."""
+    limits = Settings(decode_seconds=1.0, decode_memory=64 * 1024**2)
+    made = ThumbMaker(ThumbStore(tmp_path / "thumbs"), limits, processes=1)
+    yield made
+    made.close()
+
+
+def test_decoders_that_crash_or_hang_cost_one_picture(
+    guarded: ThumbMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file = photos.save(tmp_path / "a.jpg")
+    with monkeypatch.context() as patched:
+        patched.setattr(rendering, "render", decoding_jobs.crash)
+        with pytest.raises(ThumbFailedError, match=r"a\.jpg: its decoder crashed 3 times"):
+            asyncio.run(guarded.make(ThumbKey("01" * 32, 240), [file]))
+        patched.setattr(rendering, "render", decoding_jobs.compute_for_ever)
+        with pytest.raises(ThumbFailedError, match=r"a\.jpg: takes more than 1 s to decode"):
+            asyncio.run(guarded.make(ThumbKey("02" * 32, 240), [file]))
+
+    content = asyncio.run(guarded.make(ThumbKey(SHA, 240, "jpeg"), [file]))
+    with pytest.raises(ThumbFailedError, match="crashed"):  # not tried again
+        asyncio.run(guarded.make(ThumbKey("01" * 32, 360), [file]))
+
+    assert Image.open(io.BytesIO(content)).size == (320, 240)
+
+
+def test_a_picture_that_needs_too_much_memory_is_refused_by_its_header(
+    guarded: ThumbMaker, tmp_path: Path
+):
+    file = tmp_path / "huge.webp"
+    file.write_bytes(photos.lossless_webp(10_000, 10_000))
+    with pytest.raises(ThumbFailedError, match=r"huge\.webp: needs .* MiB of memory to decode"):
+        asyncio.run(guarded.make(ThumbKey(SHA, 240), [file]))
+
+
+def test_a_photo_whose_disk_does_not_answer_is_tried_again_soon(
+    maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made, _ = maker
+    now = [0.0]
+    monkeypatch.setattr(thumbs.time, "monotonic", lambda: now[0])
+
+    def stall(key: ThumbKey, place: Path) -> tuple[bytes, bytes]:
+        raise PhotoStalledError("a.jpg: was not read", is_to_blame=False)
+
+    file = photos.save(tmp_path / "a.jpg")
+    with monkeypatch.context() as patched:
+        patched.setattr(made, "_open", stall)
+        with pytest.raises(ThumbFailedError, match="not read"):
+            asyncio.run(made.make(ThumbKey(SHA, 240), [file]))
+    with pytest.raises(ThumbFailedError, match="not read"):
+        asyncio.run(made.make(ThumbKey(SHA, 240), [file]))
+    now[0] = thumbs.FORGIVE_STALLED_S + 1
+
+    assert asyncio.run(made.make(ThumbKey(SHA, 240), [file]))
+
+
+def test_a_photo_that_lost_rows_has_a_picture_where_such_photos_are_tagged(tmp_path: Path):
+    file = photos.save(tmp_path / "a.jpg")
+    file.write_bytes(file.read_bytes()[:-200])
+    made = ThumbMaker(ThumbStore(tmp_path / "thumbs"), Settings(truncated="tag"), processes=1)
     try:
-        content = asyncio.run(made.make(ThumbKey(SHA, 240, "jpeg"), [file]))
+        assert asyncio.run(made.make(ThumbKey(SHA, 240), [file]))
     finally:
         made.close()
-    assert Image.open(io.BytesIO(content)).size == (320, 240)
