@@ -25,7 +25,7 @@ test-fast: .venv/installed-dev
 # The gallery in a real Chromium: `apt-get install chromium`, or KADR_CHROMIUM=/path/to/it. No other
 # target runs these tests, so that those need nothing but Python.
 test-web: .venv/installed-web
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/web
+	$(BIN)/python -m pytest -q -n 2 --dist load tests/web
 
 # What CI runs: format, lint, types, import contracts, migrations, tests.
 check: .venv/installed-dev
