@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -28,6 +29,8 @@ from catalog.errors import DatabaseUnavailableError, NotFoundError, SchemaVersio
 
 #: How long a SQLite connection waits for another one's write to end.
 BUSY_TIMEOUT_S = 30.0
+#: Pages of a SQLite file that each connection keeps in memory.
+CACHE_MIB = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,14 @@ class Database:
         self.engine.dispose()
 
 
-def open_catalogue(url: str | None = None) -> Database:
+def open_catalogue(url: str | None = None, *, cache_mib: int = CACHE_MIB) -> Database:
     """Open a catalogue that exists, by default the one that KADR_DATABASE_URL names.
 
     A SQLite catalogue of an older version is upgraded; a server's is upgraded by `kadr db upgrade`.
+
+    Args:
+        url: The catalogue.
+        cache_mib: Memory of each SQLite connection; less suits a program of many connections.
 
     Raises:
         NotFoundError: There is no such SQLite file.
@@ -79,17 +86,17 @@ def open_catalogue(url: str | None = None) -> Database:
             "or set KADR_DATABASE_URL"
         )
         raise NotFoundError(message)
-    return open_database(chosen, upgrade=file is not None)
+    return open_database(chosen, upgrade=file is not None, cache_mib=cache_mib)
 
 
-def open_database(url: str, *, upgrade: bool) -> Database:
+def open_database(url: str, *, upgrade: bool, cache_mib: int = CACHE_MIB) -> Database:
     """Open the catalogue at `url`; with `upgrade`, create or upgrade its tables first.
 
     Raises:
         SchemaVersionError: The catalogue is newer than this program, or older without `upgrade`.
         DatabaseUnavailableError: The database cannot be reached, or is not a database.
     """
-    engine = create(url)
+    engine = create(url, cache_mib=cache_mib)
     with ExitStack() as on_failure:
         on_failure.callback(engine.dispose)
         with _explained(engine.url):
@@ -116,7 +123,7 @@ def write_beside(session: Session) -> Iterator[Session]:
         yield writing
 
 
-def create(url: str) -> Engine:
+def create(url: str, *, cache_mib: int = CACHE_MIB) -> Engine:
     """Return an engine with this catalogue's settings, not yet connected.
 
     Raises:
@@ -131,7 +138,7 @@ def create(url: str) -> Engine:
         )
         raise DatabaseUnavailableError(message) from error
     if parsed.get_backend_name() == "sqlite":
-        return _create_sqlite(parsed)
+        return _create_sqlite(parsed, cache_mib)
     if parsed.get_backend_name() == "postgresql":
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
         event.listen(engine, "connect", _configure_postgresql)
@@ -160,7 +167,7 @@ def current_revision(engine: Engine) -> str | None:
         return found
 
 
-def _create_sqlite(url: URL) -> Engine:
+def _create_sqlite(url: URL, cache_mib: int) -> Engine:
     if not url.database or url.database == ":memory:":
         message = "a catalogue in memory would be lost; give sqlite:////path/to/kadr.db"
         raise DatabaseUnavailableError(message)
@@ -172,13 +179,13 @@ def _create_sqlite(url: URL) -> Engine:
         raise DatabaseUnavailableError(message) from error
     if _is_read_only(file):
         engine = create_engine(url.set(database=str(file)), creator=lambda: _connect_reading(file))
-        event.listen(engine, "connect", _configure_sqlite_reading)
+        event.listen(engine, "connect", partial(_configure_sqlite_reading, cache_mib))
     else:
         engine = create_engine(
             url.set(database=str(file)),
             connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         )
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", partial(_configure_sqlite, cache_mib))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -204,9 +211,9 @@ def _connect_reading(file: Path) -> sqlite3.Connection:
     raise sqlite3.OperationalError("unable to open database file")
 
 
-def _configure_sqlite_reading(connection: sqlite3.Connection, _: object) -> None:
+def _configure_sqlite_reading(cache_mib: int, connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None
-    connection.execute("PRAGMA cache_size=-65536").close()
+    connection.execute(f"PRAGMA cache_size=-{cache_mib * 1024}").close()
 
 
 def _configure_postgresql(connection: DBAPIConnection, _: object) -> None:
@@ -216,13 +223,13 @@ def _configure_postgresql(connection: DBAPIConnection, _: object) -> None:
     connection.commit()
 
 
-def _configure_sqlite(connection: sqlite3.Connection, _: object) -> None:
+def _configure_sqlite(cache_mib: int, connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # this module says BEGIN, not the driver
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        "cache_size=-65536",
+        f"cache_size=-{cache_mib * 1024}",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
     connection.create_function("kadr_fold_path", 1, sql.fold_path, deterministic=True)

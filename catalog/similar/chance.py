@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 #: The expected part of the found photos that are due to chance.
 FALSE_PART = 0.01
@@ -37,6 +36,8 @@ class Chance:
 
     def find_cut(self, best: NDArray[np.float32], total: int) -> float:
         """Return the least of the `best` (n,), falling, of `total` that chance does not explain."""
+        from scipy import special  # noqa: PLC0415 - slow, and only searches by likeness need it
+
         explained = special.ndtr(-(best - self.middle) / self.spread)
         passed = np.flatnonzero(explained <= FALSE_PART * np.arange(1, len(best) + 1) / total)
         return float(best[passed[-1]]) if passed.size else np.inf

@@ -4,7 +4,7 @@
 order of completions older, but never a result wrong.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,19 +84,27 @@ def refresh(session: Session) -> int:
 
     A million photos with fifteen tags each take a few seconds.
     """
+    outdated = find_outdated(session)
+    record(session, outdated)
+    return len(outdated)
+
+
+def find_outdated(session: Session) -> dict[int, int]:
+    """Return the numbers of photos of those tags whose cached count is another, by the tag's id."""
+    query = select(PhotoTag.tag_id, func.count()).group_by(PhotoTag.tag_id)
     counted = dict(
-        session.execute(
-            select(PhotoTag.tag_id, func.count())
-            .where(threshold.counts(PhotoTag, threshold.choose()))
-            .group_by(PhotoTag.tag_id)
-        ).all()
+        session.execute(query.where(threshold.counts(PhotoTag, threshold.choose()))).all()
     )
     noted = session.execute(select(Tag.id, Tag.photos).order_by(Tag.id)).all()
-    changed = [
-        {"id": tag_id, "photos": counted.get(tag_id, 0)}
+    return {
+        tag_id: counted.get(tag_id, 0)
         for tag_id, photos in noted
         if counted.get(tag_id, 0) != photos
-    ]
+    }
+
+
+def record(session: Session, photos: Mapping[int, int]) -> None:
+    """Write cached counts, by the tag's id."""
+    changed = [{"id": tag_id, "photos": count} for tag_id, count in photos.items()]
     for chunk in sql.chunks(changed):
         session.execute(update(Tag), chunk)
-    return len(changed)

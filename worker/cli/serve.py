@@ -29,6 +29,7 @@ from catalog.web.services import Services
 from catalog.web.settings import WebSettings
 from worker.cli import loaders, options
 from worker.serving import scanning
+from worker.serving.counting import Counter
 from worker.serving.meaning import TextEncoders
 from worker.serving.thumbs import ThumbMaker
 from worker.settings import Settings
@@ -38,6 +39,8 @@ app = typer.Typer(add_completion=False)
 
 #: How long open connections may take to end.
 _GRACE_S = 3
+#: Of each of the connections; one that searches a million photos is no faster with more.
+_CACHE_MIB = 8
 Ring = Callable[[Sequence[int]], bool]
 
 
@@ -61,10 +64,12 @@ def serve(
     settings = options.load()
     web = web_settings.load(web_host=host, web_port=port)
     with ExitStack() as stack:
-        if watch or folders:
-            database, ring = stack.enter_context(_watching(settings, folders or []))
-        else:
-            database, ring = stack.enter_context(databases.open_catalogue()), _ring_of(settings)
+        ring = _ring_of(settings)
+        if is_working := watch or bool(folders):
+            ring = stack.enter_context(_watching(settings, folders or []))
+        database = stack.enter_context(databases.open_catalogue(cache_mib=_CACHE_MIB))
+        if not is_working:
+            stack.enter_context(Counter(database))
         _require_password(database, web)
         services = stack.enter_context(_services(settings, web, database, ring))
         served = web_app.create_app(database, services, web)
@@ -72,7 +77,7 @@ def serve(
 
 
 @contextmanager
-def _watching(settings: Settings, folders: Sequence[str]) -> Iterator[tuple[Database, Ring]]:
+def _watching(settings: Settings, folders: Sequence[str]) -> Iterator[Ring]:
     """Tag photos in this process, or have the fleet do it, while the gallery is shown."""
     from worker.cli import running  # noqa: PLC0415 - brings Celery, and torch where it tags itself
     from worker.queue import tasks  # noqa: PLC0415 - as above
@@ -95,7 +100,7 @@ def _watching(settings: Settings, folders: Sequence[str]) -> Iterator[tuple[Data
             running.warn_if_nobody_works(settings)
             thread.start()
             try:
-                yield process.database, ring
+                yield ring
             finally:
                 watcher.stop()
                 thread.join()

@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from sqlalchemy.orm import Session
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from catalog.errors import CatalogError, NotFoundError
-from catalog.groups import kinds
 from catalog.query import hits
 from catalog.query.pages import Position
 from catalog.web import context
 from catalog.web.context import Web
 from catalog.web.pages import frame
+
+if TYPE_CHECKING:
+    from catalog.groups.kinds import PhotoGroup
 
 By = Literal["tags", "events", "alike"]
 PageNumber = Annotated[int, Query(ge=0, le=10**5)]
@@ -71,6 +73,8 @@ def groups(request: Request, by: By = "tags", page: PageNumber = 0) -> HTMLRespo
 
 
 def _find(web: Web, session: Session, by: By) -> list[_Listed]:
+    from catalog.groups import kinds  # noqa: PLC0415 - brings SciPy, for groups alone
+
     if by == "tags":
         grouping = kinds.find_keyword_groups(session)
         if not grouping.groups:  # they were made while there were too few photos
@@ -89,7 +93,9 @@ def _card(web: Web, session: Session, by: By, each: _Listed) -> _Card:
     return _Card(each.number, each.name, each.photos, [hit.sha256.hex() for hit in covers])
 
 
-def _group(web: Web, session: Session, by: By, number: int) -> kinds.PhotoGroup:
+def _group(web: Web, session: Session, by: By, number: int) -> "PhotoGroup":
+    from catalog.groups import kinds  # noqa: PLC0415 - brings SciPy, for groups alone
+
     return kinds.get_group(session, number, kind=by, cache_dir=web.settings.cache_dir)
 
 
@@ -127,6 +133,8 @@ def group(request: Request, number: int, by: By = "tags", page: PageNumber = 0) 
 @router.post("/groups/refresh")
 def refresh(request: Request, form_token: Annotated[str, Form()] = "") -> Response:
     """Make the groups by keywords anew."""
+    from catalog.groups import kinds  # noqa: PLC0415 - brings SciPy, for groups alone
+
     context.require_form_token(request, form_token)
     try:
         with context.of(request).database.read() as session:

@@ -11,7 +11,6 @@ from starlette.responses import HTMLResponse
 
 from catalog import paths, query
 from catalog.errors import CatalogError, QueryError
-from catalog.groups import alike
 from catalog.language import chips
 from catalog.query import Hit, Page, Prepared, Sort, hits
 from catalog.query.pages import Position
@@ -154,6 +153,8 @@ def _find(web: Web, session: Session, t: Texts, asked: _Asked) -> dict[str, Any]
 
 def fold(session: Session, cache_dir: Path, found: tuple[Hit, ...]) -> dict[int, list[int]]:
     """Return the photos that stay when near duplicates are folded, with those behind each."""
+    from catalog.groups import alike  # noqa: PLC0415 - brings SciPy, for this alone
+
     index = vector_file.open_index(session, cache_dir)
     return alike.fold(session, index, [hit.photo_id for hit in found])
 

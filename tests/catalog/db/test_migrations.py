@@ -134,12 +134,14 @@ def test_a_file_that_is_no_catalogue_is_refused(tmp_path):
 
 
 def test_sqlite_is_opened_in_wal_with_foreign_keys(tmp_path: Path):
-    opened = databases.open_database(f"sqlite:///{tmp_path / 'new.db'}", upgrade=True)
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    opened = databases.open_database(url, upgrade=True, cache_mib=8)
     with opened.read() as session:
         raw = session.connection().connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)
         assert raw.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert raw.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        assert raw.execute("PRAGMA cache_size").fetchone() == (-8 * 1024,)
     opened.close()
 
 

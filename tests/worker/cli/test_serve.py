@@ -1,6 +1,8 @@
 """`kadr serve` opens to this machine alone, unless a password was set; tokens and webhooks."""
 
 import re
+import subprocess
+import sys
 import urllib.request
 
 import pytest
@@ -25,6 +27,19 @@ def test_other_machines_reach_no_gallery_without_a_password(catalogue: Kadr):
     trusting = catalogue.run("serve", "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - refused
     assert trusting.returncode == 2
     assert "KADR_WEB_TRUSTED_PEERS" in trusting.stderr
+
+
+def test_a_gallery_starts_without_what_only_some_pages_need():
+    program = (
+        "import sys\n"
+        "from worker.cli import serve\n"
+        "heavy = {'torch', 'scipy', 'PIL', 'rawpy', 'celery', 'watchdog', 'alembic'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_tokens_are_shown_once_and_removed_by_name(catalogue: Kadr):
