@@ -39,6 +39,9 @@ class CatalogSettings(BaseSettings):
     #: KADR_CACHE_DIR: what can be made again: the file of all vectors, digests, word vectors.
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("kadr")))
 
+    #: KADR_THUMBS_GB: how much of the disk small pictures may take; the oldest used go first.
+    thumbs_gb: float = Field(default=20.0, gt=0)
+
     #: KADR_SIDECARS: what is written into sidecars: `off`, `confirmed`, or also what models say
     #: from a confidence such as `0.7` on. `catalog.photos.sidecar_policy` reads it.
     sidecars: str = "off"

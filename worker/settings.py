@@ -56,6 +56,11 @@ class Settings(CatalogSettings):
     #: `tag`: JPEG files that lost rows of pixels are tagged by what is left, and marked.
     truncated: Literal["quarantine", "tag"] = "quarantine"
 
+    #: When small pictures for the gallery are made: `tagging`, from the photo that is decoded
+    #: anyway, or only on `demand`. `auto`: while tagging where one process does all; workers of a
+    #: fleet have cache folders of their own, which the gallery does not see.
+    thumbs: Literal["auto", "tagging", "demand"] = "auto"
+
     #: A photo above these is quarantined with a reason, not decoded.
     max_pixels: int = Field(200_000_000, ge=1)
     max_bytes: int = Field(512 * 1024 * 1024, ge=1)
@@ -82,6 +87,11 @@ class Settings(CatalogSettings):
     def is_embedded(self) -> bool:
         """Return whether watcher and worker share this process."""
         return self.broker_url.startswith("memory:")
+
+    @property
+    def makes_thumbs(self) -> bool:
+        """Return whether tagging makes small pictures for the gallery."""
+        return self.thumbs == "tagging" or (self.thumbs == "auto" and self.is_embedded)
 
 
 def load(**overrides: object) -> Settings:

@@ -49,6 +49,8 @@ class ClaimedPhoto:
     attempts: int
     #: Every file of it that is not missing.
     places: tuple[Place, ...]
+    #: Of the content of its files.
+    sha256: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,11 +249,10 @@ def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
         path = paths.join(root, file.path)
         if file.photo_id is not None:
             places[file.photo_id].append(Place(path, stat))
-    attempts = dict(
-        session.execute(select(Photo.id, Photo.attempts).where(Photo.id.in_(photo_ids))).all()
-    )
+    columns = select(Photo.id, Photo.attempts, Photo.sha256).where(Photo.id.in_(photo_ids))
+    rows = {row.id: row for row in session.execute(columns)}
     return [
-        ClaimedPhoto(photo_id, attempts[photo_id], tuple(found))
+        ClaimedPhoto(photo_id, rows[photo_id].attempts, tuple(found), rows[photo_id].sha256)
         for photo_id, found in places.items()
     ]
 

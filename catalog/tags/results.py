@@ -32,6 +32,8 @@ class PhotoFacts:
     said: Said = field(default_factory=Said)
     #: Rows of pixels that a cut-off file lacks; None if it is whole.
     truncated_rows: int | None = None
+    #: What it looks like while it loads; None if that was not computed.
+    thumbhash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,10 @@ def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhot
 
 def _to_columns(facts: PhotoFacts) -> dict[str, object]:
     names = ("width", "height", "format", "truncated_rows")
-    return {name: getattr(facts, name) for name in names}
+    columns: dict[str, object] = {name: getattr(facts, name) for name in names}
+    if facts.thumbhash is not None:
+        columns["thumbhash"] = facts.thumbhash
+    return columns
 
 
 def _insert_scored(

@@ -31,8 +31,6 @@ class WebSettings(CatalogSettings):
     web_trusted_peers: Words = ()
     #: KADR_METRICS_TOKEN: a bearer token that may read /metrics and nothing else.
     metrics_token: SecretStr | None = None
-    #: KADR_THUMBS_GB: how much of the disk small pictures may take; the oldest used go first.
-    thumbs_gb: float = Field(20.0, gt=0)
 
     @field_validator("web_hosts", "web_trusted_peers", mode="before")
     @classmethod

@@ -7,6 +7,7 @@ from worker import images
 from worker.errors import PhotoError
 from worker.images import Decoded, Limits, Preprocess, Reserve, embedded
 from worker.images.opening import AnyPath
+from worker.images.pixels import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,17 @@ class Opened:
     reason: str = ""
 
 
-def open_photo(path: AnyPath, wanted: Preprocess, limits: Limits, reserve: Reserve) -> Opened:
+def open_photo(
+    path: AnyPath,
+    wanted: Preprocess,
+    limits: Limits,
+    reserve: Reserve,
+    look: Look | None = None,
+) -> Opened:
     """Decode a photo to the model's square and read its metadata."""
     said = embedded.read(path, limits)
     try:
-        return Opened(said, images.decode(path, wanted, limits, reserve))
+        return Opened(said, images.decode(path, wanted, limits, reserve, look))
     except PhotoError as error:
         if isinstance(error.__cause__, MemoryError):  # the pool tries again with more
             raise

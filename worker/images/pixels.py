@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ from worker.images.memory import Reserve
 from worker.images.opening import MIB, AnyPath, Limits
 
 __all__ = ["Decoded", "Limits", "Preprocess", "decode", "shrunk", "thumbnail"]
+
+#: Sees a photo that was shrunk while it was decoded, and the original's width and height.
+Look: TypeAlias = Callable[[Shrunk, Size], None]
 
 _FORMAT_NAMES = {"MPO": "jpeg", "HEIF": "heic"}
 _JPEG_QUALITY = 85
@@ -70,6 +73,7 @@ def decode(
     preprocess: Preprocess,
     limits: Limits | None = None,
     reserve: Reserve = memory.reserve_nothing,
+    look: Look | None = None,
 ) -> Decoded:
     """Return a photo decoded to the model's square, as by open_clip's transform.
 
@@ -78,11 +82,14 @@ def decode(
         preprocess: The square.
         limits: Larger photos are refused.
         reserve: Called with the bytes that decoding will take, once the header is read.
+        look: Called with what the square is made of, and the original's width and height.
 
     Raises:
         PhotoError: The photo cannot be decoded; a sentence that starts with its name says why.
     """
     picture = _open(path, limits or Limits(), reserve, preprocess.scaled)
+    if look is not None:
+        look(picture.photo, (picture.width, picture.height))
     pixels = np.asarray(geometry.to_square(picture.photo, preprocess))
     return Decoded(pixels, picture.width, picture.height, picture.format, picture.truncated_rows)
 

@@ -6,6 +6,7 @@ opens its own from the KADR_... variables.
 
 import threading
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from catalog.tags.taggers import TaggerChoice
     from worker.decoding.pool import Decoders
     from worker.tagging.pipeline import Pipeline
+    from worker.thumbs.store import ThumbStore
 
 _log = structlog.get_logger()
 
@@ -49,6 +51,9 @@ class Process:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _pipeline: "Pipeline | None" = None
     _decoders: "Decoders | None" = None
+    _pictures: "ThumbStore | None" = None
+    #: What else is to be closed.
+    _opened: ExitStack = field(default_factory=ExitStack)
     _chosen: "TaggerChoice | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -77,6 +82,7 @@ class Process:
                     tagger_id,
                     options,
                     self.get_decoders(),
+                    pictures=self.get_pictures(),
                     stopping=self._stopping,
                 )
             return self._pipeline
@@ -107,6 +113,18 @@ class Process:
                 self._decoders = Decoders(Guards.of(self.settings))
             return self._decoders
 
+    def get_pictures(self) -> "ThumbStore | None":
+        """Return where small pictures are kept while photos are tagged; None if nowhere."""
+        from worker.thumbs.store import ThumbStore  # noqa: PLC0415 - only where photos are tagged
+
+        settings = self.settings
+        with self._lock:
+            if self._pictures is None and settings.makes_thumbs:
+                max_bytes = int(settings.thumbs_gb * 1e9)
+                self._pictures = ThumbStore(settings.cache_dir / "thumbs", max_bytes)
+                self._opened.enter_context(self._pictures.making_room(at_once=True))
+            return self._pictures
+
     def report(self, trouble: Exception) -> None:
         """Log and keep the error of a failed task: a full disk, a database that is away."""
         _log.warning("tagging_failed", reason=str(trouble), next="swept later")
@@ -127,6 +145,7 @@ class Process:
         """Close the catalogue, and the processes that open photos."""
         if self._decoders is not None:
             self._decoders.close()
+        self._opened.close()
         self.database.close()
 
     def _find_change(self) -> "TaggerChoice | None":

@@ -104,7 +104,7 @@ class ThumbMaker:
         if not places:
             raise ThumbFailedError("no file of this photo is there now")
         reason, forgive_s = "", FORGIVE_S
-        for place in places:
+        for place in (*self._larger(key), *places):
             try:
                 content, thumbhash = await self._render(key, place)
             except PhotoError as error:
@@ -119,6 +119,13 @@ class ThumbMaker:
                 return content
         self._remember(key, reason, forgive_s)
         raise ThumbFailedError(reason)
+
+    def _larger(self, key: ThumbKey) -> list[Path]:
+        """Return the picture that tagging made, if a smaller one is wanted: it opens at once."""
+        made = ThumbKey(key.sha256, 360)
+        if key.size < made.size and self._store.has(made):
+            return [self._store.path_of(made)]
+        return []
 
     def _note_later(self, sha256: bytes, thumbhash: bytes) -> None:
         """Store a thumbhash together with those of the next seconds."""

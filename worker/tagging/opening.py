@@ -11,11 +11,14 @@ from catalog import paths
 from catalog.photos.lifecycle import ClaimedPhoto
 from catalog.photos.said import Said
 from catalog.tags.results import PhotoFacts
+from catalog.web.services import ThumbKey
 from worker.decoding import jobs
 from worker.decoding.jobs import Opened
 from worker.decoding.pool import Decoders
 from worker.errors import PhotoError, PhotoStalledError
 from worker.images import Preprocess
+from worker.thumbs import rendering
+from worker.thumbs.store import ThumbStore
 from worker.watch import scan
 
 
@@ -57,8 +60,19 @@ class OpenedPhoto:
 Result: TypeAlias = OpenedPhoto | Unreadable | Postponed
 
 
-def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, decoders: Decoders) -> Result:
+def open_claimed(
+    photo: ClaimedPhoto,
+    wanted: Preprocess,
+    decoders: Decoders,
+    pictures: ThumbStore | None = None,
+) -> Result:
     """Decode a photo from the first of its files that has not changed since it was registered.
+
+    Args:
+        photo: The photo.
+        wanted: The pixels that the model expects.
+        decoders: The processes that open it.
+        pictures: Where its small picture is kept, if one is to be made.
 
     Raises:
         DecodersClosedError: The decoders were closed meanwhile.
@@ -67,8 +81,13 @@ def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, decoders: Decoders) ->
     if place is None:
         names = ", ".join(_shown(p.path) for p in photo.places)
         return Postponed(photo.photo_id, f"{names}: gone or changed since it was registered")
+    picture: tuple[bytes, bytes] | None = None
+    key = ThumbKey(photo.sha256.hex(), rendering.GRID)
     try:
-        opened = decoders.open_photo(place.path, wanted)
+        if pictures is None or pictures.has(key):
+            opened = decoders.open_photo(place.path, wanted)
+        else:
+            opened, picture = decoders.run(rendering.open_photo, place.path, wanted)
     except PhotoStalledError as error:
         return Postponed(photo.photo_id, str(error), is_to_blame=error.is_to_blame)
     except PhotoError as error:
@@ -78,7 +97,11 @@ def open_claimed(photo: ClaimedPhoto, wanted: Preprocess, decoders: Decoders) ->
             return Postponed(photo.photo_id, f"{_shown(place.path)}: changed while it was read")
         return Unreadable(photo.photo_id, opened.reason, opened.said)
     decoded, lost = opened.decoded, opened.decoded.truncated_rows or None
-    facts = PhotoFacts(decoded.width, decoded.height, decoded.format, opened.said, lost)
+    thumbhash = None
+    if pictures is not None and picture is not None and _is_unchanged(place.path, place.stat):
+        content, thumbhash = picture
+        pictures.keep(key, content)
+    facts = PhotoFacts(decoded.width, decoded.height, decoded.format, opened.said, lost, thumbhash)
     return OpenedPhoto(photo.photo_id, _shown(place.path), decoded.pixels, facts)
 
 

@@ -29,6 +29,7 @@ from worker.tagging import opening
 from worker.tagging.heartbeat import Heartbeat
 from worker.tagging.opening import OpenedPhoto, Postponed, Unreadable
 from worker.tagging.tagger import Tagger
+from worker.thumbs.store import ThumbStore
 
 _log = structlog.get_logger()
 
@@ -100,6 +101,7 @@ class Pipeline:
         settings: PipelineSettings,
         decoders: Decoders,
         *,
+        pictures: ThumbStore | None = None,
         stopping: threading.Event | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -108,6 +110,8 @@ class Pipeline:
         self._tagger_id = tagger_id
         self._settings = settings
         self._decoders = decoders
+        #: Where small pictures of photos are kept, if they are made.
+        self._pictures = pictures
         self._clock = clock
         #: Set to end after the current batch; photos claimed ahead are released.
         self.stopping = stopping or threading.Event()
@@ -174,7 +178,8 @@ class Pipeline:
         wanted = self._tagger.encoder.preprocess
         return [
             _Opening(
-                claim.token, threads.submit(opening.open_claimed, photo, wanted, self._decoders)
+                claim.token,
+                threads.submit(opening.open_claimed, photo, wanted, self._decoders, self._pictures),
             )
             for photo in claim.photos
         ]

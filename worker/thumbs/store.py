@@ -32,7 +32,7 @@ class ThumbStore:
 
     def find(self, key: ThumbKey) -> bytes | None:
         """Return a picture if it is kept, and note that it was used."""
-        path = self._path(key)
+        path = self.path_of(key)
         try:
             with path.open("rb") as file:
                 content = file.read()
@@ -44,14 +44,14 @@ class ThumbStore:
 
     def has(self, key: ThumbKey) -> bool:
         """Return whether a picture is kept."""
-        return self._path(key).exists()
+        return self.path_of(key).exists()
 
     def keep(self, key: ThumbKey, content: bytes) -> None:
         """Keep a picture; readers see all of it or nothing.
 
         A disk that is full or read-only keeps nothing: pictures are then made for each request.
         """
-        path = self._path(key)
+        path = self.path_of(key)
         begun = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,11 +64,13 @@ class ThumbStore:
                 begun.unlink(missing_ok=True)
 
     @contextmanager
-    def making_room(self) -> Iterator[None]:
-        """Make room now and then, in a thread, until the block ends."""
+    def making_room(self, *, at_once: bool = False) -> Iterator[None]:
+        """Make room every half hour, in a thread, until the block ends."""
         over = threading.Event()
 
         def repeat() -> None:
+            if at_once:
+                self.make_room()
             while not over.wait(_LOOK_EVERY_S):
                 self.make_room()
 
@@ -114,6 +116,7 @@ class ThumbStore:
                         found.append((stat.st_mtime, stat.st_size, entry.path))
         return found
 
-    def _path(self, key: ThumbKey) -> Path:
+    def path_of(self, key: ThumbKey) -> Path:
+        """Return where a picture is or would be kept."""
         folder = self.folder / key.sha256[:2] / key.sha256[2:4]
         return folder / f"{key.sha256}-{key.size}.{key.format}"

@@ -16,6 +16,7 @@ from catalog.db.database import Database
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag
 from catalog.photos import lifecycle
 from catalog.tags import results, store, taggers
+from catalog.web.services import ThumbKey
 from tests.support import decoding_jobs, photos
 from tests.support.catalogue import TAGGER
 from tests.support.kadr import eventually
@@ -26,6 +27,7 @@ from worker.images import Preprocess
 from worker.tagging import retag
 from worker.tagging.pipeline import Pipeline, PipelineSettings
 from worker.tagging.tagger import Tagger
+from worker.thumbs.store import ThumbStore
 from worker.watch import ingest, roots, scan
 
 DIM = 4
@@ -423,3 +425,33 @@ def test_what_a_quarantined_files_metadata_says_is_kept(
         photo = session.scalars(select(Photo)).one()
         assert str(photo.taken_at) == "2020-10-18 12:00:00"
         assert query.find_ids(session, "holiday is:failed") == [photo.id]
+
+
+def test_small_pictures_are_made_while_tagging(
+    database: Database, encoder: ColourEncoder, decoders: Decoders, tmp_path: Path
+) -> None:
+    ids = add(database, tmp_path / "in", 3)
+    pictures = ThumbStore(tmp_path / "thumbs")
+    made = make_tagger(database, encoder)
+
+    Pipeline(database, *made, PipelineSettings(), decoders, pictures=pictures).tag_photos(ids)
+
+    with database.read() as session:
+        found = session.scalars(select(Photo)).all()
+    assert all(pictures.has(ThumbKey(photo.sha256.hex(), 360)) for photo in found)
+    assert all(5 < len(photo.thumbhash or b"") <= 33 for photo in found)
+
+
+def test_photos_are_tagged_though_no_picture_can_be_kept(
+    database: Database, encoder: ColourEncoder, decoders: Decoders, tmp_path: Path
+) -> None:
+    ids = add(database, tmp_path / "in", 2)
+    (tmp_path / "file").touch()
+    pictures = ThumbStore(tmp_path / "file" / "thumbs")
+    made = make_tagger(database, encoder)
+
+    outcome = Pipeline(database, *made, PipelineSettings(), decoders, pictures=pictures).tag_photos(
+        ids
+    )
+
+    assert outcome.tagged == 2

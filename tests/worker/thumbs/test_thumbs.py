@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,8 +17,10 @@ from catalog.query import hits
 from catalog.query.pages import Position
 from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbFormat, ThumbKey, ThumbSize
 from tests.support import catalogue, decoding_jobs, photos
+from worker import images
+from worker.decoding.jobs import Opened
 from worker.errors import PhotoStalledError
-from worker.images import Limits, memory
+from worker.images import Limits, Preprocess, memory
 from worker.serving import thumbs
 from worker.serving.thumbs import ThumbMaker
 from worker.settings import Settings
@@ -25,6 +28,7 @@ from worker.thumbs import rendering
 from worker.thumbs.store import ThumbStore
 
 SHA = "ab" * 32
+WANTED = Preprocess(224, (0.0,) * 3, (1.0,) * 3)
 
 
 def render(file: Path, size: ThumbSize, form: ThumbFormat = "webp") -> tuple[bytes, bytes]:
@@ -232,3 +236,57 @@ def test_a_photo_that_lost_rows_has_a_picture_where_such_photos_are_tagged(tmp_p
         assert asyncio.run(made.make(ThumbKey(SHA, 240), [file]))
     finally:
         made.close()
+
+
+def open_for_tagging(file: Path) -> tuple[Opened, tuple[bytes, bytes] | None]:
+    return rendering.open_photo(file, WANTED, Limits(), memory.reserve_nothing)
+
+
+def test_a_photo_that_is_tagged_has_its_picture_made_beside(tmp_path: Path):
+    file = photos.save(tmp_path / "a.jpg", photos.scene(1200, 900), exif=photos.exif(6))
+
+    opened, picture = open_for_tagging(file)
+
+    alone = images.decode(file, WANTED)
+    assert opened.decoded is not None
+    assert (opened.decoded.pixels == alone.pixels).all()
+    assert picture is not None
+    asked, thumbhash = render(file, 360)
+    image, expected = (Image.open(io.BytesIO(each)).convert("RGB") for each in (picture[0], asked))
+    assert image.size == expected.size == (270, 360)
+    assert np.abs(np.asarray(image, int) - np.asarray(expected, int)).mean() < 2
+    assert len(picture[1]) == len(thumbhash)
+
+
+def test_a_picture_for_which_the_model_sees_too_few_pixels_waits_until_it_is_asked_for(
+    tmp_path: Path,
+):
+    file = photos.save(tmp_path / "a.jpg", photos.scene(3000, 2400))
+    tiny = Preprocess(32, (0.0,) * 3, (1.0,) * 3)
+    opened, picture = rendering.open_photo(file, tiny, Limits(), memory.reserve_nothing)
+    assert opened.decoded is not None
+    assert picture is None
+
+
+def test_a_picture_that_cannot_be_made_costs_no_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr(rendering, "encode", fail)
+    opened, picture = open_for_tagging(photos.save(tmp_path / "a.jpg"))
+    assert opened.decoded is not None
+    assert picture is None
+
+
+def test_a_smaller_picture_is_made_from_the_one_that_tagging_made(maker, tmp_path: Path):
+    made, calls = maker
+    file = photos.save(tmp_path / "a.jpg", photos.scene(1200, 900))
+    store = ThumbStore(tmp_path / "thumbs")
+    store.keep(ThumbKey(SHA, 360), render(file, 360)[0])
+
+    content = asyncio.run(made.make(ThumbKey(SHA, 240, "jpeg"), [file]))
+
+    assert calls == [store.path_of(ThumbKey(SHA, 360))]
+    assert Image.open(io.BytesIO(content)).size == (320, 240)
