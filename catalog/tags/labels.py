@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from catalog.db import sql
 from catalog.db.tables import Tag, TagAlias
+from catalog.spelling import fold
 
 
 def find_labels(session: Session, names: Collection[str], language: str) -> dict[str, str]:
@@ -19,11 +20,11 @@ def find_labels(session: Session, names: Collection[str], language: str) -> dict
     """
     called = {name: name for name in names}
     of_language = or_(TagAlias.language == language, TagAlias.language.startswith(f"{language}-"))
-    for chunk in sql.chunks(sorted(called)):
+    for chunk in sql.chunks(sorted({fold(name) for name in called})):  # by the column with an index
         query = (
             select(Tag.name, TagAlias.name)
             .join(TagAlias, TagAlias.tag_id == Tag.id)
-            .where(Tag.name.in_(chunk), of_language)
+            .where(Tag.key.in_(chunk), of_language)
             .order_by(TagAlias.name.desc())
         )
         called |= dict(session.execute(query).all())

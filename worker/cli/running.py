@@ -63,7 +63,7 @@ def working(process: Process, *, patiently: bool = False) -> Iterator[None]:
     _load_model(process)
     with (
         EmbeddedWorker(process),
-        Presence(process.database),
+        Presence(process.database, process.read_stages),
         Sweeper(process.database, bell, settings.sweep_s),
     ):
         yield

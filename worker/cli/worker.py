@@ -30,6 +30,6 @@ def worker(
     options_of_celery = ["--pool", "solo", "--loglevel", settings.log_level]
     with (
         get_process() as process,
-        Presence(process.database),
+        Presence(process.database, process.read_stages),
     ):  # an unreachable database is reported here, in one sentence
         celery_app.worker_main(["worker", *options_of_celery, *(celery_options or [])])

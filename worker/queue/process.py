@@ -5,7 +5,7 @@ opens its own from the KADR_... variables.
 """
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
@@ -22,10 +22,12 @@ from worker.reporting import Progress
 from worker.settings import Settings
 
 if TYPE_CHECKING:
+    from catalog.photos.workers import Stage
     from catalog.tags.store import Lexicon
     from catalog.tags.taggers import TaggerChoice
     from worker.decoding.pool import Decoders
     from worker.tagging.pipeline import Pipeline
+    from worker.tagging.stages import Stages
     from worker.thumbs.store import ThumbStore
 
 _log = structlog.get_logger()
@@ -51,6 +53,7 @@ class Process:
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _pipeline: "Pipeline | None" = None
     _decoders: "Decoders | None" = None
+    _stages: "Stages | None" = None
     _pictures: "ThumbStore | None" = None
     #: What else is to be closed.
     _opened: ExitStack = field(default_factory=ExitStack)
@@ -67,6 +70,7 @@ class Process:
         """Return the pipeline of the catalogue's present choice; load the model if it changed."""
         from worker.tagging import choice, tagger  # noqa: PLC0415 - brings torch, which a watcher never loads
         from worker.tagging.pipeline import Pipeline, PipelineSettings  # noqa: PLC0415 - brings torch, which a watcher never loads
+        from worker.tagging.stages import Stages  # noqa: PLC0415 - as above
 
         with self._lock:
             self.get_decoders().warm_up()
@@ -75,6 +79,7 @@ class Process:
                 loaded = tagger.load(chosen, self.settings, self.progress)
                 tagger_id = tagger.register(self.database, loaded, chosen)
                 self._chosen = replace(chosen, model_digest=loaded.spec.model_digest)
+                self._stages = self._stages or Stages()
                 options = PipelineSettings.of(self.settings)
                 self._pipeline = Pipeline(
                     self.database,
@@ -83,6 +88,7 @@ class Process:
                     options,
                     self.get_decoders(),
                     pictures=self.get_pictures(),
+                    stages=self._stages,
                     stopping=self._stopping,
                 )
             return self._pipeline
@@ -124,6 +130,10 @@ class Process:
                 self._pictures = ThumbStore(settings.cache_dir / "thumbs", max_bytes)
                 self._opened.enter_context(self._pictures.making_room(at_once=True))
             return self._pictures
+
+    def read_stages(self) -> Mapping[str, "Stage"]:
+        """Return how long the stages of tagging took in this process."""
+        return {} if self._stages is None else self._stages.read()
 
     def report(self, trouble: Exception) -> None:
         """Log and keep the error of a failed task: a full disk, a database that is away."""

@@ -28,6 +28,7 @@ from worker.settings import Settings
 from worker.tagging import opening
 from worker.tagging.heartbeat import Heartbeat
 from worker.tagging.opening import OpenedPhoto, Postponed, Unreadable
+from worker.tagging.stages import Stages
 from worker.tagging.tagger import Tagger
 from worker.thumbs.store import ThumbStore
 
@@ -102,6 +103,7 @@ class Pipeline:
         decoders: Decoders,
         *,
         pictures: ThumbStore | None = None,
+        stages: Stages | None = None,
         stopping: threading.Event | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -112,6 +114,7 @@ class Pipeline:
         self._decoders = decoders
         #: Where small pictures of photos are kept, if they are made.
         self._pictures = pictures
+        self._stages = stages or Stages()
         self._clock = clock
         #: Set to end after the current batch; photos claimed ahead are released.
         self.stopping = stopping or threading.Event()
@@ -134,7 +137,8 @@ class Pipeline:
                         ahead = self._begin(left, threads, heartbeat)
                     else:  # too many photos take long: no more until some of them are open
                         ahead = []
-                    ready = self._wait_for(hand)
+                    with self._stages.timed("decode"):
+                        ready = self._wait_for(hand)
                     outcome += self._finish(ready)
                     hand = [photo for photo in hand if photo not in ready] + ahead
                     self._forget_all_but(hand, heartbeat)
@@ -212,18 +216,21 @@ class Pipeline:
         found = [(photo.token, photo.photo.result()) for photo in ready]
         tokens = {photo.photo_id: token for token, photo in found}
         results_ = [self._refused_if_hung(photo) for _, photo in found]
-        encoded, refused = self._encode([p for p in results_ if isinstance(p, OpenedPhoto)])
-        scored = self._score(encoded)
+        with self._stages.timed("encode"):
+            encoded, refused = self._encode([p for p in results_ if isinstance(p, OpenedPhoto)])
+        with self._stages.timed("score"):
+            scored = self._score(encoded)
         unreadable = [*(p for p in results_ if isinstance(p, Unreadable)), *refused]
         postponed = [photo for photo in results_ if isinstance(photo, Postponed)]
         outcome = Outcome()
         for token in dict.fromkeys(tokens.values()):
-            outcome += self._record(
-                token,
-                [photo for photo in scored if tokens[photo.photo_id] == token],
-                [photo for photo in unreadable if tokens[photo.photo_id] == token],
-                {p.photo_id: p.reason for p in postponed if tokens[p.photo_id] == token},
-            )
+            with self._stages.timed("record"):
+                outcome += self._record(
+                    token,
+                    [photo for photo in scored if tokens[photo.photo_id] == token],
+                    [photo for photo in unreadable if tokens[photo.photo_id] == token],
+                    {p.photo_id: p.reason for p in postponed if tokens[p.photo_id] == token},
+                )
         for photo_id, reason in [(photo.photo_id, photo.reason) for photo in unreadable]:
             _log.info("photo_quarantined", photo_id=photo_id, reason=reason)
         return outcome

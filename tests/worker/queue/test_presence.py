@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from catalog.db.database import Database
 from catalog.photos import workers
 from worker.queue.presence import Presence
+from worker.tagging.stages import Stages
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -24,3 +25,17 @@ def test_a_process_is_seen_until_it_ends(database: Database):
     presence.finish()
     with database.read() as session:
         assert workers.find(session, clock[0]) == []
+
+
+def test_a_process_reports_how_long_its_stages_took(database: Database):
+    stages = Stages()
+    presence = Presence(database, stages.read, clock=lambda: NOW)
+    for _ in range(2):
+        with stages.timed("encode"):
+            pass
+    presence.step()
+
+    with database.read() as session:
+        [seen] = workers.find(session, NOW)
+    assert seen.stages["encode"]["count"] == 2
+    assert seen.stages["encode"]["seconds"] >= 0

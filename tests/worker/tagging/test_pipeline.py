@@ -26,6 +26,7 @@ from worker.decoding.pool import Decoders
 from worker.images import Preprocess
 from worker.tagging import retag
 from worker.tagging.pipeline import Pipeline, PipelineSettings
+from worker.tagging.stages import Stages
 from worker.tagging.tagger import Tagger
 from worker.thumbs.store import ThumbStore
 from worker.watch import ingest, roots, scan
@@ -427,15 +428,22 @@ def test_what_a_quarantined_files_metadata_says_is_kept(
         assert query.find_ids(session, "holiday is:failed") == [photo.id]
 
 
-def test_small_pictures_are_made_while_tagging(
+def test_small_pictures_are_made_and_stages_timed_while_tagging(
     database: Database, encoder: ColourEncoder, decoders: Decoders, tmp_path: Path
 ) -> None:
     ids = add(database, tmp_path / "in", 3)
     pictures = ThumbStore(tmp_path / "thumbs")
     made = make_tagger(database, encoder)
 
-    Pipeline(database, *made, PipelineSettings(), decoders, pictures=pictures).tag_photos(ids)
+    stages = Stages()
+    pipeline = Pipeline(
+        database, *made, PipelineSettings(2), decoders, pictures=pictures, stages=stages
+    )
+    pipeline.tag_photos(ids)
 
+    assert {name: stage.count for name, stage in stages.read().items()} == dict.fromkeys(
+        ("decode", "encode", "score", "record"), 2
+    )
     with database.read() as session:
         found = session.scalars(select(Photo)).all()
     assert all(pictures.has(ThumbKey(photo.sha256.hex(), 360)) for photo in found)
