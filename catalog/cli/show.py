@@ -1,5 +1,6 @@
 """`kadr show`: all that is known of a photo, as tables or as JSON."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -214,9 +215,24 @@ def _taggers(detail: PhotoDetail) -> Table:
 def _history(detail: PhotoDetail) -> Table:
     table = _grid()
     for event in detail.history:
-        more = ", ".join(f"{name}: {value}" for name, value in (event.detail or {}).items())
-        table.add_row(f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}", event.kind, escape(more))
+        table.add_row(
+            f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}",
+            event.kind,
+            escape(paths.printable(_event_detail(event.detail or {}))),
+        )
     return table
+
+
+def _event_detail(detail: Mapping[str, Any]) -> str:
+    """Return what an event says as a person reads it: `add: Mimi`, `added: dog, cat`."""
+    if "keywords" in detail:
+        words = ", ".join(str(each.get("word", "")) for each in detail["keywords"])
+        return f"{detail.get('action', 'keywords')}: {words}"
+    parts = {name: value for name, value in detail.items() if name not in {"change", "turn"}}
+    return "; ".join(
+        f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in parts.items()
+    )
 
 
 def _grid() -> Table:

@@ -55,6 +55,8 @@ class EventKind(enum.StrEnum):
 
 
 _NEWS = frozenset({EventKind.TAGGED, EventKind.QUARANTINED})
+#: Another program changed what a photo's file or its sidecars say.
+_REREAD = frozenset({EventKind.REWRITTEN, EventKind.METADATA_READ, EventKind.WITHDRAWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +90,36 @@ def count_finished(
         root_ids: Only photos that lie in these roots.
         photo_ids: Only these photos, if any are given.
     """
+    last = _last_events(session, after, _NEWS, root_ids)
+    kinds = [kind for photo_id, kind in last.items() if not photo_ids or photo_id in photo_ids]
+    return {kind: kinds.count(kind.value) for kind in _NEWS}
+
+
+def count_reread(
+    session: Session, after: int, *, root_ids: Collection[int], photo_ids: Collection[int] = ()
+) -> int:
+    """Return how many photos' metadata changed after an event id, without those tagged since.
+
+    The arguments are those of `count_finished`.
+    """
+    found = set(_last_events(session, after, _REREAD, root_ids))
+    found -= _last_events(session, after, _NEWS, root_ids).keys()
+    return len(found & set(photo_ids) if photo_ids else found)
+
+
+def _last_events(
+    session: Session, after: int, kinds: Collection[EventKind], root_ids: Collection[int]
+) -> dict[int, str]:
+    """Return the last event of some kinds of each photo that lies in the roots."""
     lies = exists().where(
         PhotoFile.photo_id == PhotoEvent.photo_id,
         PhotoFile.missing_since.is_(None),
         PhotoFile.root_id.in_(root_ids),
     )
     query = select(PhotoEvent.photo_id, PhotoEvent.kind).where(
-        PhotoEvent.id > after, PhotoEvent.kind.in_([kind.value for kind in _NEWS]), lies
+        PhotoEvent.id > after, PhotoEvent.kind.in_([kind.value for kind in kinds]), lies
     )
-    last = dict(session.execute(query.order_by(PhotoEvent.id)).all())
-    kinds = [kind for photo_id, kind in last.items() if not photo_ids or photo_id in photo_ids]
-    return {kind: kinds.count(kind.value) for kind in _NEWS}
+    return dict(session.execute(query.order_by(PhotoEvent.id)).all())
 
 
 def find_news(session: Session, after: int, *, limit: int = 100) -> tuple[list[News], int]:

@@ -158,9 +158,9 @@ def _rewrite_known(
     resolved: Resolved,
     unknown: dict[bytes, "SeenFile"],
 ) -> dict[bytes, int]:
-    """Give known photos their new bytes; return the photo that each twin is to begin with.
+    """Record the new bytes of known photos; return, by sha256, the original of each twin.
 
-    What is rewritten leaves `unknown`.
+    Contents that became a known photo are removed from `unknown`.
     """
     wanted = {file.image_digest for file in unknown.values() if file.image_digest is not None}
     places = _places(files, before)
@@ -235,7 +235,7 @@ def _lie_elsewhere(
 
 
 def _rewrite(session: Session, photo_id: int, file: "SeenFile") -> None:
-    """Let a photo be the bytes of a file; what its files say is then to be read anew."""
+    """Record that a photo has the bytes of a file now, and that its metadata is to be read."""
     session.execute(
         update(Photo)
         .where(Photo.id == photo_id)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog.db.tables import PhotoFile, Sidecar, SidecarState
@@ -16,7 +16,7 @@ class MetadataStatus:
     #: Photos with a present file: those whose metadata was read, and those of which it was not.
     read: int
     unread: int
-    #: Sidecars that were read and belong to a photo.
+    #: Sidecars of a photo whose words are known: they were read, or Kadr wrote them.
     sidecars: int
     #: Those that were read and belong to no photo for certain.
     unclaimed: int
@@ -31,6 +31,8 @@ class MetadataStatus:
     failed: int
     #: Why sidecars were refused, have no photo, or could not be written.
     reasons: tuple[str, ...]
+    #: How many more reasons there are.
+    more_reasons: int
 
 
 def count(session: Session, *, limit: int) -> MetadataStatus:
@@ -38,26 +40,27 @@ def count(session: Session, *, limit: int) -> MetadataStatus:
     there = PhotoFile.missing_since.is_(None)
     photos = _count_photos(session, there)
     read = _count_photos(session, there, PhotoFile.words.is_not(None))
-    is_read, is_ours = Sidecar.words.is_not(None), Sidecar.file_id.is_not(None)
-    reasons = session.scalars(
-        select(Sidecar.failure)
-        .where(Sidecar.failure.is_not(None), Sidecar.missing_since.is_(None))
-        .order_by(Sidecar.root_id, Sidecar.path)
-        .limit(limit)
-    )
+    is_read, has_photo = Sidecar.words.is_not(None), Sidecar.file_id.is_not(None)
+    has_failed, is_written = Sidecar.failure.is_not(None), Sidecar.wrote_sha256.is_not(None)
+    # What Kadr writes is not read again: its row has no words, and may be one that failed since.
+    is_own = and_(is_written, Sidecar.state.in_([SidecarState.FAILED, SidecarState.CONTESTED]))
+    query = select(Sidecar.failure).where(has_failed, Sidecar.missing_since.is_(None))
+    reasons = session.scalars(query.order_by(Sidecar.root_id, Sidecar.path).limit(limit)).all()
+    on_disk = Sidecar.mtime_ns.is_not(None)
     due = Sidecar.state.in_([SidecarState.DUE, SidecarState.LEASED])
     return MetadataStatus(
         read=read,
         unread=photos - read,
-        sidecars=_count_sidecars(session, is_read, is_ours),
-        unclaimed=_count_sidecars(session, is_read, ~is_ours),
-        refused=_count_sidecars(session, ~is_read, Sidecar.mtime_ns.is_not(None)),
+        sidecars=_count_sidecars(session, or_(is_read, is_written & ~has_failed), has_photo),
+        unclaimed=_count_sidecars(session, is_read, ~has_photo),
+        refused=_count_sidecars(session, ~is_read, has_failed, on_disk, ~is_own),
         withdrawn=_count_photos(session, there, sidecars.is_withdrawn(PhotoFile.photo_id)),
         due=_count_sidecars(session, due),
-        written=_count_sidecars(session, Sidecar.state == SidecarState.WRITTEN),
+        written=_count_sidecars(session, has_photo, Sidecar.state == SidecarState.WRITTEN),
         contested=_count_sidecars(session, Sidecar.state == SidecarState.CONTESTED),
         failed=_count_sidecars(session, Sidecar.state == SidecarState.FAILED),
         reasons=tuple(reason for reason in reasons if reason is not None),
+        more_reasons=_count_sidecars(session, has_failed) - len(reasons),
     )
 
 

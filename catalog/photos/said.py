@@ -231,7 +231,7 @@ def find_unread(
 
 
 def share_embedded(session: Session, photo_ids: Sequence[int]) -> set[int]:
-    """Give files without known metadata that of another file of the photo; return those photos."""
+    """Copy known metadata to other files of the same photo; return the photos that got some."""
     known: dict[int, Said] = {}
     for chunk in sql.chunks(photo_ids):
         query = select(PhotoFile.photo_id, PhotoFile.words).where(

@@ -90,7 +90,7 @@ def list_roots(session: Session) -> list[RootPolicy]:
 
 
 def set_policy(session: Session, name_or_path: str, policy: Policy | None) -> RootPolicy:
-    """Give a root a policy, or let it follow KADR_SIDECARS again (None).
+    """Set the policy of a root; None makes it follow KADR_SIDECARS again.
 
     Raises:
         NotFoundError: There is no root of that name or path.

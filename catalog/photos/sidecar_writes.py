@@ -147,6 +147,7 @@ def claim(
     now: datetime,
     is_forced: bool = False,
     root_ids: Collection[int] | None = None,
+    photo_ids: Collection[int] | None = None,
 ) -> Claim:
     """Lease up to `limit` sidecars that are due, those of one folder together.
 
@@ -159,17 +160,22 @@ def claim(
         now: The present time.
         is_forced: Whether contested sidecars are written all the same.
         root_ids: The roots that the caller can write to; None for all.
+        photo_ids: Only sidecars of these photos; None for all.
     """
     is_due = [Sidecar.state == SidecarState.DUE, Sidecar.due_at <= now]
     is_due += [] if root_ids is None else [Sidecar.root_id.in_(root_ids)]
-    rows = session.execute(
+    query = (
         select(Sidecar.id, Sidecar.attempts, PhotoFile.photo_id)
         .outerjoin(PhotoFile, PhotoFile.id == Sidecar.file_id)
         .where(*is_due)
         .order_by(Sidecar.due_at, Sidecar.id)
-        .limit(limit)
+        .limit(limit if photo_ids is None else None)
         .with_for_update(skip_locked=True, of=Sidecar)
-    ).all()
+    )
+    rows = session.execute(query).all()
+    if photo_ids is not None:
+        wanted = frozenset(photo_ids)
+        rows = [row for row in rows if row.photo_id in wanted][:limit]
     photos = {row.photo_id for row in rows if row.photo_id is not None}
     contested = set() if is_forced else _find_contested(session, photos, now)
     _give_up(session, [row.id for row in rows if row.photo_id in contested])

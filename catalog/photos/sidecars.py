@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from catalog import spelling
 from catalog.db import sql
@@ -223,10 +223,11 @@ def mark_missing(
 
 def is_withdrawn(photo_id: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a column
     """Return the SQL condition that another program took a word of Kadr's out of a sidecar."""
+    file = aliased(PhotoFile)  # photo_id may be a column of PhotoFile itself
     return (
         select(Sidecar.id)
-        .join(PhotoFile, PhotoFile.id == Sidecar.file_id)
-        .where(PhotoFile.photo_id == photo_id, Sidecar.withdrawn.is_not(None))
+        .join(file, file.id == Sidecar.file_id)
+        .where(file.photo_id == photo_id, Sidecar.withdrawn.is_not(None))
         .exists()
     )
 

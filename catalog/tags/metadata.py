@@ -32,7 +32,7 @@ def apply(
     look_up: store.LookUp = store.nothing_known,
     is_noted: bool = True,
 ) -> int:
-    """Give photos the keywords and facts of their metadata; return how many keywords changed.
+    """Store the keywords and facts of photos' metadata; return how many keywords changed.
 
     Args:
         session: The caller's transaction.
@@ -54,7 +54,7 @@ def take_over(
     now: datetime,
     look_up: store.LookUp = store.nothing_known,
 ) -> int:
-    """Do what sidecars that were read mean for photos; return how many keywords changed.
+    """Apply sidecars that were read to their photos; return how many keywords changed.
 
     Decisions come back where nothing was decided here. Words that another program took out are
     noted as withdrawn, or rejected with KADR_REMOVED_ELSEWHERE=reject.

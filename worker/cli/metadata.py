@@ -107,6 +107,7 @@ def write(
             sidecar_words.mark_all_due(
                 session, now=datetime.now(UTC), photo_ids=photo_ids, with_contested=force
             )
+        writer.photo_ids = None if photo_ids is None else frozenset(photo_ids)
         tally = _drain(writer)
         _print_tally(writer.database, tally, as_json=as_json)
         if tally[Ending.FAILED]:

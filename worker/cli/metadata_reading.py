@@ -77,6 +77,5 @@ def _print(found: MetadataStatus) -> None:
     console.out().print(table)
     for reason in found.reasons:
         console.out().print(reason, markup=False, soft_wrap=True)
-    more = found.refused + found.unclaimed + found.failed - len(found.reasons)
-    if more > 0:
-        console.out().print(f"... and {more:,} more")
+    if found.more_reasons > 0:
+        console.out().print(f"... and {found.more_reasons:,} more")

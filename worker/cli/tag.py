@@ -105,12 +105,17 @@ def _show(summary: Summary, folders: list[str]) -> None:
         if not known and not counts.unreadable:
             out.print(f"No photos in {where}.", markup=False)
             return
-        tagged = console.count_of(counts.tagged, "photo")
-        out.print(f"Nothing new in {where}; {tagged} tagged.", markup=False)
+        already = f"{console.count_of(counts.tagged, 'photo')} there were tagged before"
+        if counts.tagged == 1:
+            already = "1 photo there was tagged before"
+        out.print(f"Nothing to tag in {where}: {already}.", markup=False)
     else:
         rate = summary.tagged / summary.seconds if summary.seconds else 0.0
         tagged = console.count_of(summary.tagged, "photo")
         out.print(f"[bold]{tagged}[/] tagged in {_duration(summary.seconds)} ({rate:.1f}/s).")
+    if summary.reread:
+        reread = console.count_of(summary.reread, "photo")
+        out.print(f"Metadata of {reread} changed in other programs, and was read again.")
     put_aside = counts.quarantined + counts.unreadable
     if put_aside:
         out.print(f"[yellow]{put_aside:,}[/] could not be read: `kadr failures` says why.")

@@ -392,7 +392,7 @@ def _change(
 
 
 def _restore(state: _State, which: Field) -> None:
-    """Give a field that holds nothing of Kadr's any more the form that it had."""
+    """Restore the original form of a field that holds nothing of Kadr's any more."""
     notes = [note.removeprefix(f"{which} ") for note in state.before if note.startswith(which)]
     left = xmp.find(state.parsed, which)
     if left is not None and not left.values and not notes:

@@ -45,6 +45,8 @@ class Summary:
     quarantined: int
     #: Photos whose files were missing or changing.
     waiting: int
+    #: Photos that were tagged before and whose metadata another program changed.
+    reread: int
     seconds: float
     #: States of all photos in the folders.
     counts: Counts
@@ -88,9 +90,9 @@ def tag_folders(
                 break
         run.work_off()
     with process.database.read() as session:
-        done = history.count_finished(
-            session, mark, root_ids=run.root_ids, photo_ids=run.photo_ids or ()
-        )
+        which, only = run.root_ids, run.photo_ids or ()
+        done = history.count_finished(session, mark, root_ids=which, photo_ids=only)
+        reread = history.count_reread(session, mark, root_ids=which, photo_ids=only)
         after = status.count_states(session, run.root_ids, run.photo_ids)
     tagged, quarantined = done[EventKind.TAGGED], done[EventKind.QUARANTINED]
     return Summary(
@@ -98,6 +100,7 @@ def tag_folders(
         tagged=tagged,
         quarantined=quarantined,
         waiting=after.pending,
+        reread=reread,
         seconds=time.monotonic() - began,
         counts=after,
     )
@@ -168,7 +171,7 @@ class _Run:
         )
 
     def work_off(self) -> None:
-        """Give files that an older Kadr registered their digests, for a while."""
+        """Fill in the digests of files that an older Kadr registered, for `_BACKLOG_S` at most."""
         until = time.monotonic() + _BACKLOG_S
         for folder in self._folders:
             if folder.photos:

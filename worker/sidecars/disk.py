@@ -218,7 +218,7 @@ def _write(path: Path, data: bytes, old: os.stat_result | None) -> None:
 
 
 def _take_over(descriptor: int, old: os.stat_result) -> None:
-    """Give a file the mode of the one that it replaces, and its owner where that is allowed."""
+    """Copy the mode of the file that is replaced, and its owner where that is allowed."""
     if not hasattr(os, "fchmod"):
         return
     with suppress(PermissionError):
@@ -227,7 +227,7 @@ def _take_over(descriptor: int, old: os.stat_result) -> None:
 
 
 def _put(beside: Path, path: Path) -> None:
-    """Give a new file its name, unless another program was faster: then FileExistsError is raised.
+    """Move a new file to its name unless another program made one there: FileExistsError then.
 
     A file system without hard links is asked first, which leaves a moment between.
     """

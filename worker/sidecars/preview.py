@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from catalog import paths, spelling
-from catalog.db.database import Database
 from catalog.photos import sidecar_lists, sidecar_policy, sidecar_writes
 from catalog.photos.sidecar_policy import Policy
 from catalog.photos.sidecar_writes import Job
@@ -17,6 +16,9 @@ from worker.metadata import composing, document, keywords, xmp
 from worker.metadata.composing import Added, Wanted
 from worker.sidecars import disk, writer
 from worker.sidecars.writer import Writer
+
+#: More sidecars than there are.
+_ALL = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def preview(writing: Writer, photo_ids: Collection[int] | None) -> Iterator[Prev
         writing: The writer that would do it.
         photo_ids: The photos it is about; None for all.
     """
-    plan = _plan(writing.database, photo_ids, writing)
+    plan = _plan(writing, photo_ids, is_write=True)
     for job in plan.jobs:
         shown = _preview(writing, job, plan.wanted(job))
         if shown is not None:
@@ -75,22 +77,22 @@ def preview(writing: Writer, photo_ids: Collection[int] | None) -> Iterator[Prev
 
 def compare(writing: Writer, photo_id: int) -> list[Comparison]:
     """Return the sidecars of a photo as they were, as the catalogue wants them, as they are."""
-    plan = _plan(writing.database, [photo_id], writing)
+    plan = _plan(writing, [photo_id], is_write=False)
     return [_compare(job, plan.wanted(job)) for job in plan.jobs]
 
 
-def _plan(database: Database, photo_ids: Collection[int] | None, writing: Writer) -> _Plan:
-    """Return the jobs that a write would have; what it would mark is rolled back."""
-    now = writing.clock()
-    with database.write() as session:
-        sidecar_words.mark_all_due(session, now=now, photo_ids=photo_ids, with_contested=True)
-        if photo_ids is None:
+def _plan(writing: Writer, photo_ids: Collection[int] | None, *, is_write: bool) -> _Plan:
+    """Return the jobs that a write would have, or all; what is marked and leased is rolled back."""
+    now, is_forced = writing.clock(), writing.options.is_forced or not is_write
+    with writing.database.write() as session:
+        sidecar_words.mark_all_due(session, now=now, photo_ids=photo_ids, with_contested=is_forced)
+        if is_write:
             claimed = sidecar_writes.claim(
-                session, limit=10_000_000, lease_s=1, now=now, is_forced=True
+                session, limit=_ALL, lease_s=1, now=now, is_forced=is_forced, photo_ids=photo_ids
             )
             jobs: Sequence[Job] = claimed.jobs
         else:
-            jobs = sidecar_lists.find_jobs(session, photo_ids)
+            jobs = sidecar_lists.find_jobs(session, photo_ids or ())
         spoken = sidecar_words.find(session, {job.photo_id for job in jobs})
         plan = _Plan(jobs, spoken, sidecar_policy.load(session))
         session.rollback()
@@ -133,13 +135,14 @@ def _compare(job: Job, what: Wanted) -> Comparison:
     except (SidecarError, MetadataError) as error:
         said, failure = xmp.Xmp(), str(error)
     theirs = keywords.collect(composing.foreign_fields(said, Added.from_json(job.wrote)))
-    marker = said.marker or xmp.Marker()
+    others = {spelling.fold(each.word) for each in theirs}
+    there = [each.word for each in keywords.collect(said.fields)]
     return Comparison(
         path=path,
         base=tuple(base),
         ours=what,
         theirs=tuple(each.word for each in theirs),
-        written=(*marker.confirmed, *marker.proposed),
+        written=tuple(word for word in there if spelling.fold(word) not in others),
         withdrawn=what.withdrawn,
         failure=failure,
     )

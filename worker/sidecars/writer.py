@@ -67,6 +67,8 @@ class Writer:
     options: Options = field(default_factory=Options)
     #: The roots that this host watches; None for all.
     root_ids: frozenset[int] | None = None
+    #: The photos whose sidecars `write_batch` writes; None for all.
+    photo_ids: frozenset[int] | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _folders: Folders = field(default_factory=Folders)
 
@@ -86,6 +88,7 @@ class Writer:
                 now=now,
                 is_forced=self.options.is_forced,
                 root_ids=self.root_ids,
+                photo_ids=self.photo_ids,
             )
             spoken = sidecar_words.find(session, {job.photo_id for job in claim.jobs})
             policies = sidecar_policy.load(session)

@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from catalog.db.database import Database
 from catalog.errors import NotFoundError, OptionError, QueryError, SettingsError
 from catalog.language import parser
 from catalog.query import terms
+from catalog.tags import decisions
 from catalog.tags.store import TagSpec
 from tests.support import catalogue
 
@@ -179,6 +182,13 @@ def test_show_has_keywords_scores_sources_tagger_and_history(photos: list[int]) 
         assert part in output
     for part in ("640 x 480", "tiny", "a photo of a {word}", "added", "tagged"):
         assert part in output
+
+
+def test_show_tells_decisions_in_words(database: Database, photos: list[int]) -> None:
+    with database.write() as session:
+        decisions.add(session, photos[:1], ["Mimi"], now=datetime(2026, 5, 1, tzinfo=UTC))
+    output = run("show", str(photos[0])).output
+    assert re.search(r"decided +add: Mimi *$", output, re.MULTILINE)
 
 
 def test_show_takes_the_end_of_a_path_and_standard_input(photos: list[int]) -> None:

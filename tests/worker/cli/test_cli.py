@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from catalog.cli import commands, lazy
 from tests.support.kadr import Kadr
+from tests.support.xmp import bag, sidecar
 from worker import cli
 from worker.cli.main import COMMANDS
 
@@ -71,7 +72,8 @@ def test_tag_tags_what_is_there_and_then_only_what_is_new(kadr: Kadr, photos: Pa
 
     assert (first["photos"], first["tagged"], first["quarantined"]) == (2, 2, 0)
     assert again.returncode == 0
-    assert "Nothing new" in again.stderr
+    assert "Nothing to tag" in again.stderr
+    assert "2 photos there were tagged before" in again.stderr
     assert (third["photos"], third["tagged"]) == (1, 1)
 
 
@@ -83,6 +85,17 @@ def test_tag_takes_single_photos_and_says_how_many_it_tagged(kadr: Kadr, photos:
     assert (first["tagged"], first["counts"]["tagged"]) == (1, 1)
     assert (again["photos"], again["tagged"]) == (0, 0)
     assert (rest["tagged"], rest["counts"]["tagged"]) == (1, 2)
+
+
+def test_tag_says_whose_metadata_another_program_changed(kadr: Kadr, photos: Path):
+    kadr.json("tag", str(photos))
+    (photos / "red.xmp").write_bytes(sidecar(bag("dc:subject", "holiday")))
+
+    said = kadr.run("tag", str(photos)).stderr
+
+    assert "Nothing to tag" in said
+    assert "Metadata of 1 photo changed in other programs" in said
+    assert kadr.json("tag", str(photos))["reread"] == 0
 
 
 def test_tag_counts_what_it_tagged_also_where_another_photo_went(kadr: Kadr, photos: Path):

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
 from catalog.cli import status
 from catalog.db.database import Database, open_database
+from catalog.db.tables import Sidecar, SidecarState
 from catalog.errors import NotFoundError, OptionError, SettingsError
 from catalog.photos import files, roots
 from catalog.tags import decisions
@@ -116,3 +118,62 @@ def test_sidecars_without_a_photo_are_deleted_if_they_are_ours(
 
     assert "1 sidecar deleted; 1 changed by other programs stay" in run("prune", "--yes").output
     assert [path.name for path in top.glob("*.xmp")] == ["b.jpg.xmp"]
+
+
+def _words_of(photo: str) -> dict[str, list[str]]:
+    lines = (line.split() for line in run("diff", photo).output.splitlines())
+    return {line[0]: line[1:] for line in lines if line}
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_word_that_was_taken_out_is_shown_as_gone_and_of_one_photo(top: Path) -> None:
+    run("policy", "photos", "0.7")
+    run("write")
+    for key in (readers.DC, readers.LR, readers.TAGS):
+        readers.set_words(top / "a.jpg.xmp", "theirs", key=key)
+
+    shown = _words_of("a.jpg")
+
+    assert shown["dog"] == ["there", "confirmed"]
+    assert shown["theirs"] == ["of", "others"]
+
+
+def test_withdrawn_words_are_counted_by_the_photos_that_have_them(catalogue: Database) -> None:
+    run("policy", "photos", "0.7")
+    run("write")
+    with catalogue.write() as session:
+        row = session.scalars(select(Sidecar).where(Sidecar.path == "a.jpg.xmp")).one()
+        row.withdrawn = {"flat": ["dog"]}
+
+    assert json.loads(run("status", "--json").output)["withdrawn"] == 1
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_what_kadr_wrote_itself_is_not_counted_as_refused() -> None:
+    run("policy", "photos", "0.7")
+    run("write")
+    counts = json.loads(run("status", "--json").output)
+
+    assert (counts["sidecars"], counts["written"], counts["refused"]) == (2, 2, 0)
+    assert "more" not in run("status").output
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_only_the_photos_of_the_query_are_written(top: Path) -> None:
+    run("policy", "photos", "0.7")
+
+    assert "1 sidecar would be written" in run("write", "--dry-run", "path:b.jpg").output
+    assert "1 sidecar written" in run("write", "path:b.jpg").output
+    assert [path.name for path in top.glob("*.xmp")] == ["b.jpg.xmp"]
+
+
+def test_a_contested_sidecar_would_be_written_only_by_force(catalogue: Database) -> None:
+    run("policy", "photos", "confirmed")
+    run("write")
+    with catalogue.write() as session:
+        row = session.scalars(select(Sidecar).where(Sidecar.path == "a.jpg.xmp")).one()
+        row.state = SidecarState.CONTESTED
+        decisions.confirm(session, [1], ["sea"], now=NOW)
+
+    assert "0 sidecars would be written" in run("write", "--dry-run").output
+    assert "1 sidecar would be written" in run("write", "--dry-run", "--force").output
