@@ -225,7 +225,7 @@ def _history(detail: PhotoDetail) -> Table:
 
 def _event_detail(detail: Mapping[str, Any]) -> str:
     """Return what an event says as a person reads it: `add: Mimi`, `added: dog, cat`."""
-    if "keywords" in detail:
+    if isinstance(detail.get("keywords"), list):  # of an inheritance it is their number
         words = ", ".join(str(each.get("word", "")) for each in detail["keywords"])
         return f"{detail.get('action', 'keywords')}: {words}"
     parts = {name: value for name, value in detail.items() if name not in {"change", "turn"}}

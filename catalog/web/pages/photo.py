@@ -193,7 +193,9 @@ def _facts(t: Texts, row: Photo) -> list[tuple[str, str, str | None]]:
 
 def _event(t: Texts, event: EventDetail) -> dict[str, Any]:
     detail = event.detail or {}
-    words = ", ".join(str(entry.get("word", "")) for entry in detail.get("keywords", []))
+    found = detail.get("keywords")
+    entries = found if isinstance(found, list) else []  # of an inheritance it is their number
+    words = ", ".join(str(entry.get("word", "")) for entry in entries)
     action = str(detail.get("action", ""))
     key = f"event.{action}" if words and f"event.{action}" in t.entries else f"event.{event.kind}"
     text = t(key, words=words) if key in t.entries else event.kind

@@ -20,6 +20,7 @@ from catalog.cli.commands import COMMANDS
 from catalog.db.database import Database
 from catalog.errors import NotFoundError, OptionError, QueryError, SettingsError
 from catalog.language import parser
+from catalog.photos import history
 from catalog.query import terms
 from catalog.tags import decisions
 from catalog.tags.store import TagSpec
@@ -186,8 +187,14 @@ def test_show_has_keywords_scores_sources_tagger_and_history(photos: list[int]) 
 
 def test_show_tells_decisions_in_words(database: Database, photos: list[int]) -> None:
     with database.write() as session:
-        decisions.add(session, photos[:1], ["Mimi"], now=datetime(2026, 5, 1, tzinfo=UTC))
+        now = datetime(2026, 5, 1, tzinfo=UTC)
+        decisions.add(session, photos[:1], ["Mimi"], now=now)
+        details = {photos[0]: {"from": photos[1], "keywords": 3}}
+        history.add_events(
+            session, photos[:1], history.EventKind.INHERITED, now=now, details=details
+        )
     output = run("show", str(photos[0])).output
+    assert re.search(rf"inherited +from: {photos[1]}; keywords: 3 *$", output, re.MULTILINE)
     assert re.search(r"decided +add: Mimi *$", output, re.MULTILINE)
 
 

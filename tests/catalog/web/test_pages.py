@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from catalog.db.database import Database
+from catalog.photos import history
 from catalog.web import texts
 from tests.support import catalogue, web
 
@@ -62,6 +64,15 @@ def test_a_photo_shows_what_is_known_of_it(client, ids):
     assert "a.jpg" in page
     assert 'data-word="grass"' in page
     assert client.get("/photo/999").status_code == 404
+
+
+def test_a_photo_that_inherited_decisions_is_shown(client, ids, database):
+    details = {ids[1]: {"from": ids[0], "keywords": 2}}
+    with database.write() as session:
+        kind = history.EventKind.INHERITED
+        history.add_events(session, ids[1:2], kind, now=datetime.now(UTC), details=details)
+
+    assert client.get(f"/photo/{ids[1]}").status_code == 200
 
 
 def token_of(client: TestClient, path: str) -> str:
