@@ -146,11 +146,15 @@ def name_of(definitions: Definitions, number: int) -> str:
 def load_or_make(
     session: Session, *, detail: float | None = None, refresh: bool = False
 ) -> tuple[Definitions, bool]:
-    """Return the catalogue's groups, and whether they are new and need to be saved."""
+    """Return the catalogue's groups, and whether they are new and need to be saved.
+
+    Where too few photos made none, that is not kept: later photos may make some.
+    """
     known = None if refresh else store.find(session)
-    if known is not None:
+    if known is not None and known.groups:
         return known, False
-    return make(session, detail=detail), True
+    made = make(session, detail=detail)
+    return made, bool(made.groups) or refresh
 
 
 def _members(

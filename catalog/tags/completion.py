@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
@@ -39,7 +39,10 @@ class Completion:
 
 
 def complete(session: Session, text: str, *, limit: int = 10) -> list[Completion]:
-    """Return completions of a query's last word, the most frequent keywords first."""
+    """Return completions of a query's last word, the most frequent keywords first.
+
+    An alias is left out where the name of its keyword begins the same: "dog" without "dogs".
+    """
     prefix = fold(half_typed(text))
     if not prefix:
         return []
@@ -47,7 +50,10 @@ def complete(session: Session, text: str, *, limit: int = 10) -> list[Completion
     named = select(Tag.name.label("word"), Tag.name.label("tag"), Tag.photos.label("photos"))
     named = named.where(Tag.key >= low, Tag.key < high)
     alias = select(TagAlias.name, Tag.name, Tag.photos).join(Tag, Tag.id == TagAlias.tag_id)
-    found = union_all(named, alias.where(TagAlias.key >= low, TagAlias.key < high)).subquery()
+    alias = alias.where(
+        TagAlias.key >= low, TagAlias.key < high, or_(Tag.key < low, Tag.key >= high)
+    )
+    found = union_all(named, alias).subquery()
     ordered = select(found).order_by(found.c.photos.desc(), found.c.word).limit(limit)
     return [Completion(*row) for row in session.execute(ordered)]
 

@@ -141,6 +141,11 @@ def size(t: Texts, n_bytes: int) -> str:
     return f"{t.number(round(value, 1))} GB"
 
 
+def sentence(message: str) -> str:
+    """Return an error's message as a sentence: "there is no photo 7" as "There is no photo 7."."""
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
+
+
 def problem(request: Request, status_code: int, detail: str) -> HTMLResponse:
     """Return a page that says what went wrong."""
     t = texts_of(request)

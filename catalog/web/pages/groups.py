@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import APIRouter, Form, Query, Request
@@ -60,7 +61,7 @@ def groups(request: Request, by: By = "tags", page: PageNumber = 0) -> HTMLRespo
             is_more = len(found) > (page + 1) * _PAGE
             cards = [_card(web, session, by, each) for each in shown]
     except CatalogError as error:
-        problem = str(error)
+        problem = frame.sentence(str(error))
     return frame.render(
         request,
         "groups.html",
@@ -77,14 +78,18 @@ def _find(web: Web, session: Session, by: By) -> list[_Listed]:
 
     if by == "tags":
         grouping = kinds.find_keyword_groups(session)
-        if not grouping.groups:  # they were made while there were too few photos
-            grouping = kinds.find_keyword_groups(session, refresh=True)
         return [_Listed(each.number, each.name, each.photos, ()) for each in grouping.groups]
     others = kinds.find_others(session, by, cache_dir=web.settings.cache_dir)
     listed = [
-        _Listed(each.number, each.name, len(each.photo_ids), each.photo_ids) for each in others
+        _Listed(each.number, _title(by, each.name), len(each.photo_ids), each.photo_ids)
+        for each in others
     ]
     return listed[::-1] if by == "events" else listed
+
+
+def _title(by: By, name: str) -> str:
+    """Return a group's name; of the path that names photos nearly alike, its file name."""
+    return PurePath(name).name if by == "alike" else name
 
 
 def _card(web: Web, session: Session, by: By, each: _Listed) -> _Card:
@@ -115,7 +120,7 @@ def group(request: Request, number: int, by: By = "tags", page: PageNumber = 0) 
         request,
         "photos.html",
         here="groups",
-        title=found.name,
+        title=_title(by, found.name),
         back=f"/groups?by={by}",
         back_text=t("groups.back"),
         tiles=tiles,

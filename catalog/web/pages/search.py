@@ -1,6 +1,7 @@
 """The page of a search, and of photos that look like one or like a text."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,8 @@ PAGE = 60
 ALIKE = 200
 #: Larger numbers of photos are counted after the page is shown.
 _COUNTED = 1000
+#: What is marked in a wrong query: the word at its place, else one character.
+_WORD = re.compile(r"[^\s()]+")
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -98,7 +101,7 @@ def search(
             wrong = _explain(error, asked.q)
             return _page(request, asked, status_code=400, error=wrong)
         except CatalogError as error:
-            wrong = {"message": str(error), "marked": False}
+            wrong = {"message": frame.sentence(str(error)), "marked": False}
             return _page(request, asked, status_code=409, error=wrong)
     return _page(request, asked, **values)
 
@@ -224,15 +227,19 @@ def _like(web: Web, session: Session, t: Texts, asked: _Asked) -> dict[str, Any]
 
 
 def _explain(error: QueryError, q: str) -> dict[str, Any]:
-    at = error.position
+    at, message = error.position, str(error)
     if at is None:
-        return {"message": str(error), "marked": False}
+        return {"message": frame.sentence(message), "marked": False}
+    word = _WORD.match(q, at)
+    end = at + 1 if word is None else word.end()
     return {
-        "message": str(error),
+        "message": frame.sentence(
+            message.removeprefix(f"character {at + 1}: ")
+        ),  # the mark says where
         "marked": True,
         "before": q[:at],
-        "at": q[at : at + 1].strip() or "\N{OPEN BOX}",
-        "after": q[at + 1 :],
+        "at": q[at:end].strip() or "\N{OPEN BOX}",
+        "after": q[end:],
     }
 
 

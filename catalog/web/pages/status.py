@@ -1,6 +1,7 @@
 """How the tagging stands: numbers that move, failures with their reasons, folders."""
 
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -25,7 +26,7 @@ def show(request: Request) -> HTMLResponse:
         values: dict[str, Any] = {
             "counts": status.count_states(session),
             "rate": round(status.get_rate(session, now), 1),
-            "failures": failures[:_FAILURES],
+            "failures": [_explained(each) for each in failures[:_FAILURES]],
             "is_cut": len(failures) > _FAILURES,
             "workers": [
                 {"name": each.name, "seen": frame.moment(t, each.seen_at.astimezone())}
@@ -37,3 +38,15 @@ def show(request: Request) -> HTMLResponse:
     return frame.render(
         request, "status.html", here="status", can_scan=web.services.scan is not None, **values
     )
+
+
+def _explained(failure: status.Failure) -> dict[str, Any]:
+    """Return a failure's file name, folder and reason; reasons that begin with the name lose it."""
+    path = PurePath(failure.path)
+    return {
+        "photo_id": failure.photo_id,
+        "path": failure.path,
+        "name": path.name,
+        "folder": str(path.parent),
+        "reason": failure.reason.removeprefix(f"{path.name}: "),
+    }

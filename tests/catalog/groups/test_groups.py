@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
 from catalog.db.database import Database
@@ -220,3 +220,30 @@ def test_larger_least_size_leaves_fewer_groups(
         found = keyword_groups.find_groups(session, made, min_size=1000)
     assert found.groups == ()
     assert found.ungrouped == found.photos
+
+
+def test_groups_asked_for_while_there_are_no_photos_are_made_when_photos_come(
+    database: Database,
+) -> None:
+    with database.read() as session:
+        assert kinds.find_keyword_groups(session).groups == ()
+    with database.write() as session:
+        _store_tags(session)
+        _store_photos(session, [n % GROUPS for n in range(300)], first_id=1, seed=1)
+    with database.read() as session:
+        assert len(kinds.find_keyword_groups(session).groups) == GROUPS
+
+
+def test_refresh_that_finds_no_groups_forgets_those_that_were_kept(
+    database: Database, planted: NDArray[np.int64]
+) -> None:
+    with database.read() as session:
+        assert kinds.find_keyword_groups(session).groups
+    with database.write() as session:
+        session.execute(delete(PhotoTag))
+    with database.read() as session:
+        assert kinds.find_keyword_groups(session, refresh=True).groups == ()
+    with database.read() as session:
+        kept = store.find(session)
+    assert kept is not None
+    assert kept.groups == ()

@@ -77,9 +77,16 @@ def test_half_typed_word_is_completed_most_frequent_first(
         found = completion.complete(session, "sea AND (Do")
     assert [(each.word, each.tag, each.photos) for each in found] == [
         ("dog", "dog", 2),
-        ("doggo", "dog", 2),
         ("dolphin", "dolphin", 1),
     ]
+
+
+def test_alias_completes_where_the_name_of_its_keyword_does_not(
+    database: Database, photos: list[int]
+) -> None:
+    with database.read() as session:
+        found = completion.complete(session, "dogg")
+    assert [(each.word, each.tag) for each in found] == [("doggo", "dog")]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
+from sqlalchemy import update
 
 from catalog.db.database import Database
+from catalog.db.tables import Photo, PhotoState
 from catalog.photos import history
 from catalog.web import texts
 from tests.support import catalogue, web
@@ -56,6 +58,13 @@ def test_a_wrong_query_is_marked_where_it_is_wrong(client, ids):
 
     assert answer.status_code == 400
     assert "<mark>)</mark>" in answer.text
+
+
+def test_the_word_that_is_wrong_is_marked_whole_and_explained_in_a_sentence(client, ids):
+    page = client.get("/", params={"q": "dog AND taken:soon NOT cat"}).text
+
+    assert "dog AND <mark>taken:soon</mark> NOT cat" in page
+    assert "</strong> &#39;soon&#39; is not a date" in page
 
 
 def test_a_photo_shows_what_is_known_of_it(client, ids):
@@ -193,3 +202,16 @@ def test_russian_numbers_have_their_forms(n, expected):
     forms = {"one": "{n} файл", "few": "{n} файла", "many": "{n} файлов", "other": "{n} файла"}
 
     assert texts.Texts("ru", {"files": forms})("files", n=n) == expected
+
+
+def test_a_failure_names_its_file_once_with_its_folder_and_its_reason(client, ids, database):
+    reason = "a.jpg: truncated, the file ends before its picture does"
+    failed = update(Photo).where(Photo.id == ids[0])
+    with database.write() as session:
+        session.execute(failed.values(state=PhotoState.QUARANTINED, failure=reason))
+
+    page = client.get("/status").text
+
+    assert "<bdi>a.jpg</bdi></a>" in page
+    assert ">/photos</bdi>" in page
+    assert "<td>truncated, the file ends" in page
