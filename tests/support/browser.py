@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 
 
 def until(page: Page, expression: str, arg: Any = None) -> None:

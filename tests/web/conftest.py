@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support import gallery
 from tests.support.gallery import Gallery
+
+#: Nothing slow is expected, but machines that test may be busy.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")

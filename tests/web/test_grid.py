@@ -28,14 +28,15 @@ def settled(page: Page) -> None:
     until(page, "!document.querySelector('.grid .cell img[data-src]')")
 
 
+#: The photos in view, in the order of the document.
+SEEN = """[...document.querySelectorAll('.cell')].filter((each) => {
+  const box = each.getBoundingClientRect();
+  return box.bottom > 60 && box.top < innerHeight;
+}).map((each) => Number(each.dataset.id))"""
+
+
 def seen(page: Page) -> list[int]:
-    """The photos in view, in the order of the document."""
-    return page.evaluate(
-        """[...document.querySelectorAll('.cell')].filter((each) => {
-          const box = each.getBoundingClientRect();
-          return box.bottom > 60 && box.top < innerHeight;
-        }).map((each) => Number(each.dataset.id))"""
-    )
+    return page.evaluate(SEEN)
 
 
 def test_the_last_photo_is_reached_by_key_and_by_slider(open_page, large):
@@ -50,11 +51,9 @@ def test_the_last_photo_is_reached_by_key_and_by_slider(open_page, large):
 
     page.locator("#scrubber").focus()
     page.keyboard.press("Home")
-    settled(page)
-    assert 1 in seen(page)
+    until(page, f"{SEEN}.includes(1)")
     page.keyboard.press("End")
-    settled(page)
-    assert seen(page)[-1] > N_PHOTOS - 1000
+    until(page, f"{SEEN}.at(-1) > {N_PHOTOS - 1000}")
 
 
 def test_a_narrow_window_with_large_photos_has_a_box_of_bounded_height(open_page, large):

@@ -18,7 +18,7 @@ def test_a_new_photo_is_announced_and_shown_on_demand(open_page, served):
     photo = served.tag_another("new.jpg")
 
     for each in (page, other):
-        expect(each.locator(".pill")).to_have_text("1 new photo", timeout=5000)
+        expect(each.locator(".pill")).to_have_text("1 new photo")
     assert page.evaluate("document.querySelector('.cell').getBoundingClientRect().top") == before
     page.locator(".pill").click()
     expect(page).to_have_url(re.compile("sort=added"))
@@ -35,8 +35,8 @@ def test_one_tab_of_a_browser_listens_for_all(open_page, served):
     second.goto(served.url + "/status")
     second.wait_for_selector("html.ready")
     served.tag_another("another.jpg")
-    expect(second.locator("[data-count=tagged]")).to_have_text("301", timeout=5000)
-    expect(page.locator("[data-count=tagged]")).to_have_text("301", timeout=5000)
+    expect(second.locator("[data-count=tagged]")).to_have_text("301")
+    expect(page.locator("[data-count=tagged]")).to_have_text("301")
     assert asked == []
 
 

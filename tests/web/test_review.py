@@ -65,9 +65,9 @@ def test_a_photo_is_reviewed_word_by_word(open_page):
     page = open_page("/review/photo?after=300")
     words = page.locator("#undecided li").count()
     first = page.url
-    for _ in range(words):
+    for n in range(words):
+        expect(page.locator("#undecided li").nth(n)).to_have_class("at")
         page.keyboard.press("y")
-        page.wait_for_timeout(30)
     expect(page).not_to_have_url(first)
 
 
