@@ -260,7 +260,7 @@ def test_another_model_is_refused_until_retag(kadr: Kadr, photos: Path, tmp_path
     tagged = kadr.json("tag", str(photos))
 
     assert nothing_new.returncode == 0
-    assert "Nothing new" in nothing_new.stderr
+    assert "Nothing to tag" in nothing_new.stderr
     assert refused.returncode == 1
     assert "run `kadr retag --model" in refused.stderr
     assert retagged["to_encode"] == 2
