@@ -5,8 +5,8 @@ neither SQLite nor PostgreSQL takes: they are stored as U+10FF80 to U+10FFFF (pr
 """
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _SURROGATES = {0xDC80 + n: 0x10FF80 + n for n in range(0x80)}
 _SURROGATES[0xDCFE], _SURROGATES[0xDCFF] = 0x10FEFE, 0x10FEFF  # U+10FFFE, U+10FFFF: no characters
@@ -15,7 +15,12 @@ _BACK = {stored: surrogate for surrogate, stored in _SURROGATES.items()}
 
 def to_text(path: str | os.PathLike[str]) -> str:
     """Return the storable form of a path; `/` separates parts on every system."""
-    return Path(path).as_posix().translate(_SURROGATES)
+    return name_to_text(Path(path).as_posix())
+
+
+def name_to_text(name: str) -> str:
+    """Return the storable form of a name without folders, which costs less than that of a path."""
+    return name if name.isascii() else name.translate(_SURROGATES)
 
 
 def from_text(text: str) -> Path:
@@ -36,8 +41,7 @@ def printable(text: str) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
+class FileStat(NamedTuple):
     """Size and times of change, which tell whether a file changed without reading it."""
 
     size_bytes: int

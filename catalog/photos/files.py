@@ -76,6 +76,22 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
     return known
 
 
+def find_stats(session: Session, root_id: int, files: Iterable[str]) -> dict[str, FileStat]:
+    """Return size and times of those among relative paths that were read and are not missing."""
+    stats: dict[str, FileStat] = {}
+    columns = (PhotoFile.path, PhotoFile.size_bytes, PhotoFile.mtime_ns, PhotoFile.ctime_ns)
+    for chunk in sql.chunks(files):
+        query = select(*columns).where(
+            PhotoFile.root_id == root_id,
+            PhotoFile.path.in_(chunk),
+            PhotoFile.photo_id.is_not(None),
+            PhotoFile.missing_since.is_(None),
+        )
+        for path, size, mtime_ns, ctime_ns in session.connection().execute(query):  # not the ORM
+            stats[path] = FileStat(size, mtime_ns, ctime_ns)
+    return stats
+
+
 def find_unreadable(session: Session, root_id: int) -> list[str]:
     """Return the paths of files below a root that are there and could not be read."""
     query = select(PhotoFile.path).where(

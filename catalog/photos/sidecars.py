@@ -142,7 +142,7 @@ def find_stats(session: Session, root_id: int, found: Iterable[str]) -> dict[str
         query = select(*columns).where(
             Sidecar.root_id == root_id, Sidecar.path.in_(chunk), Sidecar.missing_since.is_(None)
         )
-        for path, size, mtime_ns, ctime_ns in session.execute(query):
+        for path, size, mtime_ns, ctime_ns in session.connection().execute(query):  # not the ORM
             if size is not None and mtime_ns is not None:
                 stats[path] = FileStat(size, mtime_ns, ctime_ns)
     return stats

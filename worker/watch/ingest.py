@@ -72,7 +72,7 @@ def take_files(
     """
     by_kind: dict[bool, list[FoundFile]] = {True: [], False: []}
     for found in files:
-        by_kind[scan.is_sidecar(found.path)].append(found)
+        by_kind[scan.is_sidecar(found.path.name)].append(found)
     photos, beside = by_kind[False], by_kind[True]
     taken = _take_photos(database, root, photos, ring) if photos else Taken((), ())
     read = sidecars.take_sidecars(database, root, beside, photos, look_up=look_up)

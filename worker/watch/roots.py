@@ -84,7 +84,7 @@ def _look_up(path: Path) -> tuple[Path, Path | None]:
     """
     if not os.path.isfile(path):  # noqa: PTH113  Path.is_file raises without permission
         return scan.check_root(path), None
-    if not scan.is_wanted(path) or scan.is_sidecar(path):
+    if not scan.is_wanted(path.name) or scan.is_sidecar(path.name):
         shown = paths.printable(paths.to_text(path))
         raise RootError(f"{shown}: not a photo by its name; name a photo or a folder of photos")
     return scan.check_root(path.parent), path

@@ -6,10 +6,10 @@ queue dropped, and network file systems, which send none. The watcher and `kadr 
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import structlog
 
@@ -27,9 +27,13 @@ from worker.watch.exclusions import Exclusions, Reason, Rules
 
 _log = structlog.get_logger()
 
-#: Endings of files that a program is still writing.
-_TEMPORARY_ENDINGS = (".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", "~")
+#: How many files are read and registered at once.
 _FILES_AT_ONCE = 256
+#: How many files are compared at once with what is known of them.
+_COMPARED_AT_ONCE = 2_000
+
+#: The stored path of a file, where it lies, and what the system knows of it.
+_Listed = tuple[str, os.DirEntry[str], os.stat_result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +47,17 @@ class FoundFile:
     changed_at: float
 
 
-def is_wanted(path: Path) -> bool:
-    """Return whether a file below a root is, by its name, a photo or a sidecar to register."""
-    name = path.name.lower()
-    hidden = name.startswith((".", "~")) or name.endswith(_TEMPORARY_ENDINGS)
-    return not hidden and (extensions.is_photo(path) or is_sidecar(path))
+def is_wanted(name: str) -> bool:
+    """Return whether a file is, by its name, a photo or a sidecar to register.
+
+    Names of files that a program is still writing end like neither: `a.jpg.part`, `a.jpg~`.
+    """
+    return not name.startswith((".", "~")) and (extensions.is_photo(name) or is_sidecar(name))
 
 
-def is_sidecar(path: Path) -> bool:
+def is_sidecar(name: str) -> bool:
     """Return whether a file is, by its name, XMP or Google Takeout's JSON beside a photo."""
-    return sidecar_names.is_sidecar(path.name) or takeout.is_takeout(path.name)
+    return sidecar_names.is_sidecar(name) or takeout.is_takeout(name)
 
 
 def check_root(path: Path) -> Path:
@@ -96,11 +101,15 @@ def stat_file(path: Path) -> FoundFile | None:
         found = path.stat()
     except OSError:  # gone meanwhile, a dangling link, a link to itself
         return None
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    changed_at = max(found.st_mtime, found.st_ctime)
-    size_and_times = FileStat(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return FoundFile(path, size_and_times, changed_at)
+    return _found(path, found) if stat.S_ISREG(found.st_mode) else None
+
+
+def _found(path: Path, found: os.stat_result) -> FoundFile:
+    return FoundFile(path, _size_and_times(found), max(found.st_mtime, found.st_ctime))
+
+
+def _size_and_times(found: os.stat_result) -> FileStat:
+    return FileStat(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def is_gone(path: Path) -> bool:
@@ -139,14 +148,22 @@ def walk(
         exclusions: What is left out; only what is by name if None.
         seen: Filled with what else was met.
     """
-    without = exclusions or Rules().of(folder)
-    seen = seen or Seen()
+    listed = _walk_folders(folder, exclusions or Rules().of(folder), seen or Seen())
+    for _, entries in listed:
+        for entry, found in _stat_all(entries):
+            yield _found(Path(entry.path), found)
+
+
+def _walk_folders(
+    folder: Path, without: Exclusions, seen: Seen
+) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
+    """Yield each folder with the entries that are wanted by name and not left out, in order."""
     identities: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
         current = waiting.pop()
         try:
-            identity, entries = _list(current)
+            identity, entries = _read_folder(current)
         except OSError as error:
             seen.unreadable.add(current)
             shown = paths.printable(paths.to_text(current))
@@ -161,28 +178,43 @@ def walk(
             seen.leave_out(reason, current)
             continue
         waiting.extend(reversed([Path(entry.path) for entry in entries if _is_folder(entry)]))
-        yield from _files_in(current, entries, without, seen)
+        wanted = [entry for entry in entries if is_wanted(entry.name)]
+        if wanted and without.has_patterns(current):
+            wanted = _without_left_out(wanted, without, seen)
+        yield current, wanted
 
 
-def _list(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
+def _read_folder(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
     """Return a folder's identity (device, inode) and what it contains, in a fixed order."""
     found = folder.stat()
     with os.scandir(folder) as entries:
         return (found.st_dev, found.st_ino), sorted(entries, key=lambda entry: entry.name)
 
 
-def _files_in(
-    folder: Path, entries: Iterable[os.DirEntry[str]], without: Exclusions, seen: Seen
-) -> Iterator[FoundFile]:
-    may_exclude = without.has_patterns(folder)
+def _without_left_out(
+    entries: Iterable[os.DirEntry[str]], without: Exclusions, seen: Seen
+) -> list[os.DirEntry[str]]:
+    kept = []
     for entry in entries:
         path = Path(entry.path)
-        if not is_wanted(path):
-            continue
-        if may_exclude and (reason := without.reason_of_file(path)):
+        if reason := without.reason_of_file(path):
             seen.leave_out(reason, path)
-        elif (found := stat_file(path)) is not None:
-            yield found
+        else:
+            kept.append(entry)
+    return kept
+
+
+def _stat_all(
+    entries: Iterable[os.DirEntry[str]],
+) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
+    """Yield the entries that are regular files, or links to such, with what the system knows."""
+    for entry in entries:
+        try:
+            found = entry.stat()
+        except OSError:  # gone meanwhile, a dangling link, a link to itself
+            continue
+        if stat.S_ISREG(found.st_mode):
+            yield entry, found
 
 
 def find_changes(
@@ -212,21 +244,11 @@ def find_changes(
     exclusions = (rules or Rules()).of(top)
     identity = identify(where)
     seen: set[str] = set()
-    found_files = () if _is_left_out(where, exclusions) else walk(where, exclusions, met)
-    for batch in sql.chunks(found_files, _FILES_AT_ONCE):
-        by_path = {relative(found.path, top): found for found in batch}
-        seen.update(by_path)
-        with database.read() as session:
-            known = files.find_known(session, root.id, by_path)
-            beside = {path for path, found in by_path.items() if is_sidecar(found.path)}
-            read = sidecars.find_stats(session, root.id, beside)
-        yield [
-            found
-            for path, found in by_path.items()
-            if (
-                read.get(path) != found.stat if path in beside else _differs(found, known.get(path))
-            )
-        ]
+    found_files = () if _is_left_out(where, exclusions) else _list(top, where, exclusions, met)
+    for batch in sql.chunks(found_files, _COMPARED_AT_ONCE):
+        seen.update(path for path, _, _ in batch)
+        changed = _find_changed(database, root, batch)
+        yield from sql.chunks(changed, _FILES_AT_ONCE) if changed else [changed]
     if not seen and _is_unreachable(where):
         if any(find_gone(database, root, relative(where, top))):
             _warn_unreachable(where)
@@ -239,6 +261,27 @@ def find_changes(
         mark_missing(database, root, gone)
     if where == top:
         _note_left_out(database, root, met)
+
+
+def _list(top: Path, where: Path, without: Exclusions, met: Seen) -> Iterator[_Listed]:
+    for folder, entries in _walk_folders(where, without, met):
+        prefix = "" if folder == top else relative(folder, top) + "/"
+        for entry, found in _stat_all(entries):
+            yield prefix + paths.name_to_text(entry.name), entry, found
+
+
+def _find_changed(database: Database, root: Root, batch: Sequence[_Listed]) -> list[FoundFile]:
+    """Return the files that are new or changed; what is known and unchanged gets no `Path`."""
+    beside = [path for path, entry, _ in batch if is_sidecar(entry.name)]
+    photos = {path for path, _, _ in batch}.difference(beside)
+    with database.read() as session:
+        known = files.find_stats(session, root.id, photos)
+        known |= sidecars.find_stats(session, root.id, beside)
+    return [
+        _found(Path(entry.path), found)
+        for path, entry, found in batch
+        if _differs(_size_and_times(found), known.get(path))
+    ]
 
 
 def _is_left_out(folder: Path, exclusions: Exclusions) -> bool:
@@ -269,10 +312,12 @@ def _record_unreadable(database: Database, root: Root, folder: str, met: Seen) -
     `kadr tag`, `status` and `failures` name them like files that cannot be read.
     """
     top = paths.from_text(root.path)
-    closed = {relative(path, top) + "/" for path in met.unreadable if path != top}
+    locked = {path for path in met.unreadable if path != top and not is_gone(path)}
+    closed = {relative(path, top) + "/" for path in locked}
+    below = "" if folder == "." else folder + "/"
     with database.read() as session:
-        present = files.find_present_paths(session, root.id, folder)
-    known = {path for path in present if path.endswith("/")}
+        unread = files.find_unreadable(session, root.id)
+    known = {path for path in unread if path.endswith("/") and path.startswith(below)}
     found = [
         files.SeenFile(path, FileStat(0, 0), None, failure=_why_closed(path))
         for path in sorted(closed - known)
@@ -292,7 +337,7 @@ def mark_missing(database: Database, root: Root, gone: Iterable[str]) -> None:
     """Mark photos and sidecars as missing; the words of a sidecar go from its photo."""
     now = datetime.now(UTC)
     lost = list(gone)
-    beside = [path for path in lost if is_sidecar(paths.from_text(path))]
+    beside = [path for path in lost if is_sidecar(PurePosixPath(path).name)]
     with database.write() as session:
         files.mark_missing(session, root.id, lost, now=now)
         photo_ids = sidecars.mark_missing(session, root.id, beside, now=now)
@@ -311,12 +356,10 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _differs(found: FoundFile, known: files.KnownFile | None) -> bool:
-    if known is None or known.is_missing or known.photo_id is None:
-        return True
-    if known.stat.ctime_ns is None:  # of an old catalogue: `ingest.fill_digests` comes to it
-        return not known.stat.has_content_of(found.stat)
-    return known.stat != found.stat
+def _differs(found: FileStat, known: FileStat | None) -> bool:
+    if known is not None and known.ctime_ns is None:  # of an old catalogue: see `ingest.Backlog`
+        return not known.has_content_of(found)
+    return known != found
 
 
 def _is_unreachable(top: Path) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import structlog
 
@@ -269,7 +269,9 @@ class Watcher:
             return
         scan.mark_missing(self.database, watched.root, [*relative, *inside])
         for path in relative:
-            if not scan.is_wanted(Path(path)):  # each folder costs a look at every row
+            if not scan.is_wanted(
+                PurePosixPath(path).name
+            ):  # each folder costs a look at every row
                 self._mark_folder_missing(watched, path, now)
 
     def _mark_folder_missing(self, watched: _WatchedRoot, folder: str, now: datetime) -> None:

@@ -162,8 +162,11 @@ def test_root_that_vanishes_and_returns_marks_nothing_missing(folder: Folder) ->
     assert folder.rows() == before
 
 
-def test_root_that_vanishes_during_a_scan_marks_nothing_missing(folder: Folder) -> None:
-    for number in range(scan._FILES_AT_ONCE + 10):
+def test_root_that_vanishes_during_a_scan_marks_nothing_missing(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scan, "_COMPARED_AT_ONCE", 10)
+    for number in range(20):
         folder.write(f"{number % 2}/{number}.jpg", b"same")
     folder.compare()
     before = folder.rows()
