@@ -28,7 +28,8 @@ def test_new_file_is_a_row_and_is_rung_for(folder: Folder) -> None:
 
     assert folder.rows() == {"a.jpg": digest("dog")}
     assert folder.rung == [[folder.photo_ids()["a.jpg"]]]
-    assert taken == ingest.Taken(tuple(folder.rung[0]), ())
+    rung = tuple(folder.rung[0])
+    assert taken == ingest.Taken(rung, (), known_ids=rung)
 
 
 def test_rows_are_committed_before_the_bell_rings(folder: Folder) -> None:
