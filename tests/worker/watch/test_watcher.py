@@ -154,7 +154,7 @@ def test_a_folder_that_becomes_readable_is_walked_and_watched(
 ) -> None:
     folder.write("locked/a.jpg")
     folder.write("z/b.jpg")
-    locked, read, is_locked = folder.top / "locked", scan._list, True
+    locked, read, is_locked = folder.top / "locked", scan._read_folder, True
 
     def refuse(path: Path) -> object:
         if is_locked and path == locked:
@@ -164,7 +164,7 @@ def test_a_folder_that_becomes_readable_is_walked_and_watched(
     def access(path: Path, mode: int) -> bool:
         return not (is_locked and Path(path) == locked)
 
-    monkeypatch.setattr(scan, "_list", refuse)
+    monkeypatch.setattr(scan, "_read_folder", refuse)
     monkeypatch.setattr("worker.watch.watcher.os.access", access)
     with watching(folder):
         eventually(lambda: set(folder.rows()) == {"z/b.jpg"})
