@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import sys
 import tempfile
 import uuid
 import warnings
@@ -44,6 +45,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         )
         if is_on_a_server or any(part in item.nodeid for part in SLOW):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def logs_of_their_own() -> Iterator[None]:
+    """Take back what a command in this process set up for logs: the next test may look at some."""
+    yield
+    if structlog := sys.modules.get("structlog"):
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,10 @@ class PhotoStalledError(PhotoError):
         self.is_to_blame = is_to_blame
 
 
+class DecodingError(WorkerError):
+    """No process that decodes photos can be started."""
+
+
 class MetadataError(WorkerError):
     """An XMP document is refused: it is read as empty, and never written."""
 

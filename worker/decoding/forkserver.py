@@ -14,7 +14,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from worker.decoding.server import PID, STATUS
-from worker.errors import WorkerError
+from worker.errors import DecodingError
 
 _PATIENCE_S = 120.0
 #: Decoders start threads of their own, and BLAS at its import; one each is enough beside others.
@@ -101,13 +101,13 @@ class ForkServer:
         """Return a new decoding process.
 
         Raises:
-            WorkerError: No process can be started.
+            DecodingError: No process can be started.
         """
         for _ in range(2):  # it may have been killed
             self.start()
             with contextlib.suppress(OSError):
                 return self._fork()
-        raise WorkerError(
+        raise DecodingError(
             "no process that decodes photos can be started; "
             "see what limits processes and memory here (`ulimit -a`)"
         )

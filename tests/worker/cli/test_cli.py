@@ -271,7 +271,7 @@ def test_another_model_is_refused_until_retag(kadr: Kadr, photos: Path, tmp_path
     ("arguments", "message"),
     [
         (("tag", "/nowhere/at/all"), "/nowhere/at/all: no such folder; check the name"),
-        (("tag", __file__), "give the folder that it is in"),
+        (("tag", __file__), "name a photo or a folder of photos"),
         (("show", "/nowhere.jpg"), "nowhere.jpg"),
         (("search", "dog AND ("), "expected"),
     ],

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, QueuePool
@@ -24,8 +25,8 @@ def engines(
     monkeypatch.setenv("KADR_OFFLINE", "1")
     create, made = databases.create, []
 
-    def note(url: str) -> Engine:
-        made.append(create(url))
+    def note(url: str, **options: Any) -> Engine:
+        made.append(create(url, **options))
         return made[-1]
 
     monkeypatch.setattr(databases, "create", note)
