@@ -27,7 +27,8 @@ Least = Annotated[
         "--min-confidence",
         min=0,
         max=1,
-        help="Only keywords at least so sure; 1 leaves those of people and files.",
+        help="Only keywords at least so sure; 1, and no number with exiftool-csv, "
+        "leaves those of people and files.",
     ),
 ]
 
@@ -51,6 +52,8 @@ def export(
     """Write photos with their keywords and facts for other programs."""
     if form == Format.PARQUET and output is None and sys.stdout.isatty():
         raise OptionError("Parquet is not text; name a file with --output photos.parquet")
+    if least is None and form == Format.EXIFTOOL_CSV:  # guesses go into no original unasked
+        least = 1.0
     with catalogue.reading() as session:
         ready = queries.prepare(session, " ".join(query or []), least=least)
         if output is None:

@@ -202,3 +202,14 @@ def test_file_that_cannot_be_written_is_said_and_the_old_one_stays(
         run("--output", str(target))
     assert target.read_text(encoding="utf-8") == "before"
     assert not list(tmp_path.glob(".photos*"))
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_a_models_words_get_into_originals_only_when_asked_for() -> None:
+    said = run("--format", "exiftool-csv").decode("utf-8", "surrogateescape")
+    guessed = run("--format", "exiftool-csv", "--min-confidence", "0.1")
+
+    rows = {row["SourceFile"]: row["Subject"] for row in csv.DictReader(io.StringIO(said))}
+    assert rows["/photos/a/ä;1.jpg"] == "AC/DC;;a|b"
+    assert "beagle" not in said
+    assert b"beagle" in guessed
