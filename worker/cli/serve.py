@@ -39,7 +39,7 @@ app = typer.Typer(add_completion=False)
 
 #: How long open connections may take to end.
 _GRACE_S = 3
-#: Of each of the connections; one that searches a million photos is no faster with more.
+#: Of each of the connections, of which there may be fourteen.
 _CACHE_MIB = 8
 Ring = Callable[[Sequence[int]], bool]
 
