@@ -23,7 +23,7 @@ def add(
         str, typer.Option(help="Kinds by commas: tagged, failed, decided, sidecar.")
     ] = "tagged",
 ) -> None:
-    """Tell an address of events from now on; print the secret of its signature."""
+    """Send events to an address from now on; print the secret of its signature."""
     kinds = [each.strip() for each in events.split(",") if each.strip()]
     with catalogue.writing() as session:
         secret = webhooks.add(session, url, kinds)
@@ -67,7 +67,7 @@ def on(url: Url) -> None:
 
 @app.command()
 def remove(url: Url) -> None:
-    """Tell an address nothing any more."""
+    """Send an address nothing any more."""
     with catalogue.writing() as session:
         webhooks.remove(session, url)
     console.out().print("removed")

@@ -85,7 +85,7 @@ class Teller:
         self._thread.join(_TIMEOUT_S)
 
     def tell_all(self) -> int:
-        """Tell each hook that is due of its next events; return how many deliveries were taken."""
+        """Send each hook that is due its next events; return how many deliveries were taken."""
         with self._database.read() as session:
             if not webhooks.has_any(session):
                 return 0

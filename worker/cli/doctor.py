@@ -186,7 +186,7 @@ def _broker(settings: Settings) -> Finding:
 
 
 def _left_out(settings: Settings) -> Finding:
-    """Tell what the last scans left out: the reasons, how many of each, and the first of them."""
+    """Print what the last scans left out: the reasons, how many of each, and the first of them."""
     try:
         if _is_absent(settings):
             return Finding("left out", "ok", "nothing yet")

@@ -107,7 +107,7 @@ def _watching(settings: Settings, folders: Sequence[str]) -> Iterator[Ring]:
 
 
 def _announce_nothing() -> None:
-    """Say nothing when the watch begins: the address of the gallery is what is printed."""
+    """Print nothing when the watch begins: the address of the gallery is what is printed."""
 
 
 def _ring_of(settings: Settings) -> Ring:

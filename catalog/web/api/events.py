@@ -24,7 +24,7 @@ async def events(
     after: Annotated[str, Query(pattern=r"^\d{0,18}$")] = "",
     last: Annotated[str, Header(alias="Last-Event-ID")] = "",
 ) -> StreamingResponse:
-    """Tell what happens from now on, or after an event that the caller knows."""
+    """Stream what happens from now on, or after an event that the caller knows."""
     live = context.of(request).live
     if live.is_full:
         raise HTTPException(503, "too many browsers listen; try later", {"Retry-After": "30"})
