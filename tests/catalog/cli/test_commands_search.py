@@ -96,7 +96,14 @@ def noted(function: Callable[..., object], calls: list[str]) -> Callable[..., ob
     return call
 
 
-def test_groups_of_another_detail_are_made_only_when_asked_for(photos: list[int]) -> None:
+def test_groups_of_another_detail_are_made_only_when_asked_for(
+    photos: list[int], database: Database
+) -> None:
+    with database.write() as session:
+        names = (f"{number}.png" for number in range(12))
+        for number, photo_id in enumerate(catalogue.add_photos(session, *names)):
+            words = ("dog", "beach") if number % 2 else ("car", "road")
+            catalogue.tag_photo(session, photo_id, dict.fromkeys(words, 0.9))
     assert run("groups", "--refresh", "--detail", "0.5").exit_code == 0
 
     result = run("groups", "--detail", "0.25")
