@@ -46,6 +46,12 @@ class CatalogSettings(BaseSettings):
     #: from a confidence such as `0.7` on. `catalog.photos.sidecar_policy` reads it.
     sidecars: str = "off"
 
+    @property
+    def data_dir(self) -> Path:
+        """Return the folder of an SQLite catalogue, or else the user's own for Kadr's data."""
+        _, is_sqlite, file = self.database_url.partition("sqlite:///")
+        return Path(file).parent if is_sqlite and file else Path(platformdirs.user_data_dir("kadr"))
+
 
 def load() -> CatalogSettings:
     """Read the settings.

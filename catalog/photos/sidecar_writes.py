@@ -329,6 +329,17 @@ def _columns(outcome: Outcome, attempts: Mapping[int, int], now: datetime) -> di
     return columns
 
 
+def note_restored(session: Session, root_name: str, path: str, sha256: bytes) -> None:
+    """Note that a sidecar holds again what it held before: no word was taken out elsewhere."""
+    root_id = select(Root.id).where(Root.name == root_name).scalar_subquery()
+    session.execute(
+        update(Sidecar)
+        .where(Sidecar.root_id == root_id, Sidecar.path == path)
+        .values(wrote_sha256=sha256)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def _by_columns(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Return rows in lists of the same columns, without those that say nothing."""
     found: dict[tuple[str, ...], list[dict[str, Any]]] = {}

@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
+from catalog import spelling
 from catalog.db import sql
 from catalog.db.tables import Decision, PhotoFile, PhotoTag, Sidecar, Source
 from catalog.photos import sidecar_due, sidecar_policy
 from catalog.photos.sidecar_policy import Policy
-from catalog.tags import hierarchy
+from catalog.tags import hierarchy, store
 
 
 @dataclass(slots=True)
@@ -25,6 +26,8 @@ class Spoken:
     proposed: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
     #: A person rejected them.
     rejected: list[str] = field(default_factory=list)
+    #: The same as they are looked up, with their aliases.
+    rejected_keys: set[str] = field(default_factory=set)
 
     def proposed_under(self, policy: Policy) -> list[tuple[str, ...]]:
         """Return the words of models that a policy wants written."""
@@ -41,6 +44,8 @@ def find(session: Session, photo_ids: Collection[int]) -> dict[int, Spoken]:
         query = select(*columns).where(PhotoTag.photo_id.in_(chunk), is_said)
         rows += session.execute(query).all()
     known = hierarchy.load(session, {row.tag_id for row in rows})
+    rejected = {row.tag_id for row in rows if row.decision == Decision.REJECTED}
+    aliases = store.find_alias_keys(session, rejected)
     found: dict[int, Spoken] = {photo_id: Spoken() for photo_id in photo_ids}
     for row in sorted(rows, key=lambda row: known.names[row.tag_id]):
         said, path = found[row.photo_id], known.path(row.tag_id)
@@ -48,6 +53,7 @@ def find(session: Session, photo_ids: Collection[int]) -> dict[int, Spoken]:
             said.confirmed.append(path)
         elif row.decision == Decision.REJECTED:
             said.rejected.append(path[-1])
+            said.rejected_keys |= {spelling.fold(path[-1]), *aliases.get(row.tag_id, ())}
         else:
             said.proposed.append((path, row.confidence))
     return found

@@ -103,6 +103,16 @@ def _find_links(session: Session, tag_ids: AbstractSet[int]) -> dict[int, int]:
     return links
 
 
+def find_alias_keys(session: Session, tag_ids: Iterable[int]) -> dict[int, set[str]]:
+    """Return the forms under which aliases of tags are looked up, by tag."""
+    found: dict[int, set[str]] = {}
+    for chunk in sql.chunks(sorted(tag_ids)):
+        query = select(TagAlias.tag_id, TagAlias.key).where(TagAlias.tag_id.in_(chunk))
+        for tag_id, key in session.execute(query):
+            found.setdefault(tag_id, set()).add(key)
+    return found
+
+
 def nothing_known(_keys: Collection[str]) -> Lexicon:
     """Return no entries, so that every word new to the catalogue becomes a keyword of its own."""
     return {}

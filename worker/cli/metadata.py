@@ -1,28 +1,32 @@
 """`kadr metadata`: what Kadr writes into sidecars; what it reads is in `metadata_reading`."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from catalog import paths, query
+from catalog import paths, query, spelling
 from catalog.cli import catalogue, console
 from catalog.cli.options import AsJson
 from catalog.db.database import Database, open_catalogue
 from catalog.errors import OptionError
-from catalog.photos import sidecar_lists, sidecar_policy
+from catalog.photos import sidecar_lists, sidecar_policy, sidecar_writes
 from catalog.photos.sidecar_policy import RootPolicy
 from catalog.photos.sidecar_writes import Ending, Tally
 from catalog.query import photo
 from catalog.tags import sidecar_words
 from worker.cli import metadata_reading, options
 from worker.errors import SidecarError
+from worker.sidecars import backup as backups
 from worker.sidecars import disk
 from worker.sidecars import preview as previews
+from worker.sidecars.backup import Backup
 from worker.sidecars.preview import Comparison, Preview
 from worker.sidecars.writer import Options, Writer
 
@@ -94,15 +98,30 @@ def write(
         bool, typer.Option("--force", help="Also where another program contests the words.")
     ] = False,
     break_links: BreakLinks = False,
+    remove_rejected: Annotated[
+        bool,
+        typer.Option(
+            "--remove-rejected",
+            help="Also take out keywords of other programs that you rejected; asks first.",
+        ),
+    ] = False,
+    backup: Annotated[
+        Path | None,
+        typer.Option(help="A new folder for copies of what --remove-rejected changes."),
+    ] = None,
+    yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the sidecars of photos now, as the policy of their root wants it."""
-    with _writer(break_links=break_links, force=force) as writer:
+    kept = _new_backup(backup) if remove_rejected else None
+    with _writer(break_links=break_links, force=force, clears_into=kept) as writer:
         photo_ids = _find_photos(writer.database, text)
         _require_policy(writer.database)
         if dry_run:
             _print_previews(list(previews.preview(writer, photo_ids)), as_json=as_json)
             return
+        if kept is not None and not yes:
+            _ask_to_clear(list(previews.preview(writer, photo_ids)), kept)
         with writer.database.write() as session:
             sidecar_words.mark_all_due(
                 session, now=datetime.now(UTC), photo_ids=photo_ids, with_contested=force
@@ -110,8 +129,36 @@ def write(
         writer.photo_ids = None if photo_ids is None else frozenset(photo_ids)
         tally = _drain(writer)
         _print_tally(writer.database, tally, as_json=as_json)
+        if kept is not None and not kept.is_empty:
+            console.err().print(
+                f"Copies are kept: `kadr metadata restore {_shown(kept)}` puts them back",
+                markup=False,
+            )
         if tally[Ending.FAILED]:
             raise typer.Exit(1)
+
+
+@app.command()
+def restore(
+    folder: Annotated[
+        Path, typer.Argument(metavar="BACKUP", help="The folder that --remove-rejected printed.")
+    ],
+) -> None:
+    """Put sidecars back as they were before `write --remove-rejected`."""
+    restored, changed = 0, []
+    with _writer() as writer:
+        for each in Backup(folder).list():
+            if not backups.restore(each):
+                changed.append(each.target)
+                continue
+            restored += 1
+            digest = hashlib.sha256(each.data).digest()
+            with writer.database.write() as session:
+                sidecar_writes.note_restored(session, each.root_name, each.path, digest)
+    for path in changed:
+        shown = paths.printable(paths.to_text(path))
+        console.err().print(f"{shown}: changed since, and left alone", markup=False)
+    console.out().print(f"{console.count_of(restored, 'sidecar')} restored; `kadr tag` reads them")
 
 
 @app.command()
@@ -170,10 +217,37 @@ def prune(*, yes: Yes = False) -> None:
 
 
 @contextmanager
-def _writer(*, break_links: bool = False, force: bool = False) -> Iterator[Writer]:
+def _writer(
+    *, break_links: bool = False, force: bool = False, clears_into: Backup | None = None
+) -> Iterator[Writer]:
     settings = options.load(level="ERROR")
+    how = Options.of(settings, break_links=break_links, force=force, clears_into=clears_into)
     with open_catalogue(settings.database_url) as database:
-        yield Writer(database, Options.of(settings, break_links=break_links, force=force))
+        yield Writer(database, how)
+
+
+def _new_backup(folder: Path | None) -> Backup:
+    name = f"sidecars-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    kept = Backup(folder or options.load(level="ERROR").data_dir / "backups" / name)
+    if not kept.is_empty:
+        raise OptionError(f"--backup {_shown(kept)}: the folder is not empty; name a new one")
+    return kept
+
+
+def _shown(kept: Backup) -> str:
+    return console.quoted(str(kept.folder))
+
+
+def _ask_to_clear(found: list[Preview], kept: Backup) -> None:
+    words = {spelling.fold(word) for each in found for word in each.cleared}
+    if words:
+        keywords = console.count_of(len(words), "rejected keyword")
+        files = console.count_of(sum(bool(each.cleared) for each in found), "sidecar")
+        typer.confirm(
+            f"Take {keywords} that other programs wrote out of {files}? "
+            f"They are kept in {_shown(kept)}.",
+            abort=True,
+        )
 
 
 def _find_photos(database: Database, text: list[str] | None) -> list[int] | None:

@@ -55,6 +55,8 @@ class Wanted:
     rejected: tuple[str, ...] = ()
     #: Words that another program took out, and that are not to be written again.
     withdrawn: tuple[str, ...] = ()
+    #: The rejected words and their aliases, folded.
+    rejected_keys: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -97,6 +99,8 @@ class Composed:
     #: The new bytes; None where nothing is to be changed.
     data: bytes | None
     added: Added
+    #: Rejected words of other programs that are taken out: see `clearing`.
+    cleared: tuple[str, ...] = ()
 
 
 #: Returns the keywords that a photo's file itself carries; it is opened only where they matter.
@@ -186,8 +190,7 @@ def compose(
         return Composed(None, result)
     foreign = _foreign_part(state.parsed)
     _change(state, removed, adding, marker)
-    date = now.astimezone().isoformat(timespec="seconds")
-    editing.set_text(state.parsed, editing.DATE, date, only_change=True)
+    editing.set_text(state.parsed, editing.DATE, as_date(now), only_change=True)
     made = editing.serialize(state.parsed, data)
     _prove(made, foreign, state, target)
     return Composed(made, result)
@@ -210,6 +213,32 @@ def foreign_fields(found: xmp.Xmp, added: Added | None = None) -> dict[Field, Va
         added: What Kadr is known to have added, for a document that lost its marker.
     """
     return _divide(found, added)[0]
+
+
+def note_emptied(
+    parsed: Document, foreign: Mapping[Field, Values], removed: Mapping[Field, Sequence[str]]
+) -> None:
+    """Note in the marker the fields of which only Kadr's values are left.
+
+    They still say that the photo has none of the keywords that its own file names.
+
+    Args:
+        parsed: The document, without the values that were removed.
+        foreign: What it held of other programs before.
+        removed: The values that were removed of these.
+    """
+    noted = xmp.find(parsed, _BEFORE)
+    known = noted.values if noted is not None else ()
+    for each, values in removed.items():
+        left = xmp.find(parsed, each)
+        is_ours = left is not None and left.values and len(values) == len(foreign[each].values)
+        if is_ours and not any(note.startswith(each) for note in known):
+            editing.add_values(parsed, _BEFORE, [f"{each} {_EMPTY}"], Form.BAG)
+
+
+def as_date(now: datetime) -> str:
+    """Return a time as XMP writes it."""
+    return now.astimezone().isoformat(timespec="seconds")
 
 
 def _divide(

@@ -47,13 +47,17 @@ def serialize(parsed: Document, before: bytes) -> bytes:
     return text.replace("\n", "\r\n").encode() if b"\r\n" in before else text.encode()
 
 
-def foreign_part(parsed: Document) -> bytes:
+def foreign_part(parsed: Document, *more: Field) -> bytes:
     """Return the canonical form (C14N 1.0, with comments) of what is not Kadr's to change.
 
     Left out are the three keyword fields, Kadr's marker, the date of the metadata, and a
     description that says nothing else.
+
+    Args:
+        parsed: The document.
+        more: Fields that are left out as well.
     """
-    ours = {xmp.name(each) for each in (*WRITTEN_FIELDS, DATE)}
+    ours = {xmp.name(each) for each in (*WRITTEN_FIELDS, DATE, *more)}
     tree = copy.deepcopy(parsed.tree)
     for description in list(next(tree.iter(f"{{{document.RDF}}}RDF")).iterchildren("*")):
         for name in list(description.attrib):
@@ -85,9 +89,24 @@ def remove_values(parsed: Document, field: str, values: Iterable[str]) -> None:
     items = [(xmp.item_text(item), item) for item in _items(parsed, field)]
     for value in values:
         found = next((pair for pair in reversed(items) if pair[0] == value), None)
-        if found is not None:
+        if found is None:
+            _remove_single(parsed, field, value)
+        else:
             items.remove(found)
             _remove(found[1])
+
+
+def _remove_single(parsed: Document, field: str, value: str) -> None:
+    """Take out the value of a property that is written without a container."""
+    name = xmp.name(field)
+    for description in parsed.rdf.iterchildren("*"):
+        if description.get(name) == value:
+            description.set(name, "")
+            return
+        for element in description.iterchildren(name):
+            if not len(element) and element.text == value:
+                element.text = None
+                return
 
 
 def remove_property(parsed: Document, field: str) -> None:

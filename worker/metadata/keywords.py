@@ -51,7 +51,7 @@ def collect(
     found: dict[str, Keyword] = {}
     for word in flat:
         key = spelling.fold(word)
-        if key not in marks and not _is_mark(word.split("|")):
+        if key not in marks and not is_mark(word.split("|")):
             found.setdefault(key, Keyword(word, by_leaf.get(key, (word,))[-2::-1]))
     for key, path in by_leaf.items():
         found.setdefault(key, Keyword(path[-1], path[-2::-1]))
@@ -119,7 +119,7 @@ def _paths(
             if REPLACEMENT in value:
                 continue
             names = _without_root(split(field, value, words))[-MAX_LEVELS:]
-            if _is_mark(names):
+            if is_mark(names):
                 marks.update(map(spelling.fold, names))
             elif names and all(len(word) <= spelling.MAX_WORD_CHARS for word in names):
                 paths.append(names)
@@ -139,7 +139,8 @@ def _without_root(names: tuple[str, ...]) -> tuple[str, ...]:
     return names[1:] if names and names[0].casefold() in _ROOTS else names
 
 
-def _is_mark(names: Collection[str]) -> bool:
+def is_mark(names: Collection[str]) -> bool:
+    """Return whether a path is a mark that a program made for itself, no keyword of the photo."""
     folded = [word.casefold() for word in names]
     if not folded:
         return False

@@ -185,7 +185,7 @@ def find(parsed: Document, prefixed: str) -> Values | None:
         written = description.get(wanted)
         if written is not None:
             form = form or Form.ATTRIBUTE
-            values.append(written)
+            values += [written] if written.strip() else []
         for element in description.iterchildren(wanted):
             found = _of_element(element)
             form = form or found.form

@@ -158,6 +158,20 @@ def prepare(path: Path, leftovers: Iterable[str] = ()) -> int:
     return len(own)
 
 
+def keep_copy(path: Path, data: bytes, listed_in: Path, line: str) -> None:
+    """Write a copy of a sidecar into a backup, and a line into the backup's list.
+
+    Raises:
+        SidecarError: It cannot be written.
+    """
+    _require_sidecar(path)
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        with listed_in.open("a", encoding="utf-8") as lines:
+            lines.write(line + "\n")
+
+
 def flush_folder(folder: Path) -> None:
     """Have the disk keep the names in a folder; systems without that do it by themselves."""
     with suppress(OSError):

@@ -29,6 +29,8 @@ class Preview:
     is_new: bool
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    #: Rejected words of other programs that would be taken out.
+    cleared: tuple[str, ...] = ()
     #: The words are the same, but the file would say it in more fields, or note a decision.
     is_changed: bool = False
     #: Why it would not be written.
@@ -102,17 +104,18 @@ def _plan(writing: Writer, photo_ids: Collection[int] | None, *, is_write: bool)
 def _preview(writing: Writer, job: Job, what: Wanted) -> Preview | None:
     path = paths.join(job.root, job.path)
     try:
-        path, before, after = writing.compose(job, what)
+        path, before, composed = writing.compose(job, what)
     except SidecarError as error:
         return Preview(path, is_new=False, failure=str(error))
-    if after is None:
+    if composed.data is None:
         return None
-    old, new = _words(before), _words(after)
+    old, new = _words(before), _words(composed.data)
     return Preview(
         path,
         is_new=before is None,
         added=tuple(word for key, word in new.items() if key not in old),
         removed=tuple(word for key, word in old.items() if key not in new),
+        cleared=() if before is None else composed.cleared,
         is_changed=True,
     )
 

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from catalog.photos.sidecar_writes import Claim, Ending, Job, Outcome, Tally
 from catalog.tags import sidecar_words
 from catalog.tags.sidecar_words import Spoken
 from worker.errors import MetadataError, SidecarError
-from worker.metadata import composing
-from worker.metadata.composing import Added, Style, Wanted
+from worker.metadata import clearing, composing
+from worker.metadata.clearing import Cleared
+from worker.metadata.composing import Added, Composed, Style, Wanted
 from worker.settings import Settings
 from worker.sidecars import disk, seeds
+from worker.sidecars.backup import Backup
 from worker.sidecars.disk import Content
 from worker.sidecars.naming import Folders
 
@@ -46,9 +48,19 @@ class Options:
     break_links: bool = False
     #: Contested sidecars are written all the same.
     is_forced: bool = False
+    #: Where sidecars are kept out of which rejected words of other programs are taken; None leaves
+    #: these words where they are.
+    clears_into: Backup | None = None
 
     @classmethod
-    def of(cls, settings: Settings, *, break_links: bool = False, force: bool = False) -> "Options":
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        break_links: bool = False,
+        force: bool = False,
+        clears_into: Backup | None = None,
+    ) -> "Options":
         """Return what the settings say."""
         return cls(
             Style(settings.sidecar_root, with_broader=settings.sidecar_broader),
@@ -56,6 +68,7 @@ class Options:
             settings.sidecar_dir,
             break_links,
             force,
+            clears_into,
         )
 
 
@@ -123,18 +136,21 @@ class Writer:
         photo, path = self._places(job)
         if not job.is_known and (moved := self._other_place(job, photo)) is not None:
             return Outcome(job, Ending.MOVED, path=moved)
-        made: list[Added] = []
+        made: list[Composed] = []
 
         def make(found: Content | None) -> bytes | None:
             composed = self._compose(job, photo, path, what, found)
-            made[:] = [composed.added]
+            made[:] = [composed]
+            backup = self.options.clears_into
+            if backup is not None and composed.cleared and found is not None and composed.data:
+                backup.keep(job.root_name, job.path, path, found.data, composed.data)
             return composed.data
 
         done = disk.change(path, make, break_links=self.options.break_links)
         if done is None:
             is_there = made and disk.read(path) is not None
             kind = Ending.UNCHANGED if is_there else Ending.NOTHING
-            return Outcome(job, kind, wrote=made[0].to_json() if is_there else None)
+            return Outcome(job, kind, wrote=made[0].added.to_json() if is_there else None)
         self._folders.add(path)
         before = None if done.before is None else done.before.sha256
         return Outcome(
@@ -142,9 +158,9 @@ class Writer:
             Ending.WRITTEN,
             stat=done.stat if self.options.folder is None else None,
             sha256=done.after.sha256,
-            wrote=made[0].to_json(),
+            wrote=made[0].added.to_json(),
             is_ours=before is None or (job.is_ours and before == job.wrote_sha256),
-            was_known=before in {None, job.sha256, job.wrote_sha256},
+            was_known=before in {None, job.sha256, job.wrote_sha256} and not made[0].cleared,
             is_turn=job.wrote_sha256 is not None and before not in {None, job.wrote_sha256},
         )
 
@@ -178,8 +194,8 @@ class Writer:
             was_known=known,
         )
 
-    def compose(self, job: Job, what: Wanted) -> tuple[Path, bytes | None, bytes | None]:
-        """Return a sidecar's path, what it holds, and what it would hold (None for no change).
+    def compose(self, job: Job, what: Wanted) -> tuple[Path, bytes | None, Composed]:
+        """Return a sidecar's path, what it holds, and what it would hold.
 
         Raises:
             SidecarError: It cannot be written.
@@ -189,24 +205,28 @@ class Writer:
             path = paths.join(job.root, moved)
         found = disk.read(path)
         composed = self._compose(job, photo, path, what, found)
-        return path, None if found is None else found.data, composed.data
+        return path, None if found is None else found.data, composed
 
     def _compose(
         self, job: Job, photo: Path, path: Path, what: Wanted, found: Content | None
-    ) -> composing.Composed:
+    ) -> Composed:
         says_words = bool(what.confirmed or what.proposed)
         if found is None and not says_words:
-            return composing.Composed(None, Added())
+            return Composed(None, Added())
+        added, now, cleared = Added.from_json(job.wrote), self.clock(), Cleared()
         try:
             before = found.data if found is not None else self._new_document(photo, path)
-            return composing.compose(
-                before,
+            if self.options.clears_into is not None:
+                cleared = clearing.clear(before, what.rejected_keys, now=now, added=added)
+            composed = composing.compose(
+                cleared.data or before,
                 what,
-                now=self.clock(),
+                now=now,
                 style=self.options.style,
-                added=Added.from_json(job.wrote),
+                added=added,
                 embedded=lambda: seeds.find_keywords(photo),
             )
+            return replace(composed, data=composed.data or cleared.data, cleared=cleared.words)
         except MetadataError as error:
             shown = paths.printable(paths.to_text(path))
             raise SidecarError(f"{shown}: {error}") from error
@@ -270,6 +290,7 @@ def wanted(job: Job, spoken: Spoken, policies: Mapping[int, Policy]) -> Wanted:
         proposed=tuple(spoken.proposed_under(policy)),
         rejected=tuple(spoken.rejected),
         withdrawn=(*taken_out.get("flat", ()), *leaves),
+        rejected_keys=frozenset(spoken.rejected_keys),
     )
 
 

@@ -216,8 +216,10 @@ def _values(parsed: Xmp, field: Field) -> tuple[str, ...]:
 def _foreign(parsed: Xmp, wrote: Sequence[Wrote]) -> Said:
     """Return what other programs say in a sidecar: without the strings that Kadr wrote.
 
-    Fields in which only Kadr's strings are do not replace the keywords of the file.
+    Fields in which only Kadr's strings are do not replace the keywords of the file, unless Kadr
+    noted that others had such a field.
     """
+    noted = () if parsed.marker is None else parsed.marker.before
     fields = {
         field: _without(field, values, wrote) if field in _WRITTEN else values
         for field, values in parsed.fields.items()
@@ -226,7 +228,10 @@ def _foreign(parsed: Xmp, wrote: Sequence[Wrote]) -> Said:
     return Said(
         keywords=keywords.collect(fields),
         has_keywords=any(
-            values.values or not parsed.fields[field].values for field, values in fields.items()
+            values.values
+            or not parsed.fields[field].values
+            or any(note.startswith(field) for note in noted)
+            for field, values in fields.items()
         ),
         taken=parsed.taken,
         position=parsed.position,

@@ -17,7 +17,9 @@ from catalog.photos import files, roots
 from catalog.tags import decisions
 from tests.support import photos, readers
 from tests.support.catalogue import add_photos, tag_photo
+from tests.support.xmp import bag, sidecar
 from worker.cli.metadata import app
+from worker.errors import SidecarError
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -177,3 +179,33 @@ def test_a_contested_sidecar_would_be_written_only_by_force(catalogue: Database)
 
     assert "0 sidecars would be written" in run("write", "--dry-run").output
     assert "1 sidecar would be written" in run("write", "--dry-run", "--force").output
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_rejected_words_of_others_go_when_asked_and_come_back_from_the_backup(
+    catalogue: Database, top: Path, tmp_path: Path
+) -> None:
+    beside, kept = top / "a.jpg.xmp", tmp_path / "kept"
+    beside.write_bytes(sidecar(bag("dc:subject", "Sea", "cow") + "<xmp:Rating>3</xmp:Rating>"))
+    with catalogue.write() as session:
+        decisions.reject(session, [1], ["sea"], now=NOW)
+    run("policy", "photos", "confirmed")
+    run("write")
+    before = beside.read_bytes()
+    asked = CliRunner().invoke(app, ["write", "--remove-rejected", "--backup", str(kept)], "n\n")
+    assert "Take 1 rejected keyword that other programs wrote out of 1 sidecar?" in asked.output
+    assert (asked.exit_code, beside.read_bytes()) == (1, before)
+    assert "-Sea" in run("write", "--remove-rejected", "--dry-run").output
+
+    output = run("write", "--remove-rejected", "--backup", str(kept), "--yes").output
+    assert "1 sidecar written" in output
+    assert f"kadr metadata restore {kept}" in output
+    assert sorted(readers.read_fields(beside)[readers.DC]) == ["cow", "dog"]
+    with pytest.raises(OptionError, match="the folder is not empty"):
+        run("write", "--remove-rejected", "--backup", str(kept))
+
+    assert "1 sidecar restored" in run("restore", str(kept)).output
+    assert beside.read_bytes() == before
+    assert "changed since" in run("restore", str(kept)).output
+    with pytest.raises(SidecarError, match="not a backup"):
+        run("restore", str(top))

@@ -122,6 +122,18 @@ def test_sidecar_replaces_the_keywords_of_the_file_even_if_it_has_none(folder: F
     assert said_by_files(folder, "a.jpg") == {"inside"}
 
 
+def test_field_that_was_others_still_replaces_the_files_keywords(folder: Folder) -> None:
+    tagged(folder, "a.jpg", "inside")
+    folder.write("a.jpg.xmp", words("Mimi", more=bag("kadr:Words", "Mimi")))
+    folder.compare()
+    assert said_by_files(folder, "a.jpg") == {"inside"}
+
+    note = bag("kadr:Before", "dc:subject empty")
+    folder.write("a.jpg.xmp", words("Mimi", more=bag("kadr:Words", "Mimi") + note))
+    folder.compare()
+    assert said_by_files(folder, "a.jpg") == set()
+
+
 def test_both_sidecars_of_a_photo_count(folder: Folder) -> None:
     tagged(folder, "a.jpg")
     folder.write("a.jpg.xmp", words("one"))
