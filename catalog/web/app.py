@@ -55,13 +55,10 @@ def create_app(database: Database, services: Services, settings: WebSettings) ->
     )
     app.state.teller = Teller(database)
     problems.register(app)
-    app.include_router(api.router)
-    app.include_router(login.router)
-    app.include_router(health.router)
-    app.include_router(scraping.router)
-    app.include_router(media.router)
-    app.include_router(assets.router)
-    app.include_router(pages.router)
+    pages.include(app)
+    for part in (assets, media, login, health, scraping):
+        app.include_router(part.router)
+    api.include(app)
     app.add_middleware(Guard, door=door, settings=settings)
     app.add_middleware(Timing, metrics=metrics)
     return app

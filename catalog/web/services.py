@@ -6,11 +6,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from catalog.errors import CatalogError
-from catalog.similar.directions import TextEncoder
 from catalog.tags import store
+
+if TYPE_CHECKING:  # brings NumPy, which the first page does not need
+    from catalog.similar.directions import TextEncoder
 
 #: Heights in pixels of pictures in a grid, and the longer side of a preview.
 ThumbSize: TypeAlias = Literal[240, 360, 1600]
@@ -60,7 +62,7 @@ class Services:
 
     thumbnails: Thumbnails | None = None
     #: Returns the encoder of a model by its name, for searches by meaning.
-    load_encoder: Callable[[str], TextEncoder] | None = None
+    load_encoder: "Callable[[str], TextEncoder] | None" = None
     #: What vocabularies know of words that are new to the catalogue.
     look_up: store.LookUp = store.nothing_known
     #: Compares the folders of all roots with the catalogue; returns how many photos were new.

@@ -11,11 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from worker.errors import ModelError, WorkerError
+
+if TYPE_CHECKING:  # brings NumPy, which the first page does not need
+    import numpy as np
+    from numpy.typing import NDArray
 
 #: How long the child waits for another text.
 IDLE_S = 600.0
@@ -32,9 +34,9 @@ class ChildEncoder:
     """The text encoder of a model in a child process."""
 
     digest: str
-    _encode: Callable[[Sequence[str]], NDArray[np.float32]]
+    _encode: "Callable[[Sequence[str]], NDArray[np.float32]]"
 
-    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode_texts(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """Encode texts as (n_texts, dim) float32, L2-normalised.
 
         Raises:
@@ -91,13 +93,15 @@ class TextEncoders:
         with self._lock:
             self._stop()
 
-    def _encode(self, model: str, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _encode(self, model: str, texts: Sequence[str]) -> "NDArray[np.float32]":
         with self._lock:
             running = self._start(model)
             running.used_at = time.monotonic()
             found = self._ask(running, list(texts))
         if isinstance(found, str):
             raise ModelError(found)
+        import numpy as np  # noqa: PLC0415 - see above
+
         return np.asarray(found, dtype=np.float32)
 
     def _start(self, model: str) -> _Running:

@@ -10,8 +10,7 @@ from catalog import query
 from catalog.query import Sort, hits, photo
 from catalog.query import timeline as timelines
 from catalog.query.pages import Position
-from catalog.similar.nearest import nearest
-from catalog.web import context, versions
+from catalog.web import alike, context, versions
 from catalog.web.api import shapes
 from catalog.web.api.shapes import (
     Cursor,
@@ -167,19 +166,11 @@ def find_photos(
     web = context.of(request)
     with web.database.read() as session:
         page = query.search(session, q, sort=sort, limit=limit, after=after)
-        folded = _fold(web, session, page) if fold else None
+        folded = alike.fold(web, session, page.hits) if fold else None
         shown = [hit for hit in page.hits if folded is None or hit.photo_id in folded]
         items = shape_hits(request, session, shown, folded)
         unknown = shape_unknown(session, page.unknown)
     return PhotoPage(items=items, next=page.next_cursor, unknown=unknown)
-
-
-def _fold(web: context.Web, session: Session, page: query.Page) -> dict[int, list[int]]:
-    from catalog.groups import alike  # noqa: PLC0415 - brings NumPy and SciPy, for this alone
-    from catalog.similar import vector_file  # noqa: PLC0415 - brings NumPy, for this alone
-
-    index = vector_file.open_index(session, web.settings.cache_dir)
-    return alike.fold(session, index, [hit.photo_id for hit in page.hits])
 
 
 @router.get("/photos/count")
@@ -320,8 +311,7 @@ def find_similar(
     web = context.of(request)
     with web.database.read() as session:
         photo.get_photo_by_id(session, photo_id)
-        cache_dir = web.settings.cache_dir
-        found = nearest(session, photo_id, within=q, limit=limit, cut=cut, cache_dir=cache_dir)
+        found = alike.find_like(web, session, photo_id, within=q, limit=limit, cut=cut)
         places = [Position(each.similarity, each.photo_id) for each in found]
         return PhotoPage(items=shape_hits(request, session, hits.load(session, places)), next=None)
 
@@ -341,15 +331,7 @@ def find_by_meaning(
     """
     web = context.of(request)
     with web.database.read() as session:
-        found = nearest(
-            session,
-            text,
-            within=q,
-            limit=limit,
-            cut=cut,
-            cache_dir=web.settings.cache_dir,
-            load_encoder=web.services.load_encoder,
-        )
+        found = alike.find_like(web, session, text, within=q, limit=limit, cut=cut)
         places = [Position(each.similarity, each.photo_id) for each in found]
         return PhotoPage(items=shape_hits(request, session, hits.load(session, places)), next=None)
 

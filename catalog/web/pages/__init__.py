@@ -3,10 +3,14 @@
 One file a page; `frame` has what all of them share.
 """
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 from catalog.web.pages import groups, keywords, photo, review, search, settings, status
 
-router = APIRouter(include_in_schema=False)
-for page in (search, photo, review, keywords, groups, status, settings):
-    router.include_router(page.router)
+_PAGES = (search, photo, review, keywords, groups, status, settings)
+
+
+def include(app: FastAPI) -> None:
+    """Add the pages to an application."""
+    for page in _PAGES:
+        app.include_router(page.router, include_in_schema=False)

@@ -15,9 +15,8 @@ from catalog.language import chips
 from catalog.query import PhotoDetail, hits, neighbours
 from catalog.query.pages import Position
 from catalog.query.photo import EventDetail, KeywordDetail
-from catalog.similar.nearest import nearest
 from catalog.tags import decisions, labels, threshold
-from catalog.web import context
+from catalog.web import alike, context
 from catalog.web.context import Web
 from catalog.web.pages import frame
 from catalog.web.pages.search import sort_of
@@ -102,7 +101,7 @@ def _beside(session: Session, photo_id: int, q: str, sort: str) -> dict[str, int
 
 def _similar(web: Web, session: Session, t: Texts, photo_id: int) -> list[frame.Tile]:
     try:
-        matches = nearest(session, photo_id, limit=_SIMILAR, cache_dir=web.settings.cache_dir)
+        matches = alike.find_like(web, session, photo_id, limit=_SIMILAR)
     except CatalogError:
         return []
     places = [Position(match.similarity, match.photo_id) for match in matches]

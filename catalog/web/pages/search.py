@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -13,12 +12,10 @@ from starlette.responses import HTMLResponse
 from catalog import paths, query
 from catalog.errors import CatalogError, QueryError
 from catalog.language import chips
-from catalog.query import Hit, Page, Prepared, Sort, hits
+from catalog.query import Page, Prepared, Sort, hits
 from catalog.query.pages import Position
-from catalog.similar import vector_file
-from catalog.similar.nearest import nearest
 from catalog.tags import completion
-from catalog.web import context
+from catalog.web import alike, context
 from catalog.web.context import Web
 from catalog.web.pages import frame
 from catalog.web.texts import Texts
@@ -134,7 +131,7 @@ def _page(
 def _find(web: Web, session: Session, t: Texts, asked: _Asked) -> dict[str, Any]:
     found = query.prepare(session, asked.q)
     page = found.page(sort=asked.sort, limit=PAGE, after=asked.after)
-    folded = fold(session, web.settings.cache_dir, page.hits) if asked.fold else {}
+    folded = alike.fold(web, session, page.hits) if asked.fold else {}
     shown = [hit for hit in page.hits if not asked.fold or hit.photo_id in folded]
     number = found.count(cap=_COUNTED + 1)
     is_counted = number <= _COUNTED
@@ -152,14 +149,6 @@ def _find(web: Web, session: Session, t: Texts, asked: _Asked) -> dict[str, Any]
         "base": chips.bracketed(asked.q),
         "facets": _facets(found, asked.q) if asked.facets else [],
     }
-
-
-def fold(session: Session, cache_dir: Path, found: tuple[Hit, ...]) -> dict[int, list[int]]:
-    """Return the photos that stay when near duplicates are folded, with those behind each."""
-    from catalog.groups import alike  # noqa: PLC0415 - brings SciPy, for this alone
-
-    index = vector_file.open_index(session, cache_dir)
-    return alike.fold(session, index, [hit.photo_id for hit in found])
 
 
 def _unknown(session: Session, page: Page, q: str) -> list[tuple[str, list[dict[str, str]]]]:
@@ -202,14 +191,7 @@ def _facets(found: Prepared, q: str) -> list[tuple[str, list[dict[str, Any]]]]:
 
 
 def _like(web: Web, session: Session, t: Texts, asked: _Asked) -> dict[str, Any]:
-    matches = nearest(
-        session,
-        asked.q,
-        limit=ALIKE,
-        cut=not asked.nearest,
-        cache_dir=web.settings.cache_dir,
-        load_encoder=web.services.load_encoder,
-    )
+    matches = alike.find_like(web, session, asked.q, limit=ALIKE, cut=not asked.nearest)
     places = [Position(match.similarity, match.photo_id) for match in matches]
     found = frame.tiles(session, t, hits.load(session, places))
     return {
@@ -250,7 +232,7 @@ def similar(request: Request, photo_id: int) -> HTMLResponse:
     web = context.of(request)
     with web.database.read() as session:
         try:
-            matches = nearest(session, photo_id, limit=ALIKE, cache_dir=web.settings.cache_dir)
+            matches = alike.find_like(web, session, photo_id, limit=ALIKE)
         except CatalogError as error:
             return frame.problem(request, 404, str(error))
         own = hits.load(session, [Position(None, photo_id)])
