@@ -55,5 +55,9 @@ class OutputError(CatalogError):
     """A file that a command was asked for cannot be written."""
 
 
+class BackupError(CatalogError):
+    """A backup cannot be made, is damaged or cannot be restored; the catalogue was not changed."""
+
+
 class MissingExtraError(CatalogError):
     """A package is not installed that only an extra of Kadr brings; the message names the extra."""

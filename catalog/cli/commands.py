@@ -50,6 +50,14 @@ COMMANDS = {
     ),
     "webhook": Command("catalog.cli.webhook", "Addresses that are told of events."),
     "token": Command("catalog.cli.token", "Tokens of scripts that use the REST API."),
+    "backup": Command(
+        "catalog.cli.backup",
+        "Write all that the catalogue holds into one file, which `kadr restore` takes.",
+    ),
+    "restore": Command(
+        "catalog.cli.restore",
+        "Put a backup in the place of all that the catalogue holds, or make a catalogue of it.",
+    ),
     "db": Command("catalog.cli.database", "The catalogue's tables."),
 }
 

@@ -87,3 +87,11 @@ def read_arguments(given: Iterable[str]) -> list[str]:
 def count_of(number: int, noun: str) -> str:
     """Return a number with its noun: `1 photo`, `1,234 photos`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def shown_bytes(size: int) -> str:
+    """Return a size in bytes as people read it: `12 MB`."""
+    for unit, least in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= least:
+            return f"{size / least:,.{0 if size >= 10 * least else 1}f} {unit}"
+    return f"{size} B"

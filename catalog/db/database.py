@@ -49,13 +49,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Yield a session that is committed at the end, or rolled back on an exception."""
-        with _explained(self.engine.url), self._sessions.begin() as session:
+        with explained(self.engine.url), self._sessions.begin() as session:
             yield session
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Yield a session on one snapshot that blocks no writer and is never committed."""
-        with _explained(self.engine.url), self._sessions() as session:
+        with explained(self.engine.url), self._sessions() as session:
             session.connection(execution_options={"kadr_read_only": True})
             yield session
 
@@ -99,7 +99,7 @@ def open_database(url: str, *, upgrade: bool, cache_mib: int = CACHE_MIB) -> Dat
     engine = create(url, cache_mib=cache_mib)
     with ExitStack() as on_failure:
         on_failure.callback(engine.dispose)
-        with _explained(engine.url):
+        with explained(engine.url):
             found = current_revision(engine)
             if found != HEAD_REVISION:
                 _reconcile_version(engine, found, upgrade=upgrade)
@@ -272,7 +272,7 @@ def _note_halfvec(engine: Engine) -> None:
 
 
 @contextmanager
-def _explained(url: URL) -> Iterator[None]:
+def explained(url: URL) -> Iterator[None]:
     """Turn a driver's errors into one sentence that says what to do."""
     try:
         yield

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
+from catalog.db import generation, sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState, Sidecar
 from catalog.paths import FileStat
 from catalog.photos import heirs, history, identity, lifecycle
@@ -422,6 +422,8 @@ def prune(session: Session, missing_before: datetime) -> Pruned:
     counted = count_prunable(session, missing_before)
     photo_ids = list(session.scalars(select(Photo.id).where(Photo.missing_since < missing_before)))
     heirs.forget(session, photo_ids)
+    if session.scalar(select(func.max(Photo.id))) in photo_ids:  # SQLite gives its id again
+        generation.begin(session)
     session.execute(delete(Sidecar).where(Sidecar.missing_since < missing_before))
     session.execute(delete(PhotoFile).where(PhotoFile.missing_since < missing_before))
     for chunk in sql.chunks(photo_ids):

@@ -7,6 +7,7 @@ can be deleted at any time. Opening it appends new vectors; those of deleted pho
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
+from catalog.db import generation, sql
 from catalog.db.tables import Embedding, Model, Photo
 from catalog.errors import NotFoundError
 from catalog.query import all_matches
@@ -62,8 +63,8 @@ def open_index(session: Session, folder: Path, *, model: Model | None = None) ->
         NotFoundError: The catalogue holds no vectors.
     """
     chosen = model or find_model(session)
-    place = folder / "vectors" / _key(session, chosen)
-    place.mkdir(parents=True, exist_ok=True)
+    place = find_place(session, folder, chosen)
+    _make(place)
     stored = sql.read_ids(
         session, select(Embedding.photo_id).where(Embedding.model_id == chosen.id)
     )
@@ -105,6 +106,21 @@ def vector_of(session: Session, photo_id: int, model: Model) -> NDArray[np.float
         raise NotFoundError(message)
     vector: NDArray[np.float32] = found.vector.astype(np.float32)
     return vector
+
+
+def find_place(session: Session, folder: Path, model: Model) -> Path:
+    """Return the folder of a model's file, which need not exist, in a cache folder."""
+    name = _key(session, model)
+    now = generation.find(session)
+    return folder / "vectors" / (f"{name}-{now}" if now else name)
+
+
+def _make(place: Path) -> None:
+    """Make the folder of a file, and delete those of former generations of it."""
+    if not place.exists():
+        for former in place.parent.glob(f"{place.name.partition('-')[0]}*"):
+            shutil.rmtree(former, ignore_errors=True)
+    place.mkdir(parents=True, exist_ok=True)
 
 
 def _key(session: Session, model: Model) -> str:

@@ -1,6 +1,7 @@
 """Rows for tests: photos at paths, claimed and tagged as the worker would do it."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,13 +60,14 @@ def tag_photo(
     *,
     keywords: tuple[str, ...] = (),
     specs: dict[str, store.TagSpec] | None = None,
+    vector: Sequence[float] = (0.5, 0.5, 0.5, 0.5),
 ) -> None:
     """Take a pending photo the whole way: claim, then record words with their confidences."""
     claim = lifecycle.claim_photos(session, [photo_id], limit=1, lease_s=60, now=NOW)
     tagger_id = taggers.ensure_tagger(session, TAGGER)
     result = results.TaggedPhoto(
         photo_id=photo_id,
-        vector=np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32),
+        vector=np.array(vector, dtype=np.float32),
         facts=results.PhotoFacts(640, 480, "jpeg", said_of(*keywords)),
         tags=tuple(results.ScoredTag(word, c / 10, c / 4, c) for word, c in words.items()),
     )
