@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from catalog.errors import SettingsError
 from catalog.settings import CatalogSettings, explain
@@ -77,6 +77,11 @@ class Settings(CatalogSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: `console` for people, `json` for log collectors.
     log_format: Literal["console", "json"] = "console"
+
+    @field_validator("sidecar_dir")
+    @classmethod
+    def _absolute(cls, folder: Path | None) -> Path | None:
+        return None if folder is None else folder.expanduser().absolute()
 
     @property
     def exclude_patterns(self) -> tuple[str, ...]:

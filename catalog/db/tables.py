@@ -269,7 +269,7 @@ class Sidecar(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     root_id: Mapped[int] = mapped_column(ForeignKey("root.id", ondelete="CASCADE"))
-    #: Relative to the root, in the form of `catalog.paths`.
+    #: Relative to the root, or absolute in KADR_SIDECAR_DIR, in the form of `catalog.paths`.
     path: Mapped[str]
     #: The file that it belongs to; None if that is not known.
     file_id: Mapped[int | None] = mapped_column(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
-from sqlalchemy import literal, select, update
+from sqlalchemy import func, literal, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
@@ -89,6 +89,13 @@ def _is_at_or_below(path: str, folder: str) -> bool:
 def _take_in(session: Session, outer: Root, inner: Root, place: str) -> None:
     """Make the files of a root those of another one, below a folder of it (`.`: its own)."""
     prefix = "" if place in {"", "."} else f"{place}/"
+    is_absolute = func.substr(Sidecar.path, 1, 1) == "/"  # in KADR_SIDECAR_DIR, where it stays
+    session.execute(
+        update(Sidecar)
+        .where(Sidecar.root_id == inner.id, is_absolute)
+        .values(root_id=outer.id)
+        .execution_options(synchronize_session=False)
+    )
     for table in (PhotoFile, Sidecar):
         session.execute(
             update(table)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from catalog import spelling
@@ -79,7 +79,7 @@ class KnownSidecar:
 class SeenSidecar:
     """A sidecar as found on disk, read."""
 
-    #: Relative to its root, in the form of `catalog.paths`.
+    #: Relative to its root, or absolute in KADR_SIDECAR_DIR, in the form of `catalog.paths`.
     path: str
     stat: FileStat
     #: sha256 of its bytes; None if it could not be read.
@@ -163,12 +163,27 @@ def find_written(session: Session, digests: Iterable[bytes]) -> dict[bytes, Wrot
 
 def find_present_paths(session: Session, root_id: int, folder: str = ".") -> list[str]:
     """Return the paths of known sidecars below a relative folder that are not missing."""
-    query = select(Sidecar.path).where(
-        Sidecar.root_id == root_id, Sidecar.missing_since.is_(None), Sidecar.mtime_ns.is_not(None)
-    )
+    query = _present_paths(root_id).where(~is_apart())
     if folder != ".":
         query = query.where(sql.is_below(Sidecar.path, folder))
     return list(session.scalars(query))
+
+
+def find_apart_paths(session: Session, root_id: int, folder: str) -> list[str]:
+    """Return the paths of known sidecars below an absolute folder that are not missing."""
+    query = _present_paths(root_id).where(is_apart(), sql.is_below(Sidecar.path, folder))
+    return list(session.scalars(query))
+
+
+def is_apart() -> ColumnElement[bool]:
+    """Return the SQL condition that a sidecar lies in KADR_SIDECAR_DIR: its path is absolute."""
+    return func.substr(Sidecar.path, 1, 1) == "/"
+
+
+def _present_paths(root_id: int) -> Select[str]:
+    return select(Sidecar.path).where(
+        Sidecar.root_id == root_id, Sidecar.missing_since.is_(None), Sidecar.mtime_ns.is_not(None)
+    )
 
 
 def register(session: Session, root_id: int, seen: Sequence[SeenSidecar]) -> Registered:

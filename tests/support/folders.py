@@ -13,6 +13,7 @@ from catalog.db.tables import Photo, PhotoEvent, PhotoFile, PhotoTag, Root, Tag
 from catalog.photos import roots
 from tests.support import catalogue
 from worker.watch import ingest, scan
+from worker.watch.exclusions import Rules
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Folder:
     #: All photos that were rung for, ring by ring.
     rung: list[list[int]] = field(default_factory=list)
     is_broker_up: bool = True
+    sidecar_dir: Path | None = None
 
     def write(self, name: str, content: bytes | str | None = None) -> Path:
         """Write a file, by default with its name as its content; each has a later time."""
@@ -44,9 +46,12 @@ class Folder:
     def compare(self) -> list[str]:
         """Bring the catalogue in step by a scan; returns the paths that were new or changed."""
         taken = []
-        for changed in scan.find_changes(self.database, self.root):
-            taken += [scan.relative(found.path, self.top) for found in changed]
-            ingest.take_files(self.database, self.root, changed, self.ring)
+        rules = Rules(sidecar_dir=self.sidecar_dir)
+        for changed in scan.find_changes(self.database, self.root, rules=rules):
+            taken += [_shown(found.path, self.top) for found in changed]
+            ingest.take_files(
+                self.database, self.root, changed, self.ring, sidecar_dir=self.sidecar_dir
+            )
         return taken
 
     def take(self, *names: str) -> ingest.Taken:
@@ -114,6 +119,10 @@ def open_folder(database: Database, top: Path) -> Folder:
 def digest(content: bytes | str) -> bytes:
     """Give the sha256 that makes this content a photo of its own."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).digest()
+
+
+def _shown(path: Path, top: Path) -> str:
+    return scan.relative(path, top) if path.is_relative_to(top) else str(path)
 
 
 _times = iter(range(10**18, 2 * 10**18, 10**9))

@@ -36,7 +36,8 @@ def read(
             chosen = taggers.find(session)
         look_up = partial(loaders.load_lexicon, chosen)
         limits = Limits(settings.max_pixels, settings.max_bytes)
-        done = rereading.read_again(database, photo_ids, look_up, limits)
+        where = settings.sidecar_dir
+        done = rereading.read_again(database, photo_ids, look_up, limits, where)
     if as_json:
         console.print_json(asdict(done))
         return

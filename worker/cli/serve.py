@@ -34,6 +34,7 @@ from worker.serving.meaning import TextEncoders
 from worker.serving.thumbs import ThumbMaker
 from worker.settings import Settings
 from worker.thumbs.store import ThumbStore
+from worker.watch.exclusions import Rules
 
 app = typer.Typer(add_completion=False)
 
@@ -151,7 +152,7 @@ def _services(
                 thumbnails=thumbs,
                 load_encoder=encoders.load,
                 look_up=partial(_look_up, database),
-                scan=lambda: scanning.scan_roots(database, ring),
+                scan=lambda: scanning.scan_roots(database, ring, Rules.of_settings(settings)),
             )
     finally:
         thumbs.close()

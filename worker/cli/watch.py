@@ -50,7 +50,7 @@ def watch(
         if named_photos := [folder.shown for folder in named if folder.photos]:
             raise RootError(f"{named_photos[0]}: not a folder; watch the folder that it is in")
         intervals = Intervals(settings.settle_s, settings.reconcile_s, settings.poll_s)
-        rules = Rules(settings.exclude_patterns)
+        rules = Rules.of_settings(settings)
         watcher = Watcher(
             process.database,
             tasks.doorbell_of(process).ring,

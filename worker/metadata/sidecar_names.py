@@ -24,6 +24,15 @@ def of_photo(photo: str) -> str:
     return photo + SUFFIX
 
 
+def mirrored(folder: PurePath, path: PurePath) -> PurePath:
+    """Return the place in a folder that stands for an absolute path: all of it, below the folder.
+
+    So `KADR_SIDECAR_DIR` holds the sidecars of all roots, whatever these are called.
+    """
+    drive = path.drive.replace(":", "").strip("\\/")
+    return folder / drive / path.relative_to(path.anchor)
+
+
 def of_raw(photo: str) -> str:
     """Return the name that Adobe's programs read: "IMG.xmp" of "IMG.cr3"."""
     return PurePath(photo).stem + SUFFIX

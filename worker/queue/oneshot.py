@@ -121,7 +121,7 @@ class _Run:
         self._start_worker = start_worker
         self._view = view
         self._folders = folders
-        self._rules = Rules(process.settings.exclude_patterns)
+        self._rules = Rules.of_settings(process.settings)
         self.root_ids = {folder.root.id for folder in folders}
         #: The photos that are tagged; None for all in the roots.
         self.photo_ids: set[int] | None = (
@@ -149,7 +149,12 @@ class _Run:
                 continue
             process, ring = self._process, self._doorbell.ring
             taken = ingest.take_files(
-                process.database, folder.root, changed, ring, look_up=process.look_up
+                process.database,
+                folder.root,
+                changed,
+                ring,
+                look_up=process.look_up,
+                sidecar_dir=self._rules.sidecar_dir,
             )
             if taken.photo_ids:  # what changed only in its metadata needs no model
                 self.begin()

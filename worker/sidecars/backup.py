@@ -1,7 +1,7 @@
 """Keeps copies of sidecars before keywords of other programs are taken out of them.
 
 `writer` keeps them; `kadr metadata restore` puts them back. A backup is a folder with a copy of
-each file below the name of its root, and a list of what was written in their place.
+each file, which mirrors their paths, and a list of what was written in their place.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from catalog import paths
 from worker.errors import SidecarError
+from worker.metadata import sidecar_names
 from worker.sidecars import disk
 from worker.sidecars.disk import Content
 
@@ -54,7 +55,7 @@ class Backup:
             "file": paths.to_text(target),
             "written": hashlib.sha256(after).hexdigest(),
         }
-        copy = self._place(root_name, path)
+        copy = self._place(target)
         disk.keep_copy(copy, before, self.folder / _LIST, json.dumps(line))
 
     def list(self) -> list[Copy]:
@@ -71,7 +72,7 @@ class Backup:
                 Copy(
                     *place,
                     paths.from_text(line["file"]),
-                    self._place(*place).read_bytes(),
+                    self._place(paths.from_text(line["file"])).read_bytes(),
                     bytes.fromhex(line["written"]),
                 )
                 for place, line in written.items()
@@ -83,8 +84,8 @@ class Backup:
                 "name the folder that `kadr metadata write --remove-rejected` printed"
             ) from error
 
-    def _place(self, root_name: str, path: str) -> Path:
-        return self.folder / paths.from_text(root_name) / paths.from_text(path)
+    def _place(self, target: Path) -> Path:
+        return Path(sidecar_names.mirrored(self.folder, target))
 
 
 def restore(copy: Copy) -> bool:

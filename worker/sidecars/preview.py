@@ -71,16 +71,19 @@ def preview(writing: Writer, photo_ids: Collection[int] | None) -> Iterator[Prev
         photo_ids: The photos it is about; None for all.
     """
     plan = _plan(writing, photo_ids, is_write=True)
+    seen: set[Path] = set()
     for job in plan.jobs:
         shown = _preview(writing, job, plan.wanted(job))
-        if shown is not None:
+        if shown is not None and shown.path not in seen:
+            seen.add(shown.path)
             yield shown
 
 
 def compare(writing: Writer, photo_id: int) -> list[Comparison]:
     """Return the sidecars of a photo as they were, as the catalogue wants them, as they are."""
     plan = _plan(writing, [photo_id], is_write=False)
-    return [_compare(job, plan.wanted(job)) for job in plan.jobs]
+    found = [_compare(writing.place_of(job), job, plan.wanted(job)) for job in plan.jobs]
+    return list({each.path: each for each in reversed(found)}.values())[::-1]
 
 
 def _plan(writing: Writer, photo_ids: Collection[int] | None, *, is_write: bool) -> _Plan:
@@ -127,8 +130,7 @@ def _words(data: bytes | None) -> dict[str, str]:
     return {spelling.fold(each.word): each.word for each in found}
 
 
-def _compare(job: Job, what: Wanted) -> Comparison:
-    path = paths.join(job.root, job.path)
+def _compare(path: Path, job: Job, what: Wanted) -> Comparison:
     known: Sequence[Sequence[str]] = (job.words or {}).get("keywords", ())
     base = dict.fromkeys([*(word for word, *_ in known), *_flat(job.wrote)])
     try:

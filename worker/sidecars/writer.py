@@ -18,7 +18,7 @@ from catalog.photos.sidecar_writes import Claim, Ending, Job, Outcome, Tally
 from catalog.tags import sidecar_words
 from catalog.tags.sidecar_words import Spoken
 from worker.errors import MetadataError, SidecarError
-from worker.metadata import clearing, composing
+from worker.metadata import clearing, composing, sidecar_names
 from worker.metadata.clearing import Cleared
 from worker.metadata.composing import Added, Composed, Style, Wanted
 from worker.settings import Settings
@@ -42,7 +42,7 @@ class Options:
     style: Style = field(default_factory=Style)
     #: `auto` or `adobe`: see `naming.Folders`.
     names: str = "auto"
-    #: A folder that holds the sidecars of all roots instead, each root's below its name.
+    #: A folder that holds the sidecars of all roots instead; it mirrors the paths of photos.
     folder: Path | None = None
     #: Files with several names are written under one of them alone.
     break_links: bool = False
@@ -134,7 +134,7 @@ class Writer:
             SidecarError: It cannot be written.
         """
         photo, path = self._places(job)
-        if not job.is_known and (moved := self._other_place(job, photo)) is not None:
+        if (moved := self._other_place(job, photo)) is not None:
             return Outcome(job, Ending.MOVED, path=moved)
         made: list[Composed] = []
 
@@ -156,7 +156,7 @@ class Writer:
         return Outcome(
             job,
             Ending.WRITTEN,
-            stat=done.stat if self.options.folder is None else None,
+            stat=done.stat,
             sha256=done.after.sha256,
             wrote=made[0].added.to_json(),
             is_ours=before is None or (job.is_ours and before == job.wrote_sha256),
@@ -194,6 +194,11 @@ class Writer:
             was_known=known,
         )
 
+    def place_of(self, job: Job) -> Path:
+        """Return the sidecar that a job is about; where it will be if it is only planned."""
+        moved = None if job.is_known else self._other_place(job, paths.join(job.root, job.file))
+        return paths.join(job.root, moved or job.path)
+
     def compose(self, job: Job, what: Wanted) -> tuple[Path, bytes | None, Composed]:
         """Return a sidecar's path, what it holds, and what it would hold.
 
@@ -201,7 +206,7 @@ class Writer:
             SidecarError: It cannot be written.
         """
         photo, path = self._places(job, is_writing=False)
-        if not job.is_known and (moved := self._other_place(job, photo)) is not None:
+        if (moved := self._other_place(job, photo)) is not None:
             path = paths.join(job.root, moved)
         found = disk.read(path)
         composed = self._compose(job, photo, path, what, found)
@@ -224,7 +229,7 @@ class Writer:
                 now=now,
                 style=self.options.style,
                 added=added,
-                embedded=lambda: seeds.find_keywords(photo),
+                embedded=tuple if self._is_apart(path) else lambda: seeds.find_keywords(photo),
             )
             return replace(composed, data=composed.data or cleared.data, cleared=cleared.words)
         except MetadataError as error:
@@ -232,10 +237,16 @@ class Writer:
             raise SidecarError(f"{shown}: {error}") from error
 
     def _new_document(self, photo: Path, path: Path) -> bytes:
+        if self._is_apart(path):  # no other program reads it, so it hides nothing
+            return composing.new_document(None)
         made = composing.new_document(seeds.find_packet(photo), seeds.find_keywords(photo))
         if path.name == photo.stem + ".xmp":
             return composing.with_text(made, _SIDECAR_FOR, photo.suffix.lstrip(".").upper())
         return made
+
+    def _is_apart(self, path: Path) -> bool:
+        folder = self.options.folder
+        return folder is not None and path.is_relative_to(folder)
 
     def _places(self, job: Job, *, is_writing: bool = True) -> tuple[Path, Path]:
         """Return the photo's file and the sidecar's.
@@ -250,16 +261,21 @@ class Writer:
             raise SidecarError(
                 f"{shown}: is not there; mount its disk, and it is tried again", is_retried=True
             )
-        if self.options.folder is not None:
-            path = self.options.folder / paths.from_text(job.root_name) / paths.from_text(job.path)
-            top = self.options.folder
+        if self._is_apart(path):
+            top = self.options.folder or path.parent
         path = disk.resolve(path, top)
         if is_writing:
             disk.prepare(path, self._folders.leftovers(path.parent))
         return photo, path
 
     def _other_place(self, job: Job, photo: Path) -> str | None:
-        """Return the stored path of the sidecar that is due instead of a planned one."""
+        """Return the stored path of the sidecar that is due instead; None for this one."""
+        if self.options.folder is not None:
+            place = Path(sidecar_names.mirrored(self.options.folder, photo))
+            apart = paths.to_text(place.with_name(sidecar_names.of_photo(place.name)))
+            return None if job.path == apart else apart
+        if job.is_known and not Path(job.path).is_absolute():
+            return None
         existing = self._folders.find_existing(photo)
         wanted = existing[0] if existing else self._folders.new_name(photo)
         stored = paths.to_text(paths.from_text(job.file).with_name(wanted))

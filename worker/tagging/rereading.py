@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
 
 import structlog
 
@@ -62,6 +63,7 @@ def read_again(
     photo_ids: Sequence[int],
     look_up: store.LookUp = store.nothing_known,
     limits: Limits | None = None,
+    sidecar_dir: Path | None = None,
 ) -> Reread:
     """Read the metadata of photos and of all sidecars beside them, changed or not.
 
@@ -75,7 +77,9 @@ def read_again(
         for root, group in groupby(files, key=lambda file: file.root):
             found = [scan.stat_file(file.path) for file in group]
             present = [file for file in found if file is not None]
-            read += sidecars.take_sidecars(database, root, (), present, look_up=look_up).read
+            read += sidecars.take_sidecars(
+                database, root, (), present, look_up=look_up, sidecar_dir=sidecar_dir
+            ).read
         photos += read_unread(database, look_up, limits, chunk)
     return Reread(photos, read)
 

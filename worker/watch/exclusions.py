@@ -14,6 +14,8 @@ from pathlib import Path, PurePath
 
 from pathspec import GitIgnoreSpec
 
+from worker.settings import Settings
+
 
 class Reason(enum.StrEnum):
     """Why a folder or file is left out, as `kadr doctor` shows it."""
@@ -25,6 +27,7 @@ class Reason(enum.StrEnum):
     MARKED = ".nomedia or .noimage"
     IGNORED = ".kadrignore"
     EXCLUDED = "KADR_EXCLUDE"
+    SIDECARS = "KADR_SIDECAR_DIR"
 
 
 #: Names of folders in lower case, as NAS systems, operating systems and synchronisers make them.
@@ -53,9 +56,17 @@ IGNORE_FILE = ".kadrignore"
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a person leaves out everywhere: patterns in git's syntax, relative to each root."""
+    """What a person wants of the scans of all roots."""
 
+    #: What is left out everywhere: patterns in git's syntax, relative to each root.
     patterns: tuple[str, ...] = ()
+    #: The folder that holds the sidecars which Kadr writes; None if they lie beside the photos.
+    sidecar_dir: Path | None = None
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> "Rules":
+        """Return what KADR_EXCLUDE and KADR_SIDECAR_DIR say."""
+        return cls(settings.exclude_patterns, settings.sidecar_dir)
 
     def of(self, top: Path) -> "Exclusions":
         """Return what is left out below a root."""
@@ -80,6 +91,8 @@ class Exclusions:
         if folder == self.top:
             return self._reason_by_markers(folder, names)
         named = _reason_by_name(folder)
+        if folder == self.rules.sidecar_dir:  # looked through by itself
+            return Reason.SIDECARS
         return (
             named
             or self._reason_by_patterns(folder, is_folder=True)

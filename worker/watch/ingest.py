@@ -57,6 +57,7 @@ def take_files(
     ring: Ring,
     *,
     look_up: store.LookUp = store.nothing_known,
+    sidecar_dir: Path | None = None,
 ) -> Taken:
     """Register files of one root and ring for the photos that are to be tagged.
 
@@ -69,13 +70,16 @@ def take_files(
         files: New and changed photos and sidecars.
         ring: Sends messages for photos.
         look_up: Knows keywords of sidecars that are new to the catalogue.
+        sidecar_dir: The folder that holds the sidecars which Kadr writes.
     """
     by_kind: dict[bool, list[FoundFile]] = {True: [], False: []}
     for found in files:
         by_kind[scan.is_sidecar(found.path.name)].append(found)
     photos, beside = by_kind[False], by_kind[True]
     taken = _take_photos(database, root, photos, ring) if photos else Taken((), ())
-    read = sidecars.take_sidecars(database, root, beside, photos, look_up=look_up)
+    read = sidecars.take_sidecars(
+        database, root, beside, photos, look_up=look_up, sidecar_dir=sidecar_dir
+    )
     return dataclasses.replace(taken, unsettled=taken.unsettled + read.unsettled)
 
 

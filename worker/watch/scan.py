@@ -249,6 +249,8 @@ def find_changes(
         seen.update(path for path, _, _ in batch)
         changed = _find_changed(database, root, batch)
         yield from sql.chunks(changed, _FILES_AT_ONCE) if changed else [changed]
+    if exclusions.rules.sidecar_dir is not None:
+        yield from _find_apart(database, root, where, exclusions.rules.sidecar_dir)
     if not seen and _is_unreachable(where):
         if any(find_gone(database, root, relative(where, top))):
             _warn_unreachable(where)
@@ -282,6 +284,32 @@ def _find_changed(database: Database, root: Root, batch: Sequence[_Listed]) -> l
         for path, entry, found in batch
         if _differs(_size_and_times(found), known.get(path))
     ]
+
+
+def _find_apart(
+    database: Database, root: Root, where: Path, folder: Path
+) -> Iterator[list[FoundFile]]:
+    """Yield new and changed sidecars of a folder's photos that lie in a folder of their own.
+
+    Then mark those that are gone, unless that folder is not mounted.
+    """
+    if _is_unreachable(folder):
+        return
+    top = Path(sidecar_names.mirrored(folder, where))
+    seen: set[str] = set()
+    if os.path.isdir(top):  # noqa: PTH112  Path.is_dir raises without permission
+        found = (file for file in walk(top) if sidecar_names.is_sidecar(file.path.name))
+        for batch in sql.chunks(found, _FILES_AT_ONCE):
+            stored = {paths.to_text(file.path): file for file in batch}
+            seen.update(stored)
+            with database.read() as session:
+                known = sidecars.find_stats(session, root.id, stored)
+            yield [f for path, f in stored.items() if _differs(f.stat, known.get(path))]
+    with database.read() as session:
+        before = sidecars.find_apart_paths(session, root.id, paths.to_text(top))
+    gone = [path for path in before if path not in seen and is_gone(paths.from_text(path))]
+    if gone:
+        mark_missing(database, root, gone)
 
 
 def _is_left_out(folder: Path, exclusions: Exclusions) -> bool:

@@ -96,6 +96,7 @@ def take_sidecars(
     photos: Sequence[FoundFile] = (),
     *,
     look_up: store.LookUp = store.nothing_known,
+    sidecar_dir: Path | None = None,
 ) -> Taken:
     """Read sidecars and record what they say.
 
@@ -105,6 +106,7 @@ def take_sidecars(
         found: New and changed sidecars.
         photos: Photos that were registered just now, whose sidecars are looked for.
         look_up: Knows words that are new to the catalogue.
+        sidecar_dir: The folder that holds sidecars instead, which mirrors the paths of photos.
     """
     folders: dict[Path, _Folder] = {}
     wanted = {each.path: each for each in found}
@@ -114,13 +116,15 @@ def take_sidecars(
             path = folder / name
             if path not in wanted and (file := scan.stat_file(path)) is not None:
                 wanted[path] = file
+    if sidecar_dir is not None:
+        wanted |= _find_apart(photos, sidecar_dir)
     if not wanted:
         return Taken(0)
     top = paths.from_text(root.path)
     contents = [_read(file) for file in wanted.values()]
-    stored = {file.path: scan.relative(file.path, top) for file in wanted.values()}
+    stored = {path: _stored(path, top, sidecar_dir) for path in wanted}
     for folder in {path.parent for path in wanted} - folders.keys():
-        folders[folder] = _Folder(folder)
+        folders[folder] = _Folder(_folder_of_photos(folder, top, sidecar_dir))
     with database.write() as session:
         known = sidecars.find_known(session, root.id, stored.values())
         digests = {_digest(each.data) for each in contents if each.data is not None}
@@ -136,6 +140,26 @@ def take_sidecars(
     _log.debug("sidecars_read", root=root.name, files=len(seen), keywords=changed)
     unsettled = [each.found.path for each in contents if each.data is None and not each.failure]
     return Taken(len(seen), tuple(unsettled))
+
+
+def _find_apart(photos: Iterable[FoundFile], sidecar_dir: Path) -> dict[Path, FoundFile]:
+    """Return the sidecars of photos that lie in a folder of their own."""
+    places = (Path(sidecar_names.mirrored(sidecar_dir, photo.path)) for photo in photos)
+    named = (place.with_name(sidecar_names.of_photo(place.name)) for place in places)
+    return {path: file for path in named if (file := scan.stat_file(path)) is not None}
+
+
+def _stored(path: Path, top: Path, sidecar_dir: Path | None) -> str:
+    """Return the stored path of a sidecar: below its root, or absolute."""
+    is_apart = sidecar_dir is not None and path.is_relative_to(sidecar_dir)
+    return paths.to_text(path) if is_apart else scan.relative(path, top)
+
+
+def _folder_of_photos(folder: Path, top: Path, sidecar_dir: Path | None) -> Path:
+    """Return the folder of the photos that the sidecars in a folder belong to."""
+    if sidecar_dir is None or not folder.is_relative_to(sidecar_dir):
+        return folder
+    return top / folder.relative_to(sidecar_names.mirrored(sidecar_dir, top))
 
 
 def _by_folder(photos: Iterable[FoundFile]) -> dict[Path, list[str]]:

@@ -250,7 +250,12 @@ class Watcher:
     def _take(self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]) -> None:
         for chunk in sql.chunks(files, _FILES_AT_ONCE):
             taken = ingest.take_files(
-                self.database, watched.root, chunk, self.ring, look_up=self.look_up
+                self.database,
+                watched.root,
+                chunk,
+                self.ring,
+                look_up=self.look_up,
+                sidecar_dir=self.rules.sidecar_dir,
             )
             for path in taken.unsettled:
                 watched.touched.touch(path)

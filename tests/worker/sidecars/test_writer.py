@@ -363,14 +363,36 @@ def test_read_only_photos_are_never_opened_for_writing(tree: Tree) -> None:
 def test_folder_of_its_own_holds_the_sidecars_of_read_only_photos(
     tree: Tree, tmp_path: Path
 ) -> None:
-    tree.decide(tree.add("a/IMG.jpg"), "beagle")
+    tree.decide(tree.add("a/IMG.jpg", photos.jpeg_bytes(xmp=photos.xmp(["old"]))), "beagle")
     tree.write(folder=tmp_path / "sidecars")
 
     assert tree.names() == ["a/IMG.jpg"]
-    written = tmp_path / "sidecars" / "photos" / "a" / "IMG.jpg.xmp"
-    assert readers.read_fields(written)[readers.DC] == ["beagle"]
+    written = tmp_path / "sidecars" / tree.top.relative_to("/") / "a/IMG.jpg.xmp"
+    assert readers.read_fields(written)[readers.DC] == ["beagle"]  # it hides nothing from anybody
+    [shown] = previews.compare(tree.writer(folder=tmp_path / "sidecars"), 1)
+    assert (shown.path, shown.written) == (written, ("beagle",))
     tree.writer(folder=tmp_path / "sidecars").withdraw_all()
-    assert readers.DC not in readers.read_fields(written)
+    assert not written.exists()
+
+
+def test_sidecars_that_are_there_stay_as_they_are_where_a_folder_holds_kadrs(
+    tree: Tree, tmp_path: Path
+) -> None:
+    theirs = sidecar(bag("dc:subject", "sea"))
+    (tree.top / "IMG.jpg.xmp").write_bytes(theirs)
+    photo = tree.add()
+    tree.decide(photo, "beagle")
+    folder = tmp_path / "sidecars"
+    assert [each.path for each in previews.preview(tree.writer(folder=folder), None)] == [
+        folder / tree.top.relative_to("/") / "IMG.jpg.xmp"
+    ]
+    tree.write(folder=folder)
+    tree.decide(photo, "sand")
+    assert tree.write(folder=folder)[Ending.WRITTEN] == 1
+
+    assert (tree.top / "IMG.jpg.xmp").read_bytes() == theirs
+    written = folder / tree.top.relative_to("/") / "IMG.jpg.xmp"
+    assert readers.read_fields(written)[readers.DC] == ["beagle", "sand"]
 
 
 def test_style_of_the_settings_is_that_of_the_file(tree: Tree) -> None:
