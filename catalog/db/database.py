@@ -282,6 +282,12 @@ def explained(url: URL) -> Iterator[None]:
         if isinstance(error.orig, sqlite3.DatabaseError) and "not a database" in str(error.orig):
             message = f"{url.database} is not a catalogue; set KADR_DATABASE_URL to another file"
             raise DatabaseUnavailableError(message) from error
+        if isinstance(error.orig, sqlite3.DatabaseError) and "malformed" in str(error.orig):
+            message = (
+                f"{url.database} is damaged ({error.orig}); move it away, with the files of its "
+                "name that end in -wal and -shm, and `kadr restore` a backup"
+            )
+            raise DatabaseUnavailableError(message) from error
         raise
 
 

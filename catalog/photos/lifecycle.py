@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db import sql
-from catalog.db.tables import Embedding, Photo, PhotoFile, PhotoState, Root
+from catalog.db.tables import Embedding, Photo, PhotoFile, PhotoState, Root, Tagger
 from catalog.photos import history, sidecar_due
 from catalog.photos.history import EventKind
 
@@ -28,6 +28,8 @@ RING_AGAIN_S = 600.0
 #: Maximum number of photos that one sweep returns.
 SWEEP_LIMIT = 10_000
 
+#: A lease that ended so long ago is seen by no sweep.
+_LONG_OVER_S = 60.0
 #: Delay before the next look at a photo whose file was missing or changing.
 RETRY_DELAY_S = 30.0
 
@@ -161,6 +163,31 @@ def sweep(
     )
     mark_rung(session, due, now=now)
     return due
+
+
+def is_stuck(now: datetime) -> ColumnElement[bool]:
+    """Return the SQL condition that a photo waits for nothing: no sweep and no worker takes it.
+
+    Its lease has no holder or no end, or ended long ago since no sweep runs; or it is pending
+    without a time.
+    """
+    ended = or_(
+        Photo.due_at.is_(None),
+        Photo.lease_token.is_(None),
+        Photo.due_at < now - timedelta(seconds=_LONG_OVER_S),
+    )
+    is_waiting_for_ever = and_(Photo.state == PhotoState.PENDING, Photo.due_at.is_(None))
+    return or_(and_(Photo.state == PhotoState.LEASED, ended), is_waiting_for_ever)
+
+
+def free_stuck(session: Session, *, now: datetime) -> None:
+    """Make photos that wait for nothing due in the next sweep."""
+    session.execute(
+        update(Photo)
+        .where(is_stuck(now))
+        .values(state=PhotoState.PENDING, lease_token=None, due_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _is_any_leased(session: Session) -> bool:
@@ -405,6 +432,32 @@ def request_encoding(session: Session, model_id: int, *, now: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     return len(requested.all())
+
+
+def lacks_vector() -> ColumnElement[bool]:
+    """Return the SQL condition that a photo is tagged and its model's vector is lost."""
+    encoded = (
+        exists()
+        .where(Embedding.photo_id == Photo.id, Embedding.model_id == Tagger.model_id)
+        .where(Tagger.id == Photo.tagger_id)
+        .correlate(Photo)
+    )
+    return and_(
+        Photo.state == PhotoState.TAGGED,
+        Photo.tagger_id.is_not(None),
+        Photo.missing_since.is_(None),
+        ~encoded,
+    )
+
+
+def request_lost_vectors(session: Session, *, now: datetime) -> None:
+    """Make photos pending whose vector is lost; they keep their keywords until tagged again."""
+    session.execute(
+        update(Photo)
+        .where(lacks_vector())
+        .values(**_pending_afresh(now))
+        .execution_options(synchronize_session=False)
+    )
 
 
 def find_owned(session: Session, token: str, photo_ids: Iterable[int]) -> set[int]:

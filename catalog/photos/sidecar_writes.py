@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.db import sql
@@ -29,6 +29,8 @@ MAX_ATTEMPTS = 3
 RETRY_S = 10.0
 MAX_RETRY_S = 3600.0
 
+#: A lease that ended so long ago is seen by no sweep.
+_LONG_OVER_S = 60.0
 #: Another program took words of ours out so often within a day, or changed the file so often
 #: between our writes within an hour: we stop.
 MAX_WITHDRAWN_A_DAY = 2
@@ -256,6 +258,26 @@ def sweep(session: Session, *, now: datetime) -> int:
         .execution_options(synchronize_session=False)
     ).all()
     return len(freed)
+
+
+def is_stuck(now: datetime) -> ColumnElement[bool]:
+    """Return the SQL condition that a sidecar is leased and nobody holds it or will free it."""
+    ended = or_(
+        Sidecar.due_at.is_(None),
+        Sidecar.lease_token.is_(None),
+        Sidecar.due_at < now - timedelta(seconds=_LONG_OVER_S),
+    )
+    return and_(Sidecar.state == SidecarState.LEASED, ended)
+
+
+def free_stuck(session: Session, *, now: datetime) -> None:
+    """Make sidecars due again that nobody holds."""
+    session.execute(
+        update(Sidecar)
+        .where(is_stuck(now))
+        .values(state=SidecarState.DUE, lease_token=None, due_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def release(session: Session, token: str, *, now: datetime) -> None:

@@ -109,6 +109,15 @@ def build(database: Database, model: Model, *, memory: str = "1GB") -> None:
         connection.execute(text("RESET maintenance_work_mem"))
 
 
+def find_broken(session: Session) -> list[Model]:
+    """Return the models whose index was begun and is not whole, so that no search uses it."""
+    if not getattr(session.get_bind().dialect, HALFVEC_FLAG, False):
+        return []
+    broken = set(session.scalars(_FIND_BROKEN))
+    models = session.scalars(select(Model).order_by(Model.id))
+    return [model for model in models if name_of(model) in broken]
+
+
 def name_of(model: Model) -> str:
     """Return the name of a model's index in the database."""
     return f"ix_embedding_hnsw_{model.id}"
@@ -167,6 +176,10 @@ def measure_recall(index: HnswIndex) -> float:
 _FIND = text(
     "SELECT c.reltuples FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid "
     "WHERE c.relname = :name AND i.indisvalid AND c.relnamespace = current_schema()::regnamespace"
+)
+_FIND_BROKEN = text(
+    "SELECT c.relname FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid "
+    "WHERE NOT i.indisvalid AND c.relnamespace = current_schema()::regnamespace"
 )
 _SET = text(
     "SELECT set_config('hnsw.ef_search', :ef_search, true), "

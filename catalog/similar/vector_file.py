@@ -29,6 +29,8 @@ from catalog.similar import exact
 _LOCK_S = 600.0
 _APPENDED_AT_ONCE = 5_000
 _SAMPLE = 4_096
+#: Vectors of one photo by one model differ by less in each number.
+_SAME = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,34 @@ def open_index(session: Session, folder: Path, *, model: Model | None = None) ->
             known = _append(session, chosen, place, stored, _read_ids(place))
     vectors = np.memmap(place / "vectors.f2", dtype="<f2", mode="r", shape=(len(known), chosen.dim))
     return VectorFile(chosen, np.where(np.isin(known, stored), known, 0), vectors)
+
+
+def agrees(session: Session, folder: Path, model: Model) -> bool:
+    """Return whether a model's file, if there is one, holds the vectors that the catalogue holds.
+
+    Vectors that it lacks are appended when it is opened; that is no difference.
+    """
+    place = find_place(session, folder, model)
+    known = _read_ids(place)
+    file = place / "vectors.f2"
+    if not known.size:
+        return True
+    if not file.exists() or file.stat().st_size < known.size * model.dim * 2:
+        return False
+    stored = np.memmap(file, dtype="<f2", mode="r", shape=(len(known), model.dim))
+    rows = {int(photo_id): row for row, photo_id in enumerate(known)}
+    query = select(Embedding.photo_id, Embedding.vector).where(Embedding.model_id == model.id)
+    with session.execute(query.execution_options(yield_per=_APPENDED_AT_ONCE)) as found:
+        return all(
+            _is_same(stored[rows[photo_id]], vector)
+            for photo_id, vector in found
+            if photo_id in rows
+        )
+
+
+def _is_same(one: NDArray[np.float16], other: NDArray[np.float16]) -> bool:
+    """Return whether two vectors are one, perhaps computed on two devices."""
+    return len(one) == len(other) and bool(np.abs(one - other).max() < _SAME)
 
 
 def find_model(session: Session, *, name: str | None = None) -> Model:

@@ -20,7 +20,7 @@ from catalog.db.database import Database, explained, open_database
 from catalog.db.tables import HEAD_REVISION, Photo, PhotoFile, Tag
 from catalog.db.types import HALFVEC_FLAG
 from catalog.errors import BackupError
-from catalog.upkeep import backup_file, contents
+from catalog.upkeep import backup_file, contents, sequences
 from catalog.upkeep.backup_file import Backup
 from catalog.upkeep.contents import Content, Table
 
@@ -160,7 +160,8 @@ def _fill_postgresql(database: Database, file: Path) -> None:
             rows = digesting.through(contents.read_sqlite(backup, table))
             contents.write_postgresql(raw, table, rows, halfvec=halfvec)
             wanted[table.name] = digesting.content
-            _set_sequence(connection, table)
+        for name in sequences.list_tables(connection):
+            sequences.advance(connection, name)
         found = {
             table.name: contents.content_of(table, contents.read_postgresql(raw, table))
             for table in tables
@@ -177,21 +178,6 @@ def _drop_hnsw(connection: Connection) -> None:
     )
     for (name,) in found.all():
         connection.exec_driver_sql(f'DROP INDEX "{name}"')
-
-
-def _set_sequence(connection: Connection, table: Table) -> None:
-    """Let new rows get ids after those that were restored."""
-    if table.key != ("id",):
-        return
-    name = {"name": table.name}
-    query = "SELECT pg_get_serial_sequence(%(name)s, 'id')"
-    sequence = connection.exec_driver_sql(query, name).scalar()
-    if sequence is not None:
-        connection.exec_driver_sql(
-            f'SELECT setval(%(sequence)s, coalesce((SELECT max(id) FROM "{table.name}"), 0) + 1, '  # noqa: S608
-            "false)",
-            {"sequence": sequence},
-        )
 
 
 def _forget_transient(connection: Connection) -> None:

@@ -55,6 +55,10 @@ COMMANDS = {
         "worker.cli.evaluate",
         "Measure precision, recall, mAP and coverage; models, vocabularies, presets side by side.",
     ),
+    "check": Command(
+        "worker.cli.check",
+        "Compare files, rows, counts and indexes; `--mend` mends what can be made again.",
+    ),
     "demo": Command(
         "worker.cli.demo",
         "Watch a folder while photos arrive in it one by one, then search them.",

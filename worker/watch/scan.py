@@ -265,6 +265,33 @@ def find_changes(
         _note_left_out(database, root, met)
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How a root differs from what the catalogue knows of it."""
+
+    #: Photos and sidecars that are new or changed.
+    changed: int
+    #: Those that are known and gone, or left out now.
+    gone: int
+    #: Nothing can be said: the folder is not there, or empty as where a disk is not mounted.
+    is_away: bool = False
+
+
+def compare(database: Database, root: Root, rules: Rules) -> Difference:
+    """Return what `find_changes` would find in a root, and change nothing."""
+    top = paths.from_text(root.path)
+    exclusions = rules.of(top)
+    seen: set[str] = set()
+    changed = 0
+    for batch in sql.chunks(_list(top, top, exclusions, Seen()), _COMPARED_AT_ONCE):
+        seen.update(path for path, _, _ in batch)
+        changed += len(_find_changed(database, root, batch))
+    if not seen and _is_unreachable(top):
+        return Difference(0, 0, is_away=True)
+    gone = sum(len(each) for each in find_gone(database, root, ".", seen, exclusions))
+    return Difference(changed, gone)
+
+
 def _list(top: Path, where: Path, without: Exclusions, met: Seen) -> Iterator[_Listed]:
     for folder, entries in _walk_folders(where, without, met):
         prefix = "" if folder == top else relative(folder, top) + "/"
