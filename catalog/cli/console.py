@@ -1,13 +1,15 @@
 """How commands read their arguments and print: text, JSON, files, counts of things."""
 
+import csv
 import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog import paths
 from catalog.errors import OutputError
 
 if TYPE_CHECKING:
@@ -44,6 +46,30 @@ def _escaped(char: str) -> str:
     if char.isprintable() or char == "\n":
         return char
     return json.dumps(char)[1:-1]
+
+
+def safe(text: str) -> str:
+    """Return text for rich's tables and lines: a terminal and rich show all of it, and do nothing.
+
+    Keywords of catalogues that an older Kadr made may hold control characters.
+    """
+    from rich.markup import escape  # noqa: PLC0415 - lists of paths and JSON are printed without it
+
+    return escape(paths.printable(text))
+
+
+def write_csv(names: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print CSV; a terminal gets no control characters, a file every byte of a path."""
+    sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
+    writer = csv.writer(sys.stdout)
+    writer.writerow(names)
+    is_shown = sys.stdout.isatty()
+    for row in rows:
+        writer.writerow(_plain(cell) if is_shown else cell for cell in row)
+
+
+def _plain(cell: object) -> object:
+    return paths.printable(paths.name_to_text(cell)) if isinstance(cell, str) else cell
 
 
 def quoted(path: str) -> str:

@@ -15,6 +15,7 @@ from catalog.cli import catalogue, console
 from catalog.errors import OptionError, OutputError
 from catalog.export import formats
 from catalog.export.formats import Format
+from catalog.query.run import Prepared
 
 Query = Annotated[list[str] | None, typer.Argument(help="Which photos; nothing: all.")]
 Form = Annotated[Format, typer.Option("--format", "-f", help="What to write.")]
@@ -58,14 +59,30 @@ def export(
         ready = queries.prepare(session, " ".join(query or []), least=least)
         if output is None:
             sys.stdout.flush()
-            formats.write(ready, form, sys.stdout.buffer)
+            number = formats.write(ready, form, sys.stdout.buffer)
             sys.stdout.buffer.flush()
-            return
-        with _replacing(output) as stream:
-            number = formats.write(ready, form, stream)
+        else:
+            with _replacing(output) as stream:
+                number = formats.write(ready, form, stream)
+        if not number:
+            console.err().print(_why_empty(ready, form, least))
+    if output is None:
+        return
     noun = "line" if form == Format.LIGHTROOM_KEYWORDS else "photo"
     noun = "file" if form == Format.EXIFTOOL_CSV else noun
     console.out().print(f"{console.count_of(number, noun)} written to {output}", markup=False)
+
+
+def _why_empty(ready: Prepared, form: Format, least: float | None) -> str:
+    """Return why an export holds no photo and no keyword, and what to do."""
+    if not ready.count(cap=1):
+        return "Nothing written: no photo is found."
+    if form == Format.EXIFTOOL_CSV and least == 1.0:
+        return (
+            "Nothing written: no keyword of these photos is from a person or a file. "
+            "--min-confidence 0.7 writes those of a model, too."
+        )
+    return "Nothing written: these photos have no keyword that is so sure."
 
 
 @contextmanager

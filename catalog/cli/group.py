@@ -34,6 +34,8 @@ def group(
         photos = [listing.hit_data(hit) for hit in found]
         console.print_json({"number": number, "name": name, "size": size, "photos": photos})
         return
-    console.out().print(f"[bold]{number}[/] {name}: {console.count_of(size, 'photo')}")
+    console.out().print(
+        f"[bold]{number}[/] {console.safe(name)}: {console.count_of(size, 'photo')}"
+    )
     pictures = options.of(ctx).thumbnails_if(wanted=thumbnails)
     console.out().print(listing.hit_table(found, pictures))

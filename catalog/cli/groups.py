@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from catalog import query
@@ -75,7 +74,7 @@ def _print_others(
         console.print_json({"by": kind, "total": len(found), "groups": data})
         return
     for each in shown:
-        line = f"{each.number:>5}  {len(each.photo_ids):>6,}  {escape(each.name)}"
+        line = f"{each.number:>5}  {len(each.photo_ids):>6,}  {console.safe(each.name)}"
         console.out().print(line, soft_wrap=True)
     console.out().print(console.count_of(len(found), "group"))
 
@@ -87,8 +86,8 @@ def _table(found: Sequence[Group]) -> Table:
     table.add_column("name")
     table.add_column("share")
     for each in found:
-        shares = ", ".join(f"{escape(tag.name)} [dim]{tag.share:.0%}[/]" for tag in each.tags)
-        table.add_row(str(each.number), f"{each.photos:,}", escape(each.name), shares)
+        shares = ", ".join(f"{console.safe(tag.name)} [dim]{tag.share:.0%}[/]" for tag in each.tags)
+        table.add_row(str(each.number), f"{each.photos:,}", console.safe(each.name), shares)
     return table
 
 

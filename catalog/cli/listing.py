@@ -1,12 +1,10 @@
 """How photos are printed in lists: the parts that `search`, `similar`, `group` and `demo` share."""
 
-import csv
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 from sqlalchemy.orm import Session
 
@@ -72,14 +70,12 @@ def hit_data(hit: query.Hit) -> dict[str, Any]:
 
 def print_csv(found: Iterable[query.Hit]) -> None:
     """Print photos as CSV; a path that is not UTF-8 keeps its bytes."""
-    sys.stdout.reconfigure(errors="surrogateescape", newline="")  # type: ignore[union-attr]
-    writer = csv.writer(sys.stdout)
-    writer.writerow(_CSV_ALL)
-    for hit in found:
+
+    def row_of(hit: query.Hit) -> list[object]:
         row = hit_data(hit) | {"keywords": "; ".join(each.name for each in hit.keywords)}
-        if sys.stdout.isatty() and hit.path is not None:
-            row["path"] = paths.printable(paths.to_text(hit.path))
-        writer.writerow(row[name] for name in _CSV_ALL)
+        return [row[name] for name in _CSV_ALL]
+
+    console.write_csv(_CSV_ALL, map(row_of, found))
 
 
 def print_unknown(found: query.Prepared) -> bool:
@@ -112,8 +108,10 @@ def hit_table(found: Sequence[query.Hit], load_thumbnails: ThumbnailLoader | Non
 
 
 def _row(hit: query.Hit, *, is_rated: bool) -> list[str]:
-    path = "" if hit.path is None else paths.printable(paths.to_text(hit.path))
+    path = "" if hit.path is None else console.safe(paths.to_text(hit.path))
     fit = [] if not is_rated else ["" if hit.relevance is None else f"{hit.relevance:.2f}"]
     taken = "" if hit.taken_at is None else f"{hit.taken_at:%Y-%m-%d}"
-    words = ", ".join(f"{escape(each.name)} [dim]{each.confidence:.2f}[/]" for each in hit.keywords)
-    return [str(hit.photo_id), escape(path), *fit, taken, words or f"[dim]{hit.state.value}[/]"]
+    words = ", ".join(
+        f"{console.safe(each.name)} [dim]{each.confidence:.2f}[/]" for each in hit.keywords
+    )
+    return [str(hit.photo_id), path, *fit, taken, words or f"[dim]{hit.state.value}[/]"]

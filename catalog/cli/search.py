@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 from sqlalchemy.orm import Session
 
 from catalog import query as queries
@@ -209,7 +208,7 @@ def _print_facets(found: queries.Prepared, *, as_json: bool) -> None:
         return
     for name in ("keywords", "years", "cameras", "formats"):
         values = getattr(facets, name)
-        shown = ", ".join(f"{escape(each.value)} [dim]{each.photos:,}[/]" for each in values)
+        shown = ", ".join(f"{console.safe(each.value)} [dim]{each.photos:,}[/]" for each in values)
         if shown:
             console.out().print(f"[bold]{name}[/]  {shown}")
     if not found.count(cap=1):

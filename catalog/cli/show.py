@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from catalog import paths, query
@@ -128,20 +127,20 @@ def _facts(detail: PhotoDetail) -> Table:
     table.add_row("photo", f"{photo.id}")
     for file in detail.files:
         gone = "" if file.missing_since is None else f" (gone since {file.missing_since:%Y-%m-%d})"
-        table.add_row("file", escape(paths.printable(paths.to_text(file.path))) + gone)
+        table.add_row("file", console.safe(paths.to_text(file.path)) + gone)
     size = f"{photo.size_bytes / 1e6:.2f} MB"
     pixels = f"{photo.width} x {photo.height}, " if photo.width else ""
     table.add_row("image", f"{photo.format + ', ' if photo.format else ''}{pixels}{size}")
     for sidecar in detail.sidecars:
-        table.add_row("sidecar", escape(paths.printable(paths.to_text(sidecar.path))))
+        table.add_row("sidecar", console.safe(paths.to_text(sidecar.path)))
         if sidecar.failure:
-            table.add_row("", escape(sidecar.failure))
+            table.add_row("", console.safe(sidecar.failure))
         if sidecar.withdrawn:
-            table.add_row("withdrawn", escape(", ".join(sidecar.withdrawn)))
+            table.add_row("withdrawn", console.safe(", ".join(sidecar.withdrawn)))
     if photo.taken_at is not None:
         table.add_row("taken", _taken(photo) + _source(photo, "taken_at"))
     if photo.camera:
-        table.add_row("camera", escape(photo.camera) + _source(photo, "camera"))
+        table.add_row("camera", console.safe(photo.camera) + _source(photo, "camera"))
     if photo.latitude is not None and photo.longitude is not None:
         place = f"{photo.latitude:.5f}, {photo.longitude:.5f}"
         table.add_row("position", place + _source(photo, "latitude"))
@@ -157,7 +156,7 @@ def _add_state(table: Table, photo: Photo) -> None:
     if photo.superseded_by_id is not None:
         table.add_row("superseded", f"by photo {photo.superseded_by_id}, which has its decisions")
     if photo.failure:
-        table.add_row("reason", escape(photo.failure))
+        table.add_row("reason", console.safe(photo.failure))
 
 
 def _taken(photo: Photo) -> str:
@@ -176,7 +175,7 @@ def _taken(photo: Photo) -> str:
 
 def _source(photo: Photo, fact: str) -> str:
     source = (photo.fact_sources or {}).get(fact)
-    return f"  [dim]({escape(source)})[/]" if source else ""
+    return f"  [dim]({console.safe(source)})[/]" if source else ""
 
 
 def _keywords(detail: PhotoDetail, least: float) -> Table:
@@ -190,7 +189,7 @@ def _keywords(detail: PhotoDetail, least: float) -> Table:
         if keyword.confidence < least and keyword.decision is None:
             continue
         table.add_row(
-            escape(keyword.name),
+            console.safe(keyword.name),
             f"{keyword.confidence:.3f}",
             _number(keyword.score),
             _number(keyword.similarity),
@@ -204,11 +203,13 @@ def _keywords(detail: PhotoDetail, least: float) -> Table:
 def _taggers(detail: PhotoDetail) -> Table:
     table = _grid()
     for tagger in detail.taggers:
-        table.add_row(f"tagger {tagger.id}", f"{escape(tagger.model)} ({tagger.model_digest[:12]})")
-        table.add_row("vocabulary", escape(tagger.vocabulary))
-        table.add_row("prompts", escape("; ".join(tagger.prompts)))
+        table.add_row(
+            f"tagger {tagger.id}", f"{console.safe(tagger.model)} ({tagger.model_digest[:12]})"
+        )
+        table.add_row("vocabulary", console.safe(tagger.vocabulary))
+        table.add_row("prompts", console.safe("; ".join(tagger.prompts)))
         settings = ", ".join(f"{name}={value}" for name, value in sorted(tagger.scoring.items()))
-        table.add_row("scoring", escape(settings or "defaults"))
+        table.add_row("scoring", console.safe(settings or "defaults"))
     return table
 
 
@@ -218,7 +219,7 @@ def _history(detail: PhotoDetail) -> Table:
         table.add_row(
             f"{event.at.astimezone():%Y-%m-%d %H:%M:%S}",
             event.kind,
-            escape(paths.printable(_event_detail(event.detail or {}))),
+            console.safe(_event_detail(event.detail or {})),
         )
     return table
 

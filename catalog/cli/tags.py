@@ -1,12 +1,9 @@
 """`kadr tags`: the keywords, each with the number of photos that have it."""
 
-import csv
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from catalog.cli import catalogue, console, options
@@ -47,9 +44,8 @@ def _print(found: Sequence[counts.TagCount], form: str) -> None:
         console.print_json([_as_data(tag) for tag in found])
         return
     if form == "csv":
-        writer = csv.writer(sys.stdout)
-        writer.writerow(("name", "photos", "parent", "aliases"))
-        writer.writerows((t.name, t.photos, t.parent or "", "; ".join(t.aliases)) for t in found)
+        rows = ((t.name, t.photos, t.parent or "", "; ".join(t.aliases)) for t in found)
+        console.write_csv(("name", "photos", "parent", "aliases"), rows)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("photos", justify="right")
@@ -57,7 +53,7 @@ def _print(found: Sequence[counts.TagCount], form: str) -> None:
         table.add_column(name)
     for tag in found:
         cells = (tag.name, tag.parent or "", ", ".join(tag.aliases))
-        table.add_row(f"{tag.photos:,}", *(escape(cell) for cell in cells))
+        table.add_row(f"{tag.photos:,}", *(console.safe(cell) for cell in cells))
     console.out().print(table if found else "no keyword begins so")
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog.db import generation, sql
-from catalog.db.tables import Photo, PhotoFile, PhotoState, Sidecar
+from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Sidecar
 from catalog.paths import FileStat
 from catalog.photos import heirs, history, identity, lifecycle
 from catalog.photos.history import EventKind
@@ -400,17 +400,38 @@ def are_few_gone(session: Session) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What `prune` removed."""
+    """What `prune` removes, and what it leaves."""
 
     files: int
     photos: int
+    #: Of the photos, those in whose place another picture lies, which has their decisions.
+    superseded: int = 0
+    #: Of the others, those that a person decided about: that is lost with them.
+    decided: int = 0
+    #: Photos that stay, since they lie in another place as well.
+    elsewhere: int = 0
+    #: Photos that stay, since they have not been missing for long enough.
+    recent: int = 0
 
 
 def count_prunable(session: Session, missing_before: datetime) -> Pruned:
     """Return what `prune` would remove."""
-    files = count_files(session, PhotoFile.missing_since < missing_before)
-    gone = select(func.count(Photo.id)).where(Photo.missing_since < missing_before)
-    return Pruned(files, session.scalar(gone) or 0)
+
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return session.scalar(select(func.count(Photo.id)).where(*conditions)) or 0
+
+    is_old = Photo.missing_since < missing_before
+    is_superseded = Photo.superseded_by_id.is_not(None)
+    decided = exists().where(PhotoTag.photo_id == Photo.id, PhotoTag.decision.is_not(None))
+    lost = exists().where(PhotoFile.photo_id == Photo.id, PhotoFile.missing_since < missing_before)
+    return Pruned(
+        count_files(session, PhotoFile.missing_since < missing_before),
+        count(is_old),
+        superseded=count(is_old, is_superseded),
+        decided=count(is_old, ~is_superseded, decided),
+        elsewhere=count(Photo.missing_since.is_(None), lost),
+        recent=count(Photo.missing_since >= missing_before),
+    )
 
 
 def prune(session: Session, missing_before: datetime) -> Pruned:

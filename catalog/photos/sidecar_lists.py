@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
@@ -28,16 +29,27 @@ class Problem:
     failure: str
 
 
-def find_problems(session: Session, *, limit: int | None = None) -> list[Problem]:
-    """Return sidecars that failed or are contested, with the reason, by path."""
+def find_problems(
+    session: Session, *, limit: int | None = None, photo_ids: Collection[int] | None = None
+) -> list[Problem]:
+    """Return sidecars that failed or are contested, with the reason, by path.
+
+    Args:
+        session: The caller's transaction.
+        limit: Maximum number of sidecars.
+        photo_ids: Only sidecars of these photos; None for all.
+    """
     query = (
-        select(Root.path, Sidecar.path, Sidecar.state, Sidecar.failure)
+        select(Root.path, Sidecar.path, Sidecar.state, Sidecar.failure, PhotoFile.photo_id)
         .join(Root, Root.id == Sidecar.root_id)
+        .outerjoin(PhotoFile, PhotoFile.id == Sidecar.file_id)
         .where(Sidecar.state.in_([SidecarState.FAILED, SidecarState.CONTESTED]))
         .order_by(Root.path, Sidecar.path)
-        .limit(limit)
+        .limit(limit if photo_ids is None else None)
     )
-    return [Problem(*row[:3], row[3] or "") for row in session.execute(query)]
+    wanted = None if photo_ids is None else frozenset(photo_ids)
+    rows = (row for row in session.execute(query) if wanted is None or row.photo_id in wanted)
+    return [Problem(*row[:3], row[3] or "") for row in islice(rows, limit)]
 
 
 @dataclass(frozen=True, slots=True)

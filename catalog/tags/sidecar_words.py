@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from catalog import spelling
 from catalog.db import sql
-from catalog.db.tables import Decision, PhotoFile, PhotoTag, Sidecar, Source
+from catalog.db.tables import Decision, PhotoFile, PhotoTag, Sidecar, Source, Tag
 from catalog.photos import sidecar_due, sidecar_policy
 from catalog.photos.sidecar_policy import Policy
 from catalog.tags import hierarchy, store
@@ -57,6 +57,13 @@ def find(session: Session, photo_ids: Collection[int]) -> dict[int, Spoken]:
         else:
             said.proposed.append((path, row.confidence))
     return found
+
+
+def find_read(session: Session, photo_id: int) -> list[str]:
+    """Return the keywords that a photo has because its files or sidecars say so, by name."""
+    is_read = (PhotoTag.source == Source.METADATA) & PhotoTag.decision.is_(None)
+    query = select(Tag.name).join(PhotoTag, PhotoTag.tag_id == Tag.id).order_by(Tag.name)
+    return list(session.scalars(query.where(PhotoTag.photo_id == photo_id, is_read)))
 
 
 def mark_all_due(

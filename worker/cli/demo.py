@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 from rich.live import Live
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -137,11 +136,13 @@ def _table(arrivals: dict[str, float], found: dict[str, News]) -> Table:
 
 def _keywords(news: News) -> str:
     if news.reason is not None:
-        return f"[yellow]quarantined:[/] {escape(news.reason)}"
+        return f"[yellow]quarantined:[/] {console.safe(news.reason)}"
     shown = [(word, sure) for word, sure in news.keywords if sure >= _FAIRLY_SURE]
     if not shown:
         return "[dim]nothing that it is sure of[/]"
-    return "  ".join(f"{escape(word)} [dim]{sure:.2f}[/]" for word, sure in shown[:_KEYWORDS_SHOWN])
+    return "  ".join(
+        f"{console.safe(word)} [dim]{sure:.2f}[/]" for word, sure in shown[:_KEYWORDS_SHOWN]
+    )
 
 
 def _search(news: list[News], url: str) -> None:

@@ -7,6 +7,7 @@ from typing import Self
 
 from rich.text import Text
 
+from catalog import paths
 from catalog.cli import console
 from catalog.db.database import Database
 from catalog.photos import history
@@ -69,5 +70,5 @@ def print_news(news: News) -> None:
     else:
         line.append("  ")
         for word, confidence in news.keywords[:_KEYWORDS_SHOWN]:
-            line.append(f"{word} ").append(f"{confidence:.2f}  ", style="dim")
+            line.append(f"{paths.printable(word)} ").append(f"{confidence:.2f}  ", style="dim")
     console.out().print(line, soft_wrap=True)

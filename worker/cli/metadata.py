@@ -1,14 +1,13 @@
 """`kadr metadata`: what Kadr writes into sidecars; what it reads is in `metadata_reading`."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from catalog import paths, query, spelling
@@ -35,6 +34,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 BreakLinks = Annotated[
     bool, typer.Option("--break-links", help="Also files with several names: this name alone.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 _SHOWN_FAILURES = 20
 
 app = typer.Typer(
@@ -80,7 +80,7 @@ def policy(
         table.add_column(name)
     for each in found:
         own = "" if each.is_own else " (KADR_SIDECARS)"
-        table.add_row(escape(each.name), escape(paths.printable(each.path)), f"{each.policy}{own}")
+        table.add_row(console.safe(each.name), console.safe(each.path), f"{each.policy}{own}")
     console.out().print(table)
     if marked:
         due = console.count_of(marked, "sidecar")
@@ -91,9 +91,7 @@ def policy(
 def write(
     text: Query = None,
     *,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what would change.")
-    ] = False,
+    dry_run: DryRun = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also where another program contests the words.")
     ] = False,
@@ -128,7 +126,7 @@ def write(
             )
         writer.photo_ids = None if photo_ids is None else frozenset(photo_ids)
         tally = _drain(writer)
-        _print_tally(writer.database, tally, as_json=as_json)
+        _print_tally(writer.database, tally, photo_ids, as_json=as_json)
         if kept is not None and not kept.is_empty:
             console.err().print(
                 f"Copies are kept: `kadr metadata restore {_shown(kept)}` puts them back",
@@ -175,14 +173,26 @@ def diff(name: Annotated[str, typer.Argument(metavar="PHOTO", help="Path or id."
 
 
 @app.command()
-def withdraw(text: Query = None, *, yes: Yes = False, break_links: BreakLinks = False) -> None:
+def withdraw(
+    text: Query = None,
+    *,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    break_links: BreakLinks = False,
+) -> None:
     """Take everything that Kadr wrote out of sidecars again; files that it made are deleted."""
+    if dry_run:
+        with _writer() as writer:
+            photo_ids = _find_photos(writer.database, text)
+            _print_previews(list(previews.preview_withdrawal(writer, photo_ids)), as_json=False)
+        return
     which = "these photos" if text else "all photos"
     if not yes:
         typer.confirm(f"Take Kadr's words out of the sidecars of {which}?", abort=True)
     with _writer(break_links=break_links) as writer:
-        tally = writer.withdraw_all(_find_photos(writer.database, text))
-        _print_tally(writer.database, tally, as_json=False)
+        photo_ids = _find_photos(writer.database, text)
+        tally = writer.withdraw_all(photo_ids)
+        _print_tally(writer.database, tally, photo_ids, as_json=False)
         with writer.database.read() as session:
             is_on = bool(sidecar_policy.load(session))
     if is_on:
@@ -194,12 +204,18 @@ def withdraw(text: Query = None, *, yes: Yes = False, break_links: BreakLinks = 
 
 
 @app.command()
-def prune(*, yes: Yes = False) -> None:
+def prune(*, dry_run: DryRun = False, yes: Yes = False) -> None:
     """Delete sidecars that Kadr made, nobody changed, and whose photos are gone."""
     with _writer() as writer:
         with writer.database.read() as session:
             found = sidecar_lists.find_orphans(session)
         files = console.count_of(len(found), "sidecar")
+        if dry_run:
+            for each in found:
+                path = paths.printable(paths.to_text(paths.join(each.root, each.path)))
+                console.out().print(path, markup=False, soft_wrap=True)
+            console.out().print(f"{files} would be deleted, if nobody changed them")
+            return
         if found and not yes:
             typer.confirm(f"Delete {files} whose photos are gone?", abort=True)
         deleted = []
@@ -274,9 +290,13 @@ def _drain(writer: Writer) -> Tally:
     return tally
 
 
-def _print_tally(database: Database, tally: Tally, *, as_json: bool) -> None:
+def _print_tally(
+    database: Database, tally: Tally, photo_ids: Sequence[int] | None, *, as_json: bool
+) -> None:
     with database.read() as session:
-        problems = sidecar_lists.find_problems(session, limit=_SHOWN_FAILURES + 1)
+        problems = sidecar_lists.find_problems(
+            session, limit=_SHOWN_FAILURES + 1, photo_ids=photo_ids
+        )
     if as_json:
         counts = {str(ending): tally[ending] for ending in Ending if ending is not Ending.MOVED}
         failures = [{"path": each.path, "reason": each.failure} for each in problems]
@@ -303,12 +323,14 @@ def _print_previews(found: list[Preview], *, as_json: bool) -> None:
     for each in found:
         changes = [*(f"+{word}" for word in each.added), *(f"-{word}" for word in each.removed)]
         said = each.failure or ", ".join(changes) or "the same words in more fields"
-        kind = "new: " if each.is_new else ""
+        kind = "new: " if each.is_new else "deleted: " if each.is_deleted else ""
         shown = paths.printable(paths.to_text(each.path))
         line = said if each.failure else f"{shown}  {kind}{said}"
         console.out().print(line, markup=False, soft_wrap=True)
-    changed = sum(each.failure is None for each in found)
-    console.out().print(f"{console.count_of(changed, 'sidecar')} would be written")
+    deleted = sum(each.is_deleted for each in found)
+    written = sum(each.failure is None for each in found) - deleted
+    more = f"; {deleted:,} would be deleted" if deleted else ""
+    console.out().print(f"{console.count_of(written, 'sidecar')} would be written{more}")
 
 
 def _print_comparison(found: Comparison) -> None:
@@ -321,7 +343,8 @@ def _print_comparison(found: Comparison) -> None:
         "proposed": [path[-1] for path in found.ours.proposed],
         "rejected": list(found.ours.rejected),
     }
-    states = {word: state for state, words in ours.items() for word in words}
+    states = dict.fromkeys(found.read, "from metadata")
+    states |= {word: state for state, words in ours.items() for word in words}
     theirs = dict.fromkeys(found.theirs, "of others")
     theirs |= dict.fromkeys(found.written, "of Kadr")
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -332,7 +355,7 @@ def _print_comparison(found: Comparison) -> None:
         if word in found.withdrawn:
             state = f"{state}, taken out elsewhere".strip(", ")
         base = "there" if word in found.base else ""
-        table.add_row(escape(word), base, state, theirs.get(word, ""))
+        table.add_row(console.safe(word), base, state, theirs.get(word, ""))
     out.print(table)
 
 

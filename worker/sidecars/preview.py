@@ -33,6 +33,8 @@ class Preview:
     cleared: tuple[str, ...] = ()
     #: The words are the same, but the file would say it in more fields, or note a decision.
     is_changed: bool = False
+    #: The file would be deleted.
+    is_deleted: bool = False
     #: Why it would not be written.
     failure: str | None = None
 
@@ -46,6 +48,8 @@ class Comparison:
     base: tuple[str, ...]
     #: What the catalogue says: confirmed, proposed, rejected.
     ours: Wanted
+    #: What the catalogue says because files or sidecars do.
+    read: tuple[str, ...]
     #: What is in the file now: of others, and of Kadr.
     theirs: tuple[str, ...]
     written: tuple[str, ...]
@@ -79,10 +83,37 @@ def preview(writing: Writer, photo_ids: Collection[int] | None) -> Iterator[Prev
             yield shown
 
 
+def preview_withdrawal(writing: Writer, photo_ids: Collection[int] | None) -> Iterator[Preview]:
+    """Yield what `kadr metadata withdraw` would do, sidecar by sidecar.
+
+    Args:
+        writing: The writer that would do it.
+        photo_ids: The photos it is about; None for all.
+    """
+    with writing.database.write() as session:
+        claim = sidecar_writes.claim_written(
+            session, photo_ids, after=0, limit=_ALL, lease_s=1, now=writing.clock()
+        )
+        session.rollback()
+    for job in claim.jobs:
+        path = writing.place_of(job)
+        try:
+            before, after, is_deleted = writing.compose_withdrawal(job)
+        except SidecarError as error:
+            yield Preview(path, is_new=False, failure=str(error))
+            continue
+        if before is not None and (after is not None or is_deleted):
+            old, new = _words(before), _words(after)
+            gone = tuple(word for key, word in old.items() if key not in new)
+            yield Preview(path, is_new=False, removed=gone, is_changed=True, is_deleted=is_deleted)
+
+
 def compare(writing: Writer, photo_id: int) -> list[Comparison]:
     """Return the sidecars of a photo as they were, as the catalogue wants them, as they are."""
     plan = _plan(writing, [photo_id], is_write=False)
-    found = [_compare(writing.place_of(job), job, plan.wanted(job)) for job in plan.jobs]
+    with writing.database.read() as session:
+        read = sidecar_words.find_read(session, photo_id)
+    found = [_compare(writing.place_of(job), job, plan.wanted(job), read) for job in plan.jobs]
     return list({each.path: each for each in reversed(found)}.values())[::-1]
 
 
@@ -130,7 +161,7 @@ def _words(data: bytes | None) -> dict[str, str]:
     return {spelling.fold(each.word): each.word for each in found}
 
 
-def _compare(path: Path, job: Job, what: Wanted) -> Comparison:
+def _compare(path: Path, job: Job, what: Wanted, read: Sequence[str]) -> Comparison:
     known: Sequence[Sequence[str]] = (job.words or {}).get("keywords", ())
     base = dict.fromkeys([*(word for word, *_ in known), *_flat(job.wrote)])
     try:
@@ -146,6 +177,7 @@ def _compare(path: Path, job: Job, what: Wanted) -> Comparison:
         path=path,
         base=tuple(base),
         ours=what,
+        read=tuple(read),
         theirs=tuple(each.word for each in theirs),
         written=tuple(word for word in there if spelling.fold(word) not in others),
         withdrawn=what.withdrawn,

@@ -175,10 +175,7 @@ class Writer:
             return Outcome(job, Ending.DELETED)
 
         def make(found: Content | None) -> bytes | None:
-            if found is None:
-                return None
-            added = Added.from_json(job.wrote)
-            return composing.withdraw(found.data, now=self.clock(), added=added).data
+            return None if found is None else self._withdrawn(job, path, found)
 
         done = disk.change(path, make, break_links=self.options.break_links)
         if done is None:
@@ -193,6 +190,26 @@ class Writer:
             is_ours=False,
             was_known=known,
         )
+
+    def compose_withdrawal(self, job: Job) -> tuple[bytes | None, bytes | None, bool]:
+        """Return what a sidecar holds, what would be left, and whether it would be deleted.
+
+        Raises:
+            SidecarError: It cannot be written.
+        """
+        _, path = self._places(job, is_writing=False)
+        found = disk.read(path)
+        if found is None:
+            return None, None, False
+        is_deleted = job.is_ours and found.sha256 == job.wrote_sha256
+        return found.data, None if is_deleted else self._withdrawn(job, path, found), is_deleted
+
+    def _withdrawn(self, job: Job, path: Path, found: Content) -> bytes | None:
+        added = Added.from_json(job.wrote)
+        try:
+            return composing.withdraw(found.data, now=self.clock(), added=added).data
+        except MetadataError as error:
+            raise SidecarError(f"{paths.printable(paths.to_text(path))}: {error}") from error
 
     def place_of(self, job: Job) -> Path:
         """Return the sidecar that a job is about; where it will be if it is only planned."""

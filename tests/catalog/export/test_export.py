@@ -205,6 +205,22 @@ def test_file_that_cannot_be_written_is_said_and_the_old_one_stays(
 
 
 @pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("path:b.jpg", "--min-confidence 0.7 writes those of a model"),
+        ("path:nowhere.jpg", "no photo is found"),
+    ],
+)
+def test_an_empty_export_says_why(text: str, why: str) -> None:
+    arguments = ["export", "--format", "exiftool-csv", text]
+    result = CliRunner().invoke(lazy.build(COMMANDS), arguments, catch_exceptions=False)
+
+    assert why in " ".join(result.stderr.split())
+    assert len(result.stdout.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("catalogue")
 def test_a_models_words_get_into_originals_only_when_asked_for() -> None:
     said = run("--format", "exiftool-csv").decode("utf-8", "surrogateescape")
     guessed = run("--format", "exiftool-csv", "--min-confidence", "0.1")

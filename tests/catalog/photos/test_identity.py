@@ -180,6 +180,23 @@ def test_pruning_takes_no_decision_that_lives_on(database: Database):
         assert session.scalars(select(Photo.id)).all() == [heir]
 
 
+def test_pruning_says_what_goes_and_what_stays(database: Database):
+    with database.write() as session:
+        begin(session)
+        register(session, seen("a.jpg", "crop", mtime_ns=2, picture="crop"))
+        copies = (seen("b.jpg", "dog", picture="dog"), seen("c.jpg", "dog", picture="dog"))
+        owl, _ = register(session, seen("d.jpg", "owl", picture="owl"), *copies).pending
+        decisions.add(session, [owl], ["Hedwig"], now=NOW)
+        remove(session, "b.jpg", "d.jpg")
+
+        assert photo_files.count_prunable(session, LATER).recent == 2
+        found = photo_files.count_prunable(session, LATER + timedelta(seconds=1))
+
+    assert (found.photos, found.files) == (2, 2)
+    assert (found.superseded, found.decided) == (1, 1)
+    assert (found.elsewhere, found.recent) == (1, 0)
+
+
 def test_a_superseded_photo_follows_the_one_after_its_heir_when_that_is_pruned(database: Database):
     with database.write() as session:
         first = begin(session)

@@ -193,6 +193,13 @@ def test_prune_forgets_what_is_gone(kadr: Kadr, photos: Path):
     kadr.run("tag", str(photos))
     missing = kadr.json("status")["missing"]
 
+    planned = kadr.run("prune", "--dry-run")
+    assert "To go: 1 photo whose files are gone, 0 of them with your decisions." in planned.stderr
+    assert (
+        "To stay: 1 photo missing for less than 3 days."
+        in kadr.run("prune", "--older-than", "3").stderr
+    )
+
     pruned = kadr.run("prune", "--yes")
 
     assert missing == 1

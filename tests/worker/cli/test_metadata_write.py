@@ -14,7 +14,8 @@ from catalog.db.database import Database, open_database
 from catalog.db.tables import Sidecar, SidecarState
 from catalog.errors import NotFoundError, OptionError, SettingsError
 from catalog.photos import files, roots
-from catalog.tags import decisions
+from catalog.photos.said import Keyword, Said
+from catalog.tags import decisions, results
 from tests.support import photos, readers
 from tests.support.catalogue import add_photos, tag_photo
 from tests.support.xmp import bag, sidecar
@@ -81,6 +82,9 @@ def test_words_go_into_sidecars_and_out_again(top: Path) -> None:
         ["dog", "there", "confirmed", "of", "Kadr"],
         ["theirs", "of", "others"],
     ]
+    dry = run("withdraw", "--dry-run").output
+    assert "a.jpg.xmp  -dog" in dry
+    assert readers.read_fields(top / "a.jpg.xmp")[readers.DC] == ["dog", "theirs"]
     output = run("withdraw", "--yes").output
     assert "1 sidecar written" in output
     assert "kadr metadata policy ROOT off" in output
@@ -106,6 +110,7 @@ def test_failure_is_shown_with_what_to_do(top: Path) -> None:
     assert "1  sidecars that cannot be written" in shown
     assert "0 sidecars written; 1 failed" in output
     assert "a.jpg.xmp: is not well-formed XML" in output.replace("\n", "")
+    assert json.loads(run("write", "path:b.jpg", "--json").output)["problems"] == []
 
 
 def test_sidecars_without_a_photo_are_deleted_if_they_are_ours(
@@ -118,6 +123,7 @@ def test_sidecars_without_a_photo_are_deleted_if_they_are_ours(
         root_id = roots.register_root(session, top).id
         files.mark_missing(session, root_id, ["a.jpg", "b.jpg"], now=NOW)
 
+    assert "2 sidecars would be deleted" in run("prune", "--dry-run").output
     assert "1 sidecar deleted; 1 changed by other programs stay" in run("prune", "--yes").output
     assert [path.name for path in top.glob("*.xmp")] == ["b.jpg.xmp"]
 
@@ -209,3 +215,30 @@ def test_rejected_words_of_others_go_when_asked_and_come_back_from_the_backup(
     assert "changed since" in run("restore", str(kept)).output
     with pytest.raises(SidecarError, match="not a backup"):
         run("restore", str(top))
+
+
+@pytest.mark.usefixtures("catalogue")
+def test_withdrawal_is_shown_before_it_is_done_and_one_bad_file_ends_nothing(top: Path) -> None:
+    run("policy", "photos", "0.7")
+    run("write")
+    (top / "a.jpg.xmp").write_bytes(b"<broken")
+    shown = run("withdraw", "--dry-run").output
+    assert "b.jpg.xmp  deleted: -dog" in shown
+    assert "0 sidecars would be written; 1 would be deleted" in shown
+
+    output = run("withdraw", "--yes").output
+    assert "a.jpg.xmp: is not well-formed XML" in output.replace("\n", "")
+    assert [path.name for path in top.glob("*.xmp")] == ["a.jpg.xmp"]
+
+
+def test_keywords_of_files_are_shown_as_the_catalogue_has_them(
+    catalogue: Database, top: Path
+) -> None:
+    run("policy", "photos", "confirmed")
+    run("write")
+    readers.add_words(top / "a.jpg.xmp", "theirs")
+    with catalogue.write() as session:
+        theirs = Said((Keyword("theirs"),), has_keywords=True)
+        results.record_metadata(session, {1: theirs}, words={}, now=NOW)
+
+    assert _words_of("a.jpg")["theirs"] == ["from", "metadata", "of", "others"]
