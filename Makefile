@@ -9,7 +9,9 @@ AT_ONCE ?= -n 4 --dist loadfile
 # WEB=1 opens the gallery on the demo's catalogue at its end.
 WEB ?=
 
-.PHONY: demo test test-fast test-web check format clean
+SEED ?=
+
+.PHONY: demo test test-fast test-web faults check format clean
 
 demo: .venv/installed
 	$(BIN)/kadr demo $(PHOTOS) --model $(MODEL)
@@ -26,6 +28,11 @@ test-fast: .venv/installed-dev
 # target runs these tests, so that those need nothing but Python.
 test-web: .venv/installed-web
 	$(BIN)/python -m pytest -q -n 2 --dist load tests/web
+
+# A fleet is killed, starved and cut off for minutes, on both databases; `make faults SEED=...`
+# repeats a run. `make check` runs a short form of it.
+faults: .venv/installed-dev
+	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest -q -m 'faults or not faults' tests/faults
 
 # What CI runs: format, lint, types, import contracts, migrations, tests.
 check: .venv/installed-dev

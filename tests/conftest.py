@@ -32,13 +32,20 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "by-hand")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: Folders and files whose tests start servers, train a model or take long otherwise.
-SLOW = ("end_to_end/", "test_starter", "worker/training/", "test_demo", "_property.py")
+SLOW = ("end_to_end/", "faults/", "test_starter", "worker/training/", "test_demo", "_property.py")
 #: Fixtures that start a server.
 SERVERS = {"postgresql_server", "redis_url"}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as `slow` what `make test-fast` leaves out; PostgreSQL's half of the contract too."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark as `slow` what `make test-fast` leaves out; PostgreSQL's half of the contract too.
+
+    The long faults are run by `make faults` alone.
+    """
+    if "faults" not in config.getoption("markexpr"):
+        long = [item for item in items if item.get_closest_marker("faults")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     for item in items:
         is_on_a_server = re.search(r"[\[-]postgresql[\]-]", item.name) or (
             isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames)

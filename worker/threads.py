@@ -17,7 +17,8 @@ class Repeating(abc.ABC):
     """A daemon thread that calls `step` every `interval_s`; a context manager.
 
     Leaving it waits for the step in progress. A step that cannot reach the database is noted as an
-    outage, and the next one tries again.
+    outage, one that fails otherwise is logged, and the next one tries again: a sweep or a heartbeat
+    that ended with its first error would be missed by every photo.
     """
 
     def __init__(
@@ -66,5 +67,7 @@ class Repeating(abc.ABC):
         except DatabaseUnavailableError as error:
             outages.note(outages.DATABASE, str(error))
             _log.debug(self._failure, reason=str(error))
+        except Exception:  # noqa: BLE001 - what no step expects
+            _log.exception(self._failure, next="tried again")
         else:
             outages.clear(outages.DATABASE)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
@@ -30,6 +30,10 @@ SWEEP_LIMIT = 10_000
 
 #: A lease that ended so long ago is seen by no sweep.
 _LONG_OVER_S = 60.0
+
+#: Nothing is due so late but by a clock that was set back since.
+_LATEST_DUE = timedelta(seconds=2 * RING_AGAIN_S)
+
 #: Delay before the next look at a photo whose file was missing or changing.
 RETRY_DELAY_S = 30.0
 
@@ -129,8 +133,22 @@ def release_claim(session: Session, token: str, *, now: datetime) -> list[int]:
     )
 
 
+def find_leases(session: Session) -> dict[str, datetime]:
+    """Return when each lease ends, by its token."""
+    query = select(Photo.lease_token, func.max(Photo.due_at)).where(
+        Photo.state == PhotoState.LEASED
+    )
+    rows = session.execute(query.group_by(Photo.lease_token))
+    return {token: due_at for token, due_at in rows if token and due_at}
+
+
 def sweep(
-    session: Session, *, now: datetime, limit: int = SWEEP_LIMIT, is_queue_empty: bool = False
+    session: Session,
+    *,
+    now: datetime,
+    limit: int = SWEEP_LIMIT,
+    is_queue_empty: bool = False,
+    dead: Collection[str] = (),
 ) -> list[int]:
     """Free expired leases and return pending photos whose message is due.
 
@@ -138,10 +156,20 @@ def sweep(
     a worker died with the rest of its message, so every pending photo becomes due; so does an empty
     queue while no photo is leased. A second message for one photo does no harm: the worker finds it
     claimed or tagged.
+
+    Args:
+        session: The caller's transaction.
+        now: The time that leases and messages are compared with.
+        limit: Maximum number of photos to return.
+        is_queue_empty: Whether the broker is known to hold no message.
+        dead: Tokens of leases that nobody renews although they end much later: a clock was set.
     """
     freed = session.scalars(
         update(Photo)
-        .where(Photo.state == PhotoState.LEASED, Photo.due_at < now)
+        .where(
+            Photo.state == PhotoState.LEASED,
+            or_(Photo.due_at < now, Photo.lease_token.in_(dead)),
+        )
         .values(state=PhotoState.PENDING, lease_token=None)
         .returning(Photo.id)
         .execution_options(synchronize_session=False)
@@ -153,7 +181,7 @@ def sweep(
             select(Photo.id)
             .where(
                 Photo.state == PhotoState.PENDING,
-                Photo.due_at <= now,
+                or_(Photo.due_at <= now, Photo.due_at > now + _LATEST_DUE),
                 Photo.missing_since.is_(None),
             )
             .order_by(Photo.due_at, Photo.id)

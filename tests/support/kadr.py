@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +79,12 @@ class Kadr:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def start(self, *arguments: str, log: Path, extra: Mapping[str, str] | None = None) -> "Forked":
+        """Start a command that writes to a log, and return it at once; the caller ends it."""
+        log.touch()
+        armed = Kadr(self.settings, self.cwd, self.extra | dict(extra or {}))
+        return armed._start(arguments, stdin=Path(os.devnull), stdout=log, stderr=log)
+
     @contextmanager
     def running(self, *arguments: str, ready: str) -> Iterator["Forked | subprocess.Popen[bytes]"]:
         """Run a command until the end of the block, once it has said `ready`; end it by SIGTERM."""
@@ -124,13 +130,14 @@ class Forked:
 
     def terminate(self) -> None:
         """Ask the command to end."""
-        self._signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """End the command without asking."""
-        self._signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
 
-    def _signal(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
+        """Send the command a signal, unless it has ended."""
         if self.poll() is None:  # until it is waited for, its number is not given to another
             os.kill(self.pid, number)
 

@@ -126,6 +126,10 @@ def _become(request: dict[str, Any]) -> None:
 
     from worker.cli import main
 
+    if moment := os.environ.pop("DIES_AT", ""):
+        from tests.support import moments
+
+        moments.arm(moment)
     main()
 
 

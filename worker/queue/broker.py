@@ -24,13 +24,15 @@ def is_queue_empty() -> bool:
 
     Declares the queue first: where a broker was emptied, messages to it would be dropped.
     """
+    connection = app.connection_for_write()
+    refusals = connection.connection_errors + connection.channel_errors  # a full Redis's
     try:
-        with app.connection_for_write() as connection:
+        with connection:
             channel = connection.default_channel
             queue = app.amqp.queues[QUEUE].bind(channel)
             queue.declare()
             is_empty: bool = queue.queue_declare().message_count == 0
-    except (OperationalError, ChannelError, OSError) as error:
+    except (OperationalError, ChannelError, OSError, *refusals) as error:
         outages.note(outages.BROKER, str(error))
         return False
     outages.clear(outages.BROKER)

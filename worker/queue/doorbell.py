@@ -5,7 +5,7 @@ message costs a delay and nothing else, since the rows of the catalogue say what
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
@@ -15,6 +15,7 @@ from catalog.db import sql
 from catalog.db.database import Database
 from catalog.photos import lifecycle
 from worker import outages
+from worker.queue.leases import Leases
 
 _log = structlog.get_logger()
 
@@ -30,6 +31,8 @@ class Doorbell:
     ring_size: int
     #: Returns whether the queue is known to be empty; False where that cannot be known.
     is_queue_empty: Callable[[], bool] = bool
+    #: Knows leases that nobody renews.
+    leases: Leases = field(default_factory=Leases)
 
     def ring(self, photo_ids: Sequence[int]) -> bool:
         """Send messages for photos; return whether the broker took them."""
@@ -51,7 +54,9 @@ class Doorbell:
         """
         is_empty = self.is_queue_empty()
         with database.write() as session:
-            due = lifecycle.sweep(session, now=datetime.now(UTC), is_queue_empty=is_empty)
+            dead = self.leases.find_dead(lifecycle.find_leases(session))
+            now = datetime.now(UTC)
+            due = lifecycle.sweep(session, now=now, is_queue_empty=is_empty, dead=dead)
         if due and not self.ring(due):
             with database.write() as session:
                 lifecycle.make_due(session, due, now=datetime.now(UTC))

@@ -18,6 +18,7 @@ from catalog.errors import DatabaseUnavailableError
 from catalog.tags import taggers
 from worker import outages
 from worker import settings as all_settings
+from worker.queue.leases import Leases
 from worker.reporting import Progress
 from worker.settings import Settings
 
@@ -50,6 +51,8 @@ class Process:
     progress: Progress | None = None
     #: The error of the last failed task, for a command that waits for it.
     trouble: Exception | None = None
+    #: What the sweeps of this process have seen of leases.
+    leases: Leases = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _pipeline: "Pipeline | None" = None
     _decoders: "Decoders | None" = None
@@ -59,6 +62,9 @@ class Process:
     _opened: ExitStack = field(default_factory=ExitStack)
     _chosen: "TaggerChoice | None" = None
     _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.leases = Leases(self.settings.lease_s)
 
     def __enter__(self) -> Self:
         return self

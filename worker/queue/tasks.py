@@ -38,8 +38,10 @@ def doorbell_of(process: Process) -> Doorbell:
     """Return the doorbell that sends `tag_photos` messages."""
     settings = process.settings
     if settings.is_embedded:  # messages live and die with this process
-        return Doorbell(tag_photos.delay, settings.ring_size)
-    return Doorbell(tag_photos.delay, settings.ring_size, broker.is_queue_empty)
+        return Doorbell(tag_photos.delay, settings.ring_size, leases=process.leases)
+    return Doorbell(
+        tag_photos.delay, settings.ring_size, broker.is_queue_empty, leases=process.leases
+    )
 
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]

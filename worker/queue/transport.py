@@ -1,5 +1,6 @@
 """Redis as kombu speaks it, but messages that nobody of ours sent are put away instead of obeyed.
 
+A Redis that refuses what it is asked is waited for as one that is away.
 Celery ends a worker that meets a message it cannot read, and the message then ends the next one.
 `worker.celery` names this transport for `redis://`; only plain messages of Kadr's own tasks pass.
 """
@@ -11,6 +12,7 @@ from typing import Any
 
 import structlog
 from kombu.transport import redis
+from redis.exceptions import RedisError
 
 from worker.celery import QUEUE
 
@@ -40,6 +42,10 @@ class Transport(redis.Transport):
     """Delivers messages that Kadr sent, and puts away all others."""
 
     Channel = Channel
+
+    #: A Redis that is full, read-only or cannot save answers, but refuses; a worker waits for it as
+    #: for one that is away, instead of ending.
+    connection_errors = (*redis.Transport.connection_errors, RedisError)
 
     def _deliver(self, message: object, queue: str) -> None:
         reason = why_refused(message) if queue == QUEUE else None  # others are Celery's own

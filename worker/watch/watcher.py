@@ -129,8 +129,7 @@ class Watcher:
                     watched = _WatchedRoot(folder, self.intervals, self.rules)
                     watched.start()
                     self._roots.append(watched)
-                self._reconcile_all()
-                on_ready()
+                self._begin(on_ready)
                 self._loop()
             finally:
                 for watched in self._roots:
@@ -140,9 +139,24 @@ class Watcher:
         """End `run` after its current step. May be called from any thread or signal handler."""
         self._stopped.set()
 
+    def _begin(self, on_ready: Callable[[], None]) -> None:
+        """Register what is there; events that the kernel drops meanwhile are not forgotten."""
+        while not self._stopped.is_set():
+            try:
+                self._reconcile_all()
+            except DatabaseUnavailableError as error:
+                self._wait_for_database(error)
+            else:
+                on_ready()
+                return
+
+    def _wait_for_database(self, error: DatabaseUnavailableError) -> None:
+        _log.error("database_unavailable", reason=str(error), retry_s=_PAUSE_S)
+        self._behind.set()
+        self._stopped.wait(_PAUSE_S)
+
     def _loop(self) -> None:
         reconcile_at = check_at = retry_at = 0.0
-        self._behind.clear()
         while not self._stopped.wait(_TICK_S):
             now = self.clock()
             try:
@@ -159,9 +173,7 @@ class Watcher:
                     retry_at = now + self.intervals.poll_s
                 self._take_changes()
             except DatabaseUnavailableError as error:
-                _log.error("database_unavailable", reason=str(error), retry_s=_PAUSE_S)
-                self._behind.set()
-                self._stopped.wait(_PAUSE_S)
+                self._wait_for_database(error)
             reconcile_at = reconcile_at or now + self.intervals.reconcile_s
 
     def _take_changes(self) -> None:

@@ -37,3 +37,11 @@ def test_a_broker_that_is_away_is_not_called_empty(monkeypatch: pytest.MonkeyPat
     )
 
     assert not broker.is_queue_empty()
+
+
+def test_a_broker_that_is_full_is_not_called_empty(server: redis.Redis) -> None:
+    server.config_set("maxmemory", "1")
+    try:
+        assert not broker.is_queue_empty()
+    finally:
+        server.config_set("maxmemory", "0")

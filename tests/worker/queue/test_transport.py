@@ -109,3 +109,8 @@ def test_any_message_is_read_or_refused_with_a_reason(data: st.DataObject) -> No
     reason = transport.why_refused(changed)
 
     assert reason is None or reason
+
+
+def test_a_redis_that_refuses_is_an_outage_and_ends_no_worker() -> None:
+    assert issubclass(redis.exceptions.OutOfMemoryError, transport.Transport.connection_errors)
+    assert issubclass(redis.exceptions.ReadOnlyError, transport.Transport.connection_errors)

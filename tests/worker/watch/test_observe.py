@@ -1,5 +1,6 @@
 """Events of a root, as the system tells them: what is to be looked at, and what went away."""
 
+import errno
 import logging
 import os
 import threading
@@ -272,3 +273,17 @@ def test_lost_events_are_heard_of_in_the_log() -> None:
     lost.clear()
     log.warning("Inotify queue overflowed; filesystem events were lost")
     assert not lost.is_set()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOSPC])
+def test_a_limit_of_the_system_is_named_with_the_setting_that_raises_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Observer, "start", refuse)
+    changes = Changes(tmp_path, Settling(0.0), Settling(0.0))
+
+    with pytest.raises(RootError, match=r"sysctl fs\.inotify\.max_user_watches=.* --poll"):
+        events.start(changes, poll_s=None)

@@ -1,17 +1,20 @@
 """The watcher keeps going, and believes nothing of a root that is not there."""
 
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
 from catalog.db.database import Database, open_database
 from catalog.db.tables import Photo, PhotoFile
+from catalog.errors import DatabaseUnavailableError
 from tests.support import folders, photos
 from tests.support.folders import Folder, digest
 from worker.errors import RootError
@@ -201,3 +204,40 @@ def test_files_of_an_old_catalogue_get_their_digests_while_nothing_happens(folde
 
     with watching(folder):
         eventually(has_digest)
+
+
+def test_a_database_that_is_away_at_the_start_is_waited_for(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("a.jpg")
+    monkeypatch.setattr(watcher, "_PAUSE_S", 0.05)
+    answers = iter([DatabaseUnavailableError("it restarts")])
+    find_changes = scan.find_changes
+
+    def failing_once(*arguments: Any, **options: Any) -> Any:
+        if error := next(answers, None):
+            raise error
+        return find_changes(*arguments, **options)
+
+    monkeypatch.setattr(scan, "find_changes", failing_once)
+
+    with watching(folder):
+        assert len(folder.rows()) == 1
+
+
+def test_events_that_are_dropped_during_the_first_comparison_are_not_forgotten(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_changes = scan.find_changes
+    compared: list[Path] = []
+
+    def overflowing(*arguments: Any, **options: Any) -> Any:
+        yield from find_changes(*arguments, **options)
+        if not compared:
+            logging.getLogger(events.OverflowAlarm.LOGGER).warning("inotify queue overflow")
+        compared.append(folder.top)
+
+    monkeypatch.setattr(scan, "find_changes", overflowing)
+
+    with watching(folder):
+        eventually(lambda: len(compared) > 1)
