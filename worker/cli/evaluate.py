@@ -74,7 +74,7 @@ def evaluate(
         )
     )
     if stored is None:  # a classifier needs the photos themselves
-        results.append(contest.assess_classifier(labelled, say=say))
+        results.append(contest.assess_classifier(labelled, settings, say=say))
     if as_json:
         console.print_json([each.as_json() for each in results])
     else:

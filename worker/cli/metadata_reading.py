@@ -15,7 +15,8 @@ from catalog.photos import metadata_status
 from catalog.photos.metadata_status import MetadataStatus
 from catalog.tags import taggers
 from worker.cli import loaders, options
-from worker.images import Limits
+from worker.decoding.guards import Guards
+from worker.decoding.pool import Decoders
 from worker.tagging import rereading
 
 _SHOWN_FAILURES = 20
@@ -35,9 +36,10 @@ def read(
             photo_ids = query.find_ids(session, " ".join(text or []))
             chosen = taggers.find(session)
         look_up = partial(loaders.load_lexicon, chosen)
-        limits = Limits(settings.max_pixels, settings.max_bytes)
-        where = settings.sidecar_dir
-        done = rereading.read_again(database, photo_ids, look_up, limits, where)
+        with Decoders(Guards.of(settings)) as decoders:
+            done = rereading.read_again(
+                database, decoders, photo_ids, look_up, settings.sidecar_dir
+            )
     if as_json:
         console.print_json(asdict(done))
         return

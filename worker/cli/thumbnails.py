@@ -7,7 +7,6 @@ kitty's graphics protocol, or else half blocks in the colours of the photo.
 import io
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -17,8 +16,9 @@ from rich.text import Text
 from catalog.cli import console
 from worker import images
 from worker.cli import options
+from worker.decoding.guards import Guards
+from worker.decoding.pool import Decoders
 from worker.errors import PhotoError
-from worker.images import Limits
 
 #: Lines that a picture takes, and the columns that none exceeds.
 LINES, MAX_COLUMNS = 6, 24
@@ -26,7 +26,6 @@ LINES, MAX_COLUMNS = 6, 24
 MAX_SIDE = 384
 #: How many times as high as wide a terminal's character is.
 _CELL_RATIO = 2.0
-_THREADS = 2
 #: Colours, as rich names their kinds, in which half blocks can still be made out.
 _ENOUGH_COLOURS = ("256", "truecolor")
 
@@ -44,21 +43,21 @@ def load(paths: Sequence[Path | None]) -> Sequence[RenderableType] | None:
         console.err().print("no thumbnails: the terminal shows neither pictures nor 256 colours")
         return None
     settings = options.load()
-    limits = images.Limits(max_pixels=settings.max_pixels, max_bytes=settings.max_bytes)
-    with ThreadPoolExecutor(_THREADS) as threads:
-        return list(threads.map(lambda path: _show(path, limits), paths))
+    with Decoders(Guards.of(settings)) as decoders:
+        there = [path for path in paths if path is not None]
+        made = decoders.run_all(images.thumbnail, there, MAX_SIDE)
+        return [_show(None if path is None else next(made)) for path in paths]
 
 
-def _show(path: Path | None, limits: Limits) -> RenderableType:
+def _show(made: bytes | PhotoError | None) -> RenderableType:
     from textual_image.renderable import Image as Picture  # noqa: PLC0415 - asks the terminal when it is imported
 
-    if path is None:
+    if made is None:
         return Text("no file", style="dim")
-    try:
-        photo = Image.open(io.BytesIO(images.thumbnail(path, MAX_SIDE, limits)))
-    except PhotoError as error:
-        reason = str(error).split(": ", 1)[-1].split(";", 1)[0]
+    if isinstance(made, PhotoError):
+        reason = str(made).split(": ", 1)[-1].split(";", 1)[0]
         return Text(reason, style="dim")
+    photo = Image.open(io.BytesIO(made))
     if photo.width / photo.height * LINES * _CELL_RATIO > MAX_COLUMNS:
         return Picture(photo, width=MAX_COLUMNS, height="auto")
     return Picture(photo, width="auto", height=LINES)

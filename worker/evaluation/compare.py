@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker import extensions, images, scoring, vocabulary
+from worker.decoding.guards import Guards
+from worker.decoding.pool import Decoders
 from worker.errors import EvaluationError, PhotoError
 from worker.evaluation import classifier, templates
 from worker.images.geometry import Preprocess
@@ -50,6 +52,8 @@ class Comparison:
     """All that the page shows."""
 
     photos: list[Path]
+    #: A small JPEG of each photo.
+    pictures: list[bytes]
     columns: list[Column]
     #: Why some photos are left out, and what could not be had.
     notes: list[str] = field(default_factory=list)
@@ -76,7 +80,7 @@ class Comparison:
         rows = [
             {
                 "name": path.name,
-                "picture": base64.b64encode(images.thumbnail(path, _THUMBNAIL_SIDE)).decode(),
+                "picture": base64.b64encode(self.pictures[place]).decode(),
                 "columns": [_bars(each.keywords[place]) for each in self.columns],
                 "shared": self._shared(place),
             }
@@ -137,35 +141,73 @@ def compare(
         VocabularyError: The vocabulary cannot be read.
         EvaluationError: No photo can be read.
     """
+    with Decoders(Guards.of(settings)) as decoders:
+        return _compare(photos, settings, decoders, model=model, words=words, other=other, say=say)
+
+
+def _compare(
+    photos: Sequence[Path],
+    settings: Settings,
+    decoders: Decoders,
+    *,
+    model: str,
+    words: str,
+    other: str | None,
+    say: Say,
+) -> Comparison:
     notes: list[str] = []
-    readable = _readable(photos, notes)
+    pictures = _pictures(photos, decoders, notes)
+    readable = list(pictures)
+    seen = _Seen(readable, decoders)
     say(f"Encoding {len(readable)} photos with {model}")
     loaded = loading.load_model(model, settings)
-    columns = [_keyword_column("Kadr", loaded, words, presets.DEFAULT, readable, settings, say)]
+    columns = [_keyword_column("Kadr", loaded, words, presets.DEFAULT, seen, settings, say)]
     paper = _paper_model(model, notes)
     loaded = loaded if paper == model else loading.load_model(paper, settings)
     name = vocabulary.ENGLISH
-    columns.append(_keyword_column("Paper", loaded, name, presets.PAPER, readable, settings, say))
+    columns.append(_keyword_column("Paper", loaded, name, presets.PAPER, seen, settings, say))
     if other is not None:
         named = classifier.load(other)
     else:
         named, note = classifier.load_default()
         notes += [note] if note else []
-    columns.append(_classifier_column(named, readable))
-    return Comparison(readable, columns, notes)
+    columns.append(_classifier_column(named, seen))
+    return Comparison(readable, list(pictures.values()), columns, notes)
 
 
-def _readable(photos: Sequence[Path], notes: list[str]) -> list[Path]:
-    readable = []
-    for photo in photos:
-        try:
-            images.decode(photo, Preprocess(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)))
-            readable.append(photo)
-        except PhotoError as error:
-            notes.append(f"Left out: {error}")
-    if not readable:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The photos that can be read, and what reads them."""
+
+    photos: Sequence[Path]
+    decoders: Decoders
+
+    def pixels(self, wanted: Preprocess) -> NDArray[np.uint8]:
+        """Return the photos as a model sees them: (n, size, size, 3) uint8 sRGB.
+
+        Raises:
+            PhotoError: One of them cannot be read any more.
+        """
+        decoded = []
+        for each in self.decoders.run_all(images.decode, self.photos, wanted):
+            if isinstance(each, PhotoError):
+                raise each
+            decoded.append(each.pixels)
+        return np.stack(decoded)
+
+
+def _pictures(photos: Sequence[Path], decoders: Decoders, notes: list[str]) -> dict[Path, bytes]:
+    """Return small pictures of the photos that can be read."""
+    pictures = {}
+    made = decoders.run_all(images.thumbnail, photos, _THUMBNAIL_SIDE)
+    for photo, picture in zip(photos, made, strict=True):
+        if isinstance(picture, PhotoError):
+            notes.append(f"Left out: {picture}")
+        else:
+            pictures[photo] = picture
+    if not pictures:
         raise EvaluationError(f"none of {len(photos)} photos can be read; {notes[-1]}")
-    return readable
+    return pictures
 
 
 def _paper_model(model: str, notes: list[str]) -> str:
@@ -183,7 +225,7 @@ def _keyword_column(
     model: clip.ClipModel,
     words: str,
     preset: scoring.Preset,
-    photos: Sequence[Path],
+    seen: _Seen,
     settings: Settings,
     say: Say,
 ) -> Column:
@@ -196,8 +238,7 @@ def _keyword_column(
         settings=scoring.ScoringSettings(preset.name, top_k=WORDS),
         cache_dir=settings.cache_dir,
     )
-    pixels = [_pixels(photo, model.preprocess) for photo in photos]
-    found = scorer.score(model.encode_images(np.stack(pixels)))
+    found = scorer.score(model.encode_images(seen.pixels(model.preprocess)))
     return Column(
         title,
         f"{_shown(model.name)}, {len(known):,} words of {known.name}, "
@@ -206,17 +247,12 @@ def _keyword_column(
     )
 
 
-def _classifier_column(loaded: classifier.Classifier, photos: Sequence[Path]) -> Column:
-    pixels = [_pixels(photo, loaded.preprocess) for photo in photos]
-    found = loaded.classify(np.stack(pixels), CLASSES)
+def _classifier_column(loaded: classifier.Classifier, seen: _Seen) -> Column:
+    found = loaded.classify(seen.pixels(loaded.preprocess), CLASSES)
     note = f"{loaded.name}, {len(loaded.labels):,} labels at {loaded.size} x {loaded.size}; share"
     return Column(
         "Classifier", note, [[Keyword(word, share) for word, share in labels] for labels in found]
     )
-
-
-def _pixels(photo: Path, wanted: Preprocess) -> NDArray[np.uint8]:
-    return images.decode(photo, wanted).pixels
 
 
 def _shown(name: str) -> str:

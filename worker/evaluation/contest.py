@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worker import images, scoring, vocabulary
+from worker.decoding.guards import Guards
+from worker.decoding.pool import Decoders
 from worker.errors import EvaluationError, PhotoError
 from worker.evaluation import classifier, templates
 from worker.evaluation.labels import LabelledPhoto
@@ -115,7 +117,7 @@ def assess(
     vocabularies = {each.vocabulary: vocabulary.load(each.vocabulary) for each in wanted}
     for name, group in itertools.groupby(wanted, key=lambda each: each.model):
         model = loading.load_model(name, settings)
-        photos, found = _encoded(model, labelled, vectors, say)
+        photos, found = _encoded(model, labelled, vectors, settings, say)
         for contender in group:
             say(f"Scoring with {contender}")
             words = vocabularies[contender.vocabulary]
@@ -126,6 +128,7 @@ def _encoded(
     model: clip.ClipModel,
     labelled: Sequence[LabelledPhoto],
     vectors: NDArray[np.float32] | None,
+    settings: Settings,
     say: Say,
 ) -> tuple[list[LabelledPhoto], NDArray[np.float32]]:
     if vectors is not None:
@@ -136,26 +139,31 @@ def _encoded(
             )
         return list(labelled), vectors
     say(f"Encoding {len(labelled)} photos with {model.name}")
-    photos, pixels = _decoded(labelled, model.preprocess, say)
+    photos, pixels = _decoded(labelled, model.preprocess, settings, say)
     return photos, model.encode_images(pixels)
 
 
 def _decoded(
-    labelled: Sequence[LabelledPhoto], preprocess: images.Preprocess, say: Say
+    labelled: Sequence[LabelledPhoto],
+    preprocess: images.Preprocess,
+    settings: Settings,
+    say: Say,
 ) -> tuple[list[LabelledPhoto], NDArray[np.uint8]]:
     photos, pixels = [], []
-    for photo in labelled:
-        try:
-            pixels.append(images.decode(photo.path, preprocess).pixels)
-            photos.append(photo)
-        except PhotoError as error:
-            say(f"Left out: {error}")
+    with Decoders(Guards.of(settings)) as decoders:
+        found = decoders.run_all(images.decode, [each.path for each in labelled], preprocess)
+        for photo, each in zip(labelled, found, strict=True):
+            if isinstance(each, PhotoError):
+                say(f"Left out: {each}")
+            else:
+                pixels.append(each.pixels)
+                photos.append(photo)
     if not photos:
         raise EvaluationError("none of the labelled photos can be read; check the paths")
     return photos, np.stack(pixels)
 
 
-def assess_classifier(labelled: Sequence[LabelledPhoto], *, say: Say) -> Result:
+def assess_classifier(labelled: Sequence[LabelledPhoto], settings: Settings, *, say: Say) -> Result:
     """Return how good the paper's classifier is, or the one that stands in for it.
 
     Its labels are ranked by their shares; the pack `imagenet-1k` says what their synonyms and
@@ -169,7 +177,7 @@ def assess_classifier(labelled: Sequence[LabelledPhoto], *, say: Say) -> Result:
     if note:
         say(note)
     say(f"Classifying {len(labelled)} photos with {loaded.name}")
-    photos, pixels = _decoded(labelled, loaded.preprocess, say)
+    photos, pixels = _decoded(labelled, loaded.preprocess, settings, say)
     ranked = [[word for word, _ in found] for found in loaded.classify(pixels, DEPTH)]
     matcher = Matcher(vocabulary.load(_CLASS_NAMES))
     quality = evaluate(ranked, [photo.words for photo in photos], matcher)

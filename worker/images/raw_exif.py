@@ -9,6 +9,8 @@ from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
+from worker.images import crw
+
 #: EXIF lies near the front, behind at most a preview; more is not read into memory.
 MAX_HEAD_BYTES = 16 * 1024 * 1024
 
@@ -28,6 +30,8 @@ def read(file: BinaryIO) -> Image.Exif:
     magic = file.read(16)
     if magic.startswith(_RAF_MAGIC):
         return _read_raf(file)
+    if magic.startswith(crw.MAGIC, crw.MAGIC_AT):
+        return crw.read(file)
     if _CR3_MAGIC in magic:
         return _read_cr3(file)
     return _read_tiff(file)

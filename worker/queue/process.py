@@ -109,11 +109,9 @@ class Process:
 
     def read_metadata(self) -> int:
         """Read the metadata of photos whose files' metadata is not known; return their number."""
-        from worker.images import Limits  # noqa: PLC0415 - brings decoders
-        from worker.tagging import rereading  # noqa: PLC0415 - as above
+        from worker.tagging import rereading  # noqa: PLC0415 - brings decoders
 
-        limits = Limits(self.settings.max_pixels, self.settings.max_bytes)
-        return rereading.read_unread(self.database, self.look_up, limits)
+        return rereading.read_unread(self.database, self.get_decoders(), self.look_up)
 
     def get_decoders(self) -> "Decoders":
         """Return the processes that open photos for this one; the first call makes them."""

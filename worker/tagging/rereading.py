@@ -1,11 +1,11 @@
 """Reads the metadata of photos that were tagged already: files changed in place, old catalogues.
 
-No photo is decoded, no model is loaded. `kadr watch` and `kadr tag` call it after they compared the
-folders, `kadr metadata read` for the photos that a person names.
+No photo is decoded, no model is loaded; files are opened in guarded processes. `kadr watch` and
+`kadr tag` call it after they compared the folders, `kadr metadata read` for the photos that a
+person names.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -16,26 +16,28 @@ import structlog
 from catalog.db import sql
 from catalog.db.database import Database
 from catalog.photos import said
-from catalog.photos.said import UnreadFile
+from catalog.photos.said import Said, UnreadFile
 from catalog.tags import metadata, store
-from worker.images import Limits, embedded
+from worker.decoding import jobs
+from worker.decoding.pool import Decoders
+from worker.errors import PhotoError, PhotoStalledError
 from worker.watch import scan, sidecars
 
 _log = structlog.get_logger()
 
 _PHOTOS_AT_ONCE = 256
-_THREADS = 4
 
 
 def read_unread(
     database: Database,
+    decoders: Decoders,
     look_up: store.LookUp = store.nothing_known,
-    limits: Limits | None = None,
     photo_ids: Sequence[int] | None = None,
 ) -> int:
     """Read the metadata of photos whose files' metadata is not known; return their number.
 
-    A file that changed since it was registered is left for the next time. With `photo_ids`, at most
+    A file that changed since it was registered, or that could not be read now, is left for the next
+    time. With `photo_ids`, at most
     some hundred, only those photos are read.
     """
     last = done = 0
@@ -47,7 +49,7 @@ def read_unread(
         if not unread:
             return done
         last = unread[-1].photo_id
-        done += _read(database, unread, look_up, limits)
+        done += _read(database, decoders, unread, look_up)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,9 @@ class Reread:
 
 def read_again(
     database: Database,
+    decoders: Decoders,
     photo_ids: Sequence[int],
     look_up: store.LookUp = store.nothing_known,
-    limits: Limits | None = None,
     sidecar_dir: Path | None = None,
 ) -> Reread:
     """Read the metadata of photos and of all sidecars beside them, changed or not.
@@ -80,27 +82,22 @@ def read_again(
             read += sidecars.take_sidecars(
                 database, root, (), present, look_up=look_up, sidecar_dir=sidecar_dir
             ).read
-        photos += read_unread(database, look_up, limits, chunk)
+        photos += read_unread(database, decoders, look_up, chunk)
     return Reread(photos, read)
 
 
 def _read(
-    database: Database,
-    unread: Sequence[UnreadFile],
-    look_up: store.LookUp,
-    limits: Limits | None,
+    database: Database, decoders: Decoders, unread: Sequence[UnreadFile], look_up: store.LookUp
 ) -> int:
     with database.write() as session:  # files that were moved or copied say what they said
         shared = said.share_embedded(session, [file.photo_id for file in unread])
     left = [file for file in unread if file.photo_id not in shared and _is_unchanged(file)]
-    with ThreadPoolExecutor(_THREADS) as pool:
-        read = dict(
-            zip(
-                (file.photo_id for file in left),
-                pool.map(lambda file: embedded.read(file.path, limits), left),
-                strict=True,
-            )
-        )
+    found = decoders.run_all(jobs.read_metadata, [file.path for file in left])
+    read = {
+        file.photo_id: Said() if isinstance(each, PhotoError) else each  # damaged: it says nothing
+        for file, each in zip(left, found, strict=True)
+        if not isinstance(each, PhotoStalledError)
+    }
     now = datetime.now(UTC)
     with database.write() as session:
         said.record_embedded(session, read)

@@ -23,18 +23,19 @@ WITH_SIXEL, WITHOUT = b"\x1b[?62;4;22c", b"\x1b[?62;22c"
 
 @pytest.fixture
 def kadr(sqlite_url: str, tmp_path: Path) -> Kadr:
-    """A catalogue of a red photo, one that is gone, and one that is broken."""
+    """A catalogue of a red photo, one that is gone, and one that would fill the memory."""
     folder = tmp_path / "photos"
     folder.mkdir()
     photos.save(folder / "red.jpg", Image.new("RGB", (1200, 800), photos.RED))
-    (folder / "broken.jpg").write_bytes(b"no photo")
+    (folder / "huge.webp").write_bytes(photos.lossless_webp(16383, 12000))
     database = open_database(sqlite_url, upgrade=True)
     with database.write() as session:
-        names = ("red.jpg", "gone.jpg", "broken.jpg")
+        names = ("red.jpg", "gone.jpg", "huge.webp")
         for photo_id in catalogue.add_photos(session, *names, root=str(folder)):
             catalogue.tag_photo(session, photo_id, {"wall": 0.9})
     database.close()
-    return Kadr({"KADR_DATABASE_URL": sqlite_url}, tmp_path)
+    memory = {"KADR_DECODE_MEMORY": str(256 * 1024 * 1024)}
+    return Kadr({"KADR_DATABASE_URL": sqlite_url} | memory, tmp_path)
 
 
 def on_terminal(kadr: Kadr, *arguments: str, answers: bytes, term: str, columns: int = 120) -> str:
@@ -67,6 +68,7 @@ def test_terminal_with_sixel_gets_the_picture_itself(kadr: Kadr) -> None:
     assert len(pictures) == 1
     assert '"1;1;180;120' in pictures[0]  # 18 columns and 6 lines: 3 to 2
     assert "no such file" in printed
+    assert "needs 3,195 MiB" in printed
     assert "3 photos found" in printed
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from tests.support import models
+from tests.support.photos import lossless_webp
 from worker.cli import compare as command
 from worker.errors import EvaluationError, ModelError
 from worker.evaluation import classifier, compare
@@ -32,7 +33,7 @@ def tiny_classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of two photos and a file that is none, a model, and no network."""
+    """Two photos, a file that is none and one that fills the memory, a model, and no network."""
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("KADR_OFFLINE", "1")
     monkeypatch.setattr("worker.vocabulary.packs._ENGLISH_WORDS", 200)
@@ -42,6 +43,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(noise).save(folder / "a.jpg")
     Image.new("RGB", (64, 48), "blue").save(folder / "b <i>.jpg")
     (folder / "broken.jpg").write_bytes(b"no photo")
+    (folder / "huge.webp").write_bytes(lossless_webp(16383, 12000))
+    monkeypatch.setenv("KADR_DECODE_MEMORY", str(256 * 1024 * 1024))
     (folder / "notes.txt").write_text("no photo")
     models.make_tiny_model(tmp_path / "model")
     (tmp_path / "mine.txt").write_text("dog\ncat\nbeach\n")
@@ -68,6 +71,7 @@ def test_json_has_every_photo_and_way(photos: Path, tiny_classifier: Path) -> No
     assert {each["word"] for each in keywords["Classifier"]} == {"dog", "cat", "<sea>"}
     assert sum(each["value"] for each in keywords["Classifier"]) == pytest.approx(1.0, abs=1e-5)
     assert any("broken.jpg" in note for note in found["notes"])
+    assert any("raise KADR_DECODE_MEMORY to include it" in note for note in found["notes"])
     assert any("ViT-L/14 cannot be had here" in note for note in found["notes"])
 
 

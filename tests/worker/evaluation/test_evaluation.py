@@ -10,11 +10,13 @@ from typer.testing import CliRunner
 
 from catalog.errors import OutputError
 from tests.support import models
+from tests.support.photos import lossless_webp, save
 from worker import settings
 from worker.cli import evaluate as command
 from worker.errors import EvaluationError, VocabularyError
 from worker.evaluation import contest, labels, quality
 from worker.evaluation.quality import Matcher
+from worker.images import Preprocess
 from worker.vocabulary import file
 from worker.vocabulary.keywords import Vocabulary
 
@@ -180,6 +182,22 @@ def test_vocabulary_that_cannot_be_used_is_told_before_photos_are_encoded(tmp_pa
         list(contest.assess([], wanted, settings.load(), say=said.append))
 
     assert said == []
+
+
+def test_a_photo_that_would_fill_the_memory_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KADR_DECODE_MEMORY", str(256 * 1024 * 1024))
+    (tmp_path / "huge.webp").write_bytes(lossless_webp(16383, 12000))
+    save(tmp_path / "a.jpg")
+    labelled = [labels.LabelledPhoto(tmp_path / name, ()) for name in ("huge.webp", "a.jpg")]
+    square = Preprocess(32, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+    said: list[str] = []
+
+    photos, pixels = contest._decoded(labelled, square, settings.load(), said.append)
+
+    assert (photos, pixels.shape) == (labelled[1:], (1, 32, 32, 3))
+    assert "raise KADR_DECODE_MEMORY to include it" in said[0]
 
 
 def test_plot_that_cannot_be_written_loses_no_figures(labelled: Path) -> None:

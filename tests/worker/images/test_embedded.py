@@ -1,7 +1,7 @@
 """What a file says of its photo is read from every place where programs write it."""
 
 import struct
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -261,6 +261,44 @@ def test_fujifilm_raw_metadata_is_read(tmp_path: Path) -> None:
     found = embedded.read(as_raf(tmp_path / "p.raf", block))
 
     assert (found.camera, date(found)) == ("FUJIFILM X-T5", "2026-07-31 12:00:00")
+
+
+def heap(*entries: tuple[int, bytes]) -> bytes:
+    """Write a heap of CIFF: the values, their directory, and where that stands."""
+    values, listed = b"", struct.pack("<H", len(entries))
+    for kind, value in entries:
+        listed += struct.pack("<HII", kind, len(value), len(values))
+        values += value
+    return values + listed + struct.pack("<I", len(values))
+
+
+def as_crw(path: Path, depth: int = 0) -> Path:
+    """Write the metadata of a Canon CRW file, which is no TIFF."""
+    seconds = int(datetime(2003, 7, 31, 12, tzinfo=UTC).timestamp())
+    camera = heap((0x080A, b"Canon\0Canon EOS D60\0"))
+    time = struct.pack("<IiI", seconds, 0, 0)
+    inner = heap((0x180E, time), (0x2807, camera), (0x4810, b"12345678"))
+    for _ in range(depth):
+        inner = heap((0x300A, inner))
+    magic = b"II" + struct.pack("<I", 26) + b"HEAPCCDR"
+    path.write_bytes(magic.ljust(26, b"\0") + heap((0x300A, inner)))
+    return path
+
+
+def test_canon_crw_metadata_is_read(tmp_path: Path) -> None:
+    found = embedded.read(as_crw(tmp_path / "p.crw"))
+    assert found.camera == "Canon EOS D60"
+    assert date(found) == "2003-07-31 12:00:00"
+
+
+def test_canon_crw_that_is_damaged_says_nothing(tmp_path: Path) -> None:
+    whole = as_crw(tmp_path / "p.crw").read_bytes()
+    for end in range(len(whole)):
+        (tmp_path / "cut.crw").write_bytes(whole[:end])
+        embedded.read(tmp_path / "cut.crw")
+        (tmp_path / "cut.crw").write_bytes(whole[:end] + b"\xff" + whole[end + 1 :])
+        embedded.read(tmp_path / "cut.crw")
+    assert embedded.read(as_crw(tmp_path / "deep.crw", depth=9)).camera is None
 
 
 def test_canon_cr3_metadata_is_read(tmp_path: Path) -> None:
