@@ -203,4 +203,4 @@ def add_events(
         for photo_id in photo_ids
     ]
     if rows:
-        session.execute(sql.insert(session, PhotoEvent), rows)
+        sql.execute_many(session, sql.insert(session, PhotoEvent), rows)

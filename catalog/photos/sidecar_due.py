@@ -104,4 +104,4 @@ def _upsert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         index_elements=[Sidecar.root_id, Sidecar.path],
         set_={name: statement.excluded[name] for name in names},
     )
-    session.execute(upsert, list(rows))
+    sql.execute_many(session, upsert, rows)

@@ -320,7 +320,7 @@ def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> Non
             index_elements=[PhotoTag.tag_id, PhotoTag.photo_id],
             set_={name: statement.excluded[name] for name in names},
         )
-        session.execute(upsert, kept)
+        sql.execute_many(session, upsert, kept)
 
 
 def _find_newest(session: Session) -> str:
