@@ -191,8 +191,9 @@ def register(session: Session, root_id: int, seen: Sequence[SeenSidecar]) -> Reg
 
     Base is what the row knows, theirs is the file. A word that Kadr wrote and that is there no more
     is *withdrawn*: it stays in the catalogue and is not written again. Decisions in the marker come
-    back where this catalogue never wrote the sidecar, as after it was made anew; elsewhere the
-    marker is only what this catalogue once said. A file that Kadr wrote itself changes nothing.
+    back where this catalogue never wrote the sidecar, as after it was made anew; elsewhere only
+    those words count that another catalogue added, on another machine that writes into the same
+    folder: the rest is what this one once said. A file that this one wrote itself changes nothing.
     """
     known = find_known(session, root_id, [each.path for each in seen])
     files = _find_files(session, root_id, {each.file for each in seen if each.file is not None})
@@ -210,8 +211,8 @@ def register(session: Session, root_id: int, seen: Sequence[SeenSidecar]) -> Reg
         if photo_id is None:
             continue
         photo_ids.add(photo_id)
-        if each.marker is not None and each.wrote is None:
-            decisions[photo_id] = each.marker
+        if each.marker is not None and (said := _said_by_another(each.marker, each.wrote)):
+            decisions[photo_id] = said
         if merged.withdrawn:
             withdrawn[photo_id] = merged.withdrawn
     _upsert(session, rows)
@@ -281,12 +282,31 @@ def _merge(seen: SeenSidecar, before: KnownSidecar | None) -> _Merged:
         wrote = Wrote(
             *(
                 tuple(text for text in ours if text in theirs)
-                for ours, theirs in zip(_fields(wrote), _fields(seen.holds), strict=True)
+                for ours, theirs in zip(
+                    _fields(_joined(wrote, seen.marker)), _fields(seen.holds), strict=True
+                )
             )
         )
     columns["wrote"] = None if wrote is None else wrote.to_json()
     columns["withdrawn"] = {"flat": list(withdrawn)} if withdrawn else None
     return _Merged(columns, lost)
+
+
+def _said_by_another(marker: Marker, wrote: Wrote | None) -> Marker | None:
+    """Return what a marker says that this catalogue did not write."""
+    if wrote is None:
+        return marker
+    new = {spelling.fold(word) for word in marker.wrote.flat if word not in wrote.flat}
+    confirmed = tuple(word for word in marker.confirmed if spelling.fold(word) in new)
+    return Marker(confirmed) if confirmed else None
+
+
+def _joined(wrote: Wrote, marker: Marker | None) -> Wrote:
+    """Return the strings of this catalogue and of others that write into the same sidecar."""
+    if marker is None:
+        return wrote
+    pairs = zip(_fields(wrote), _fields(marker.wrote), strict=True)
+    return Wrote(*(tuple(dict.fromkeys([*ours, *others])) for ours, others in pairs))
 
 
 def _fields(strings: Wrote) -> tuple[tuple[str, ...], ...]:

@@ -24,6 +24,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catalog.db.database import Database
+from catalog.db.tables import SidecarState
 from catalog.db.web_tables import Scope as Right
 from catalog.db.web_tables import WorkerSeen
 from catalog.photos import history, status, workers
@@ -93,7 +94,7 @@ class _Rows(Collector):
         with self._database.read() as session:
             counts = status.count_progress(session)
             due = status.count_due(session, now)
-            sidecars = status.count_sidecars(session)
+            sidecars = dict.fromkeys(map(str, SidecarState), 0) | status.count_sidecars(session)
             found = workers.find(session, now)
             self._follow(session, counts)
         yield _by_label("kadr_photos", "Photos by state.", "state", _states(counts))

@@ -174,6 +174,7 @@ def test_metrics_are_for_who_has_their_token(database: Database, tmp_path: Path)
         text = client.get("/metrics", headers=token).text
 
     assert 'kadr_photos{state="tagged"} 1.0' in text
+    assert 'kadr_sidecars{state="due"} 0.0' in text  # none is not unknown
     assert "kadr_photos_tagged_total 1.0" in text
     assert 'kadr_stage_seconds_sum{stage="decode",worker="host:1"} 0.5' in text
     assert 'kadr_http_request_seconds_count{code="401",route="other"}' in text

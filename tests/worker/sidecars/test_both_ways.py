@@ -12,7 +12,7 @@ from catalog.db.database import Database, open_database
 from catalog.db.tables import PhotoEvent, Root, Sidecar, SidecarState
 from catalog.photos.history import EventKind
 from catalog.photos.sidecar_writes import Ending
-from tests.support import readers
+from tests.support import program_samples, readers
 from tests.support.sidecars import NOW, Tree
 from worker.metadata import document, editing
 from worker.metadata.xmp import Field
@@ -91,6 +91,47 @@ def test_word_of_another_program_is_completed_and_stays_theirs(tree: Tree) -> No
     _drop(tree, "theirs", fields=[Field.SUBJECT])  # a program that knows dc:subject alone
     read(tree)
     assert "theirs" not in keywords(tree, photo)
+
+
+def test_two_catalogues_of_one_folder_keep_each_others_words(tree: Tree, tmp_path: Path) -> None:
+    with open_database(f"sqlite:///{tmp_path / 'other.db'}", upgrade=True) as opened:
+        trees = (tree, Tree(opened, tree.top))
+        photos = [each.add() for each in trees]
+        writes = 0
+        for number in range(4):
+            here, photo = trees[number % 2], photos[number % 2]
+            here.decide(photo, f"word {number}")
+            for each in (here, *trees, *trees):  # both watch: they look again and again
+                writes += each.write()[Ending.WRITTEN]
+                read(each)
+        assert sorted(tree.fields()[readers.DC]) == [f"word {number}" for number in range(4)]
+        for each, photo in zip(trees, photos, strict=True):
+            assert {f"word {number}" for number in range(4)} <= keywords(each, photo).keys()
+            assert each.state("IMG.jpg.xmp") in {SidecarState.WRITTEN, SidecarState.DUE}
+    assert writes <= 8
+
+
+def test_words_that_darktable_drops_are_withdrawn_and_not_fought_for(tree: Tree) -> None:
+    (tree.top / "IMG.jpg.xmp").write_text(program_samples.darktable(), encoding="utf-8")
+    photo = tree.add()
+    read(tree)
+    tree.decide(photo, "beagle")
+    tree.write()
+    _drop(tree, "beagle", "animal|dog|beagle", fields=[Field.SUBJECT, Field.HIERARCHY])
+    read(tree)
+
+    with tree.database.read() as session:
+        assert query.find_ids(session, "is:withdrawn") == [photo]
+    assert keywords(tree, photo)["beagle"][1] == "confirmed"
+    tree.decide(photo, "sand")
+    tree.write()
+    assert readers.as_darktable({}, tree.fields()) == [
+        "Places|Malm\u00f6",
+        "darktable|exported|jpg",
+        "Places",
+        "sand",
+    ]
+    assert "beagle" not in str(tree.fields()[readers.TAGS])
 
 
 def test_contest_over_words_ends_by_itself(tree: Tree) -> None:

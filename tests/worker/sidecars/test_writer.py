@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from catalog.db.database import Database, open_database
 from catalog.db.tables import Sidecar, SidecarState
-from catalog.photos import sidecar_policy
+from catalog.photos import sidecar_policy, status
 from catalog.photos.sidecar_writes import Ending
 from catalog.tags import decisions, sidecar_words
 from tests.support import photos, readers
@@ -55,6 +55,16 @@ def test_decision_becomes_a_sidecar_that_all_programs_read(tree: Tree) -> None:
     assert found[readers.LR] == ["animal|dog|beagle"]
     assert readers.as_immich({}, found) == ["animal/dog/beagle"]
     assert tree.names() == ["IMG.jpg", "IMG.jpg.xmp"]
+
+
+def test_states_that_are_measured_drain_to_none(tree: Tree) -> None:
+    tree.decide(tree.add(), "beagle")
+    with tree.database.read() as session:
+        assert status.count_sidecars(session) == {"due": 1}
+    tree.write()
+
+    with tree.database.read() as session:
+        assert status.count_sidecars(session) == {"written": 1}
 
 
 def test_second_write_leaves_the_file_as_it_is(tree: Tree) -> None:
