@@ -31,6 +31,8 @@ from catalog.errors import DatabaseUnavailableError, NotFoundError, SchemaVersio
 BUSY_TIMEOUT_S = 30.0
 #: Pages of a SQLite file that each connection keeps in memory.
 CACHE_MIB = 64
+#: PostgreSQL's code for a write to a standby, which psycopg counts among its internal errors.
+_READ_ONLY = "25006"
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,9 @@ def explained(url: URL) -> Iterator[None]:
         if isinstance(error.orig, sqlite3.DatabaseError) and "not a database" in str(error.orig):
             message = f"{url.database} is not a catalogue; set KADR_DATABASE_URL to another file"
             raise DatabaseUnavailableError(message) from error
+        is_standby = getattr(error.orig, "sqlstate", "") == _READ_ONLY
+        if is_standby or error.connection_invalidated:
+            raise DatabaseUnavailableError(_explain(url, str(error.orig))) from error
         if isinstance(error.orig, sqlite3.DatabaseError) and "malformed" in str(error.orig):
             message = (
                 f"{url.database} is damaged ({error.orig}); move it away, with the files of its "
@@ -298,6 +303,8 @@ def _explain(url: URL, reason: str) -> str:
         return f"the disk of {where} is full; free some space and run the same command again"
     if "locked" in reason:
         return f"{where} is locked by another program for over {BUSY_TIMEOUT_S:.0f} s; try again"
+    if "read-only transaction" in reason:
+        return f"{where} takes no writes ({reason}); name the primary server in KADR_DATABASE_URL"
     if "readonly" in reason or "unable to open" in reason:
         return f"{where} cannot be opened for writing ({reason}); check its permissions"
     return f"{where} cannot be reached ({reason}); check that it runs and KADR_DATABASE_URL"

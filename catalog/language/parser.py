@@ -24,6 +24,8 @@ from catalog.spelling import fold
 MAX_QUERY_CHARS = 4000
 MAX_CONDITIONS = 200
 
+# What luqum reads a number after, and numbers that are none.
+_NUMBER_AFTER = re.compile(r"[~^](?=[\d.]*\.)")
 # luqum reads a minus as NOT; where it begins a number it is written as U+2212 meanwhile.
 _NEGATIVE = re.compile(r"(?:(?<=[:<>=\[{])|(?<= TO ))-(?=\d)")
 _MINUS_SIGN = "\N{MINUS SIGN}"
@@ -93,6 +95,10 @@ def _parse_lucene(text: str) -> tree.Item:
         return parse_lucene(_EXACT_PHRASE.sub('\\1"=', _NEGATIVE.sub(_MINUS_SIGN, text)))
     except ParseError as error:
         raise _explain(text, str(error)) from error
+    except (ArithmeticError, ValueError) as error:  # `dog^1.2.3`, `"a b"~2.5`: luqum computes these
+        at = found.start() if (found := _NUMBER_AFTER.search(text)) else 0
+        why = "no number stands after this mark; put it in quotation marks to search for it"
+        raise _at(at, why) from error
 
 
 def _explain(text: str, reason: str) -> QueryError:

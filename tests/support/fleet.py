@@ -6,6 +6,7 @@ those of a run without faults. Nothing here waits for a time: `wait_until_quiet`
 
 import hashlib
 import random
+import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -158,7 +159,10 @@ class Fleet:
         try:
             eventually(self.is_quiet, timeout_s=bound_s)
         except AssertionError as error:
-            raise AssertionError(f"{error}: {self._describe()}\n{self.logs()[-6000:]}") from None
+            for process in self.running.values():
+                process.send_signal(signal.SIGUSR1)  # each writes where its threads are
+                time.sleep(1)
+            raise AssertionError(f"{error}: {self._describe()}\n{self.logs()[-12_000:]}") from None
         return time.monotonic() - began
 
     def rows(self) -> Files:

@@ -9,11 +9,13 @@ starts in some milliseconds instead of seconds. Nothing is run in this process i
 that has started threads cannot be forked safely.
 """
 
+import faulthandler
 import gc
 import importlib
 import json
 import os
 import select
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -126,6 +128,7 @@ def _become(request: dict[str, Any]) -> None:
 
     from worker.cli import main
 
+    faulthandler.register(signal.SIGUSR1)  # a test that waits in vain asks what it waits for
     if moment := os.environ.pop("DIES_AT", ""):
         from tests.support import moments
 

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from catalog import query
 from catalog.db import database as databases
@@ -61,3 +62,17 @@ def test_wal_without_room_for_its_files_is_read_as_immutable(
     with databases.open_catalogue(f"sqlite:///{archive}") as opened, opened.read() as session:
         assert len(query.search(session, "dog").hits) == 1
     assert any("immutable=1" in address for address in asked)
+
+
+def test_a_change_on_a_standby_is_refused_in_a_sentence(postgresql_url: str) -> None:
+    with databases.open_database(postgresql_url, upgrade=False) as opened:
+        with opened.write() as session:
+            name = opened.engine.url.database
+            session.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+        opened.engine.dispose()
+
+        with (
+            pytest.raises(DatabaseUnavailableError, match=r"takes no writes .*name the primary"),
+            opened.write() as session,
+        ):
+            add_photos(session, "a.jpg")

@@ -142,6 +142,14 @@ def test_monstrous_query_is_refused_in_a_sentence(text: str) -> None:
         _parse(text)
 
 
+@pytest.mark.parametrize("text", ["dog^1.2.3", "dog~2.5.5", '"a b"~2.5', "dog~.", "dog^."])
+def test_a_mark_with_a_number_that_is_none_is_named(text: str) -> None:
+    with pytest.raises(QueryError, match="no number stands after this mark") as caught:
+        _parse(text)
+
+    assert caught.value.position == len(re.split("[~^]", text)[0])
+
+
 @given(
     st.text(
         alphabet=st.characters(codec="utf-8") | st.sampled_from('()[]{}":*^~-+/\\<>= '), max_size=40
