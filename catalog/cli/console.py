@@ -5,7 +5,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,26 @@ def print_json(data: Any) -> None:  # noqa: ANN401
     if any("\ud800" <= char <= "\udfff" for char in text):
         text = json.dumps(data, indent=2, default=str)
     sys.stdout.write("".join(_escaped(char) for char in text) + "\n")
+
+
+def print_table(
+    found: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    show: Callable[[Mapping[str, Any]], Sequence[str]],
+    *,
+    as_json: bool,
+) -> None:
+    """Print records as JSON, or as a table of what `show` makes of each."""
+    if as_json:
+        print_json(found)
+        return
+    from rich.markup import escape  # noqa: PLC0415 - JSON is printed without it
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    table = Table(*columns, box=None, header_style="bold")
+    for each in found:
+        table.add_row(*map(escape, show(each)))
+    out().print(table)
 
 
 def _escaped(char: str) -> str:

@@ -1,10 +1,10 @@
 """`kadr token`: tokens with which scripts use the REST API."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from catalog.access import tokens
 from catalog.cli import catalogue, console, options
@@ -43,15 +43,14 @@ def list_(*, as_json: options.AsJson = False) -> None:
             }
             for token in tokens.find_all(session)
         ]
-    if as_json:
-        console.print_json(found)
-        return
-    table = Table("name", "scope", "until", "last used", box=None, header_style="bold")
-    for each in found:
-        times = (each["expires_at"], each["used_at"])
-        shown = ("-" if time is None else f"{time:%Y-%m-%d}" for time in times)
-        table.add_row(str(each["name"]), str(each["scope"]), *shown)
-    console.out().print(table)
+    columns = ("name", "scope", "until", "last used")
+    console.print_table(found, columns, _shown, as_json=as_json)
+
+
+def _shown(token: Mapping[str, Any]) -> tuple[str, ...]:
+    times = (token["expires_at"], token["used_at"])
+    days = ("-" if time is None else f"{time:%Y-%m-%d}" for time in times)
+    return (token["name"], token["scope"], *days)
 
 
 @app.command()

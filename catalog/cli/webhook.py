@@ -1,9 +1,9 @@
 """`kadr webhook`: addresses that are told of events while `kadr serve` runs."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from catalog.cli import catalogue, console, options
 from catalog.requests import webhooks
@@ -46,15 +46,13 @@ def list_(*, as_json: options.AsJson = False) -> None:
             }
             for hook in webhooks.find_all(session)
         ]
-    if as_json:
-        console.print_json(found)
-        return
-    table = Table("address", "events", "state", box=None, header_style="bold")
-    for each in found:
-        state = "off" if each["off_since"] else "fails" if each["failing_since"] else "works"
-        reason = f": {each['failure']}" if each["failure"] else ""
-        table.add_row(str(each["url"]), ", ".join(each["events"]), state + reason)  # type: ignore[arg-type]
-    console.out().print(table)
+    console.print_table(found, ("address", "events", "state"), _shown, as_json=as_json)
+
+
+def _shown(hook: Mapping[str, Any]) -> tuple[str, ...]:
+    state = "off" if hook["off_since"] else "fails" if hook["failing_since"] else "works"
+    reason = f": {hook['failure']}" if hook["failure"] else ""
+    return (hook["url"], ", ".join(hook["events"]), state + reason)
 
 
 @app.command()

@@ -29,7 +29,7 @@ from catalog.db.types import BigId, Key, StoredVector, UtcDateTime, by_value
 
 #: The newest migration. A test compares it with what is in `migrations/`: reading it here spares
 #: `kadr search` the import of Alembic.
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 
 #: The condition of `photo_tag`'s partial index on SQLite. The migration has the one for PostgreSQL:
 #: here it would load that dialect wherever a table is imported, 30 ms at every start.
@@ -328,6 +328,8 @@ class PhotoEvent(Base):
             *("change_id", "kind", "photo_id"),
             sqlite_where=text("change_id IS NOT NULL"),
         ),
+        # Webhooks, live pages and kept answers remember ids: none may come back after `kadr prune`.
+        {"sqlite_autoincrement": True},
     )
 
 

@@ -42,13 +42,16 @@ class Facets:
     formats: tuple[FacetValue, ...]
     #: Whether every photo was counted; otherwise the counts are estimated from a sample.
     is_exact: bool
+    #: The photos of the result, estimated like the counts: a value that all of them have says
+    #: nothing that the query did not say.
+    photos: int
 
 
 def count_facets(ready: plan.Plan, *, limit: int = SHOWN) -> Facets:
     """Return the `limit` most frequent values of each facet among the photos of a query."""
     session, driver = ready.session, ready.driver
     if driver is not None and not driver.tag_ids:
-        return Facets((), (), (), (), is_exact=True)
+        return Facets((), (), (), (), is_exact=True, photos=0)
     ids, step = _sampled(ready, driver)
     shown = _keywords(ready, ids, limit)
     years = _columns(session, ids, cast(extract("year", Photo.taken_at), Integer), _MAX_YEARS)
@@ -58,6 +61,7 @@ def count_facets(ready: plan.Plan, *, limit: int = SHOWN) -> Facets:
         cameras=_values(_columns(session, ids, Photo.camera, limit), step),
         formats=_values(_columns(session, ids, Photo.format, limit), step),
         is_exact=step == 1,
+        photos=len(ids) * step,
     )
 
 

@@ -121,8 +121,8 @@ def find_tag_id(session: Session, word: str) -> int:
 def _describe(
     session: Session, tags: Sequence[Tag], *, counted: int | None = COUNTED
 ) -> list[ListedKeyword]:
-    exact = [tag.id for tag in tags if counted is None or tag.photos <= counted]
-    numbers = _count(session, exact)
+    exact = {tag.id for tag in tags if counted is None or tag.photos <= counted}
+    numbers = _count(session, sorted(exact))
     aliases: dict[int, list[Alias]] = {}
     ids = [tag.id for tag in tags]
     of_tags = select(TagAlias).where(TagAlias.tag_id.in_(ids)).order_by(TagAlias.name)
@@ -133,8 +133,8 @@ def _describe(
         ListedKeyword(
             tag.id,
             tag.name,
-            numbers.get(tag.id, 0) if tag.id in set(exact) else tag.photos,
-            tag.id in set(exact),
+            numbers.get(tag.id, 0) if tag.id in exact else tag.photos,
+            tag.id in exact,
             tuple(aliases.get(tag.id, ())),
             tag.parent_id,
             parents.get(tag.parent_id) if tag.parent_id else None,

@@ -41,8 +41,6 @@ _SAFE = frozenset({"GET", "HEAD"})
 #: Posted because it has a long body; nothing is changed.
 _READING = frozenset({"/api/v1/photos/zip"})
 _USUAL_PORTS = (80, 443)
-#: Below these nothing is a page that a browser shows.
-_DATA = ("/api/", "/t/", "/static/", "/photos/")
 
 
 class Guard:
@@ -118,7 +116,7 @@ class Guard:
 
     def _ask_to_log_in(self, scope: Scope, headers: Headers) -> Response:
         path: str = scope["path"]
-        is_page = "text/html" in headers.get("accept", "") and not path.startswith(_DATA)
+        is_page = "text/html" in headers.get("accept", "") and not path.startswith(problems.DATA)
         if is_page and scope["method"] in _SAFE and not self._door.is_proxied:
             query = scope["query_string"].decode("latin-1")
             asked = quote(path + (f"?{query}" if query else ""), safe="")

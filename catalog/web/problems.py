@@ -14,9 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from catalog import errors
+from catalog.web import messages, preferences, texts
 from catalog.web.services import ThumbBusyError, ThumbFailedError
 
 _log = structlog.get_logger()
+
+#: Below these nothing is a page that a browser shows.
+DATA = ("/api/", "/t/", "/static/", "/photos/")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -120,20 +124,28 @@ def _response(problem: Problem, headers: dict[str, str] | None = None) -> Respon
     return JSONResponse(content, problem.status, own, MEDIA_TYPE)
 
 
-async def _of_catalogue(_: Request, error: Exception) -> Response:
+async def _of_catalogue(request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.CatalogError)  # noqa: S101 - registered for nothing else
     after = {"Retry-After": str(error.retry_s)} if isinstance(error, ThumbBusyError) else None
-    return _response(of_error(error), after)
+    problem = of_error(error)
+    if _wants_page(request):
+        return _page(request, problem.status, problem.detail)
+    problem.detail = _said(request, problem.detail)
+    return _response(problem, after)
 
 
-async def _of_http(_: Request, error: Exception) -> Response:
+async def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    if _wants_page(request):
+        return _page(request, error.status_code, "")
     headers = dict(error.headers or {})
     return answer(error.status_code, str(error.detail), headers)
 
 
-async def _of_validation(_: Request, error: Exception) -> Response:
+async def _of_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for nothing else
+    if _wants_page(request):
+        return _page(request, 404, "")
     found = [
         {"where": ".".join(map(str, each["loc"])), "why": each["msg"]} for each in error.errors()
     ]
@@ -146,6 +158,24 @@ async def _of_validation(_: Request, error: Exception) -> Response:
         errors=found,
     )
     return _response(problem)
+
+
+def _wants_page(request: Request) -> bool:
+    """Return whether a person sees the answer: a browser asked for a page."""
+    is_page = not request.url.path.startswith(DATA)
+    return is_page and "text/html" in request.headers.get("accept", "")
+
+
+def _page(request: Request, status: int, detail: str) -> Response:
+    from catalog.web.pages import frame  # noqa: PLC0415 - pages answer with problems
+
+    return frame.problem(request, status, detail)
+
+
+def _said(request: Request, detail: str) -> str:
+    """Return an error as a person reads it; scripts, which ask for no language, get English."""
+    language = preferences.language_of(request)
+    return detail if language == texts.DEFAULT else messages.translate(detail, language)
 
 
 async def _of_anything(request: Request, error: Exception) -> Response:

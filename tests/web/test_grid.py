@@ -23,9 +23,25 @@ def large(tmp_path_factory) -> Iterator[Gallery]:
         yield found
 
 
+#: Two frames later: what a key or a call set off is under way then.
+FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
 def settled(page: Page) -> None:
-    page.wait_for_timeout(400)
-    until(page, "!document.querySelector('.grid .cell img[data-src]')")
+    page.evaluate(FRAMES)
+    until(
+        page,
+        "!document.querySelector('.grid[aria-busy=true]') &&"
+        " !document.querySelector('.grid .cell img[data-src]')",
+    )
+
+
+def wheel(page: Page, by: int) -> None:
+    """Turn the wheel, and wait until the page has scrolled and stands still."""
+    before = page.evaluate("scrollY")
+    page.mouse.wheel(0, by)
+    until(page, "(y) => scrollY !== y", arg=before)
+    settled(page)
 
 
 #: The photos in view, in the order of the document.
@@ -79,8 +95,7 @@ def test_scrolling_shows_every_photo_in_order(open_page, large):
     found: list[int] = []
     for _ in range(12):
         found += [each for each in seen(page) if each not in found]
-        page.mouse.wheel(0, 500)
-        settled(page)
+        wheel(page, 500)
         assert page.evaluate(TILES) <= 400
 
     assert found == list(range(1, len(found) + 1))
@@ -98,8 +113,7 @@ def test_months_that_load_above_do_not_move_what_is_seen(open_page, large):
     place = f"document.querySelector('[data-id=\"{photo}\"]').getBoundingClientRect().top"
     before = page.evaluate(place)
     page.mouse.move(500, 400)
-    page.mouse.wheel(0, -150)
-    settled(page)
+    wheel(page, -150)
     assert abs(page.evaluate(place) - before - 150) < 3
 
 

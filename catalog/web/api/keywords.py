@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from catalog.query import hits
 from catalog.query.pages import Position
+from catalog.tags import bands as precision
 from catalog.tags import browse, completion, review
 from catalog.tags.browse import KeywordSort, ListedKeyword
 from catalog.web import context
@@ -102,6 +104,16 @@ class UndecidedShape(Shape):
     file: str | None
 
 
+class BandShape(Shape):
+    """Decisions about a keyword, by the confidence that the machine had."""
+
+    low: float
+    high: float
+    decided: int
+    confirmed: int
+    precision: float
+
+
 class ReviewShape(Shape):
     """The undecided photos of a keyword."""
 
@@ -109,6 +121,8 @@ class ReviewShape(Shape):
     items: list[UndecidedShape]
     next: str | None
     progress: ProgressShape
+    #: The surest first; only if `bands` is asked for.
+    bands: list[BandShape] = Field(default_factory=list)
 
 
 class WordShape(Shape):
@@ -223,6 +237,8 @@ def find_undecided(
     order: review.Order = "best",
     limit: Limit = 100,
     after: Cursor = None,
+    *,
+    bands: bool = False,
 ) -> ReviewShape:
     """Return the photos that a machine gave a keyword and nobody decided about."""
     with context.of(request).database.read() as session:
@@ -233,6 +249,7 @@ def find_undecided(
         places = [Position(each.confidence, each.photo_id) for each in page.items]
         found = hits.load(session, places)
         progress = review.get_progress(session, tag_id)
+        right = precision.find_bands(session, tag_id) if bands else []
     items = [
         UndecidedShape(
             id=hit.photo_id,
@@ -246,7 +263,13 @@ def find_undecided(
         for hit in found
     ]
     shown = ProgressShape.model_validate(progress)
-    return ReviewShape(word=word, items=items, next=page.next_cursor, progress=shown)
+    return ReviewShape(
+        word=word,
+        items=items,
+        next=page.next_cursor,
+        progress=shown,
+        bands=[BandShape.model_validate(each) for each in right],
+    )
 
 
 def _entries(

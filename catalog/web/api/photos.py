@@ -54,6 +54,8 @@ class FacetsShape(Shape):
     formats: list[FacetShape]
     #: Otherwise estimated from a sample.
     exact: bool
+    #: The photos of the query, as exact as the other numbers.
+    photos: int
 
 
 class MonthShape(Shape):
@@ -229,7 +231,7 @@ def _facets(session: Session, q: str) -> FacetsShape:
         ]
         for name in ("keywords", "years", "cameras", "formats")
     }
-    return FacetsShape(**kinds, exact=found.is_exact)
+    return FacetsShape(**kinds, exact=found.is_exact, photos=found.photos)
 
 
 @router.get("/timeline")

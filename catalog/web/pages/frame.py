@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 from catalog import paths
 from catalog.query import Hit
 from catalog.tags import labels
-from catalog.web import preferences, rendering, texts
+from catalog.web import messages, preferences, rendering, texts
 from catalog.web.texts import Texts
 
 #: Ratios for which the style sheet has a class, in hundredths.
@@ -141,9 +141,10 @@ def size(t: Texts, n_bytes: int) -> str:
     return f"{t.number(round(value, 1))} GB"
 
 
-def sentence(message: str) -> str:
+def sentence(t: Texts, message: str) -> str:
     """Return an error's message as a sentence: "there is no photo 7" as "There is no photo 7."."""
-    return f"{message[:1].upper()}{message[1:].rstrip('.')}."
+    message = messages.translate(message, t.language)
+    return f"{message[:1].upper()}{message[1:].rstrip('.')}." if message else ""
 
 
 def problem(request: Request, status_code: int, detail: str) -> HTMLResponse:
@@ -151,4 +152,5 @@ def problem(request: Request, status_code: int, detail: str) -> HTMLResponse:
     t = texts_of(request)
     key = f"problem.{status_code}"
     title = t(key if key in t.entries else "problem.other")
-    return render(request, "problem.html", status_code=status_code, title=title, detail=detail)
+    shown = sentence(t, detail)
+    return render(request, "problem.html", status_code=status_code, title=title, detail=shown)

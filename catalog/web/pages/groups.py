@@ -53,7 +53,7 @@ class _Listed:
 def groups(request: Request, by: By = "tags", page: PageNumber = 0) -> HTMLResponse:
     """Show the groups of one kind."""
     web = context.of(request)
-    problem, cards, is_more = "", [], False
+    problem, cards, is_more, t = "", [], False, frame.texts_of(request)
     try:
         with web.database.read() as session:
             found = _find(web, session, by)
@@ -61,7 +61,7 @@ def groups(request: Request, by: By = "tags", page: PageNumber = 0) -> HTMLRespo
             is_more = len(found) > (page + 1) * _PAGE
             cards = [_card(web, session, by, each) for each in shown]
     except CatalogError as error:
-        problem = frame.sentence(str(error))
+        problem = frame.sentence(t, str(error))
     return frame.render(
         request,
         "groups.html",

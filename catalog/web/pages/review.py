@@ -13,7 +13,7 @@ from catalog.errors import NotFoundError, QueryError
 from catalog.language import chips
 from catalog.query import hits
 from catalog.query.pages import Position
-from catalog.tags import browse, labels, review, threshold
+from catalog.tags import bands, browse, labels, review, threshold
 from catalog.web import context
 from catalog.web.pages import frame
 from catalog.web.pages.photo import words_of
@@ -57,6 +57,7 @@ def by_keyword(
         tiles = _tiles(session, t, found)
         progress = review.get_progress(session, tag_id)
         label = labels.find_labels(session, [name], t.language)[name]
+        right = bands.find_bands(session, tag_id)
     return frame.render(
         request,
         "review.html",
@@ -65,6 +66,7 @@ def by_keyword(
         label=label,
         word_href="/" + frame.suffix(q=chips.quote(name)),
         progress=progress,
+        bands=right,
         tiles=tiles,
         next=found.next_cursor,
         from_="" if low is None else low,

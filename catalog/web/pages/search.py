@@ -5,15 +5,17 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from sqlalchemy.orm import Session
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from catalog import paths, query
 from catalog.errors import CatalogError, QueryError
 from catalog.language import chips
 from catalog.query import Page, Prepared, Sort, hits
 from catalog.query.pages import Position
+from catalog.requests import pins
+from catalog.requests.pins import Pin
 from catalog.tags import completion
 from catalog.web import alike, context
 from catalog.web.context import Web
@@ -49,6 +51,12 @@ class _Asked:
         """The search, for the addresses of its photos."""
         sort = "" if self.sort is _usual_sort(self.q) else self.sort.value
         return frame.suffix(q=self.q, by=self.by, sort=sort, fold="1" if self.fold else "")
+
+    @property
+    def pin(self) -> Pin:
+        """The search as it is pinned."""
+        sort = "" if self.sort is _usual_sort(self.q) else self.sort.value
+        return Pin(self.q, self.by, sort)
 
     @property
     def mode(self) -> str:
@@ -94,11 +102,12 @@ def search(
     with web.database.read() as session:
         try:
             values = _like(web, session, t, asked) if asked.by else _find(web, session, t, asked)
+            values["pins"] = pins.find_all(session)
         except QueryError as error:
-            wrong = _explain(error, asked.q)
+            wrong = _explain(t, error, asked.q)
             return _page(request, asked, status_code=400, error=wrong)
         except CatalogError as error:
-            wrong = {"message": frame.sentence(str(error)), "marked": False}
+            wrong = {"message": frame.sentence(t, str(error)), "marked": False}
             return _page(request, asked, status_code=409, error=wrong)
     return _page(request, asked, **values)
 
@@ -113,6 +122,9 @@ def _page(
         status_code=status_code,
         **{
             "error": None,
+            "pins": [],
+            "pin": asked.pin,
+            "pin_href": lambda each: "/" + frame.suffix(q=each.q, by=each.by, sort=each.sort),
             "q": asked.q,
             "by": asked.by,
             "sort": asked.sort.value,
@@ -173,21 +185,19 @@ def _facets(found: Prepared, q: str) -> list[tuple[str, list[dict[str, Any]]]]:
         "cameras": (counted.cameras, lambda value: f"camera:{chips.quote(value)}"),
         "formats": (counted.formats, lambda value: f"format:{chips.quote(value)}"),
     }
-    return [
-        (
-            kind,
-            [
-                {
-                    "value": each.value,
-                    "photos": each.photos,
-                    "query": chips.narrow(q, write(each.value)),
-                }
-                for each in values
-            ],
-        )
-        for kind, (values, write) in parts.items()
-        if values
-    ]
+    shown = []
+    for kind, (values, write) in parts.items():
+        narrower = [each for each in values if each.photos < counted.photos]
+        entries = [
+            {
+                "value": each.value,
+                "photos": each.photos,
+                "query": chips.narrow(q, write(each.value)),
+            }
+            for each in narrower
+        ]
+        shown += [(kind, entries)] if entries else []
+    return shown
 
 
 def _like(web: Web, session: Session, t: Texts, asked: _Asked) -> dict[str, Any]:
@@ -208,21 +218,38 @@ def _like(web: Web, session: Session, t: Texts, asked: _Asked) -> dict[str, Any]
     }
 
 
-def _explain(error: QueryError, q: str) -> dict[str, Any]:
+def _explain(t: Texts, error: QueryError, q: str) -> dict[str, Any]:
     at, message = error.position, str(error)
     if at is None:
-        return {"message": frame.sentence(message), "marked": False}
+        return {"message": frame.sentence(t, message), "marked": False}
     word = _WORD.match(q, at)
     end = at + 1 if word is None else word.end()
     return {
-        "message": frame.sentence(
-            message.removeprefix(f"character {at + 1}: ")
-        ),  # the mark says where
+        "message": frame.sentence(  # the mark says where
+            t, message.removeprefix(f"character {at + 1}: ")
+        ),
         "marked": True,
         "before": q[:at],
         "at": q[at:end].strip() or "\N{OPEN BOX}",
         "after": q[end:],
     }
+
+
+@router.post("/pins")
+def pin(
+    request: Request,
+    q: Annotated[str, Form(max_length=4000)],
+    by: Annotated[Literal["", "meaning"], Form()] = "",
+    sort: Annotated[str, Form(max_length=20)] = "",
+    action: Annotated[Literal["add", "remove"], Form()] = "add",
+    form_token: Annotated[str, Form()] = "",
+) -> Response:
+    """Pin a search, or pin it no longer."""
+    context.require_form_token(request, form_token)
+    wanted = Pin(q.strip(), by, sort if sort in set(Sort) else "")
+    with context.of(request).database.write() as session:
+        (pins.add if action == "add" else pins.remove)(session, wanted)
+    return RedirectResponse("/" + frame.suffix(q=wanted.q, by=by, sort=wanted.sort), 303)
 
 
 @router.get("/photo/{photo_id}/similar")

@@ -112,6 +112,21 @@ def test_a_login_lasts_until_it_is_ended(database: Database, tmp_path: Path):
         assert client.get("/api/v1/photos").status_code == 401
 
 
+def test_logging_out_everywhere_ends_every_login(database: Database, tmp_path: Path):
+    with web.client(database, tmp_path, web_password=PASSWORD) as client:
+        client.post("/login", data={"password": PASSWORD}, headers=web.ORIGIN)
+        other = client.cookies["kadr_session"]
+        client.cookies.clear()
+        client.post("/login", data={"password": PASSWORD}, headers=web.ORIGIN)
+        door = client.app.state.web.door
+        viewer = door.find_viewer({}, client.cookies["kadr_session"], "127.0.0.1")
+        token = {"form_token": door.form_token(viewer), "everywhere": "true"}
+        client.post("/logout", data=token, headers=web.ORIGIN)
+
+        client.cookies.set("kadr_session", other)
+        assert client.get("/api/v1/photos").status_code == 401
+
+
 def test_a_login_over_https_binds_its_cookie_to_the_host(database: Database, tmp_path: Path):
     settings = {"web_password": PASSWORD, "web_trusted_peers": "127.0.0.0/8"}
     with web.client(database, tmp_path, **settings) as client:

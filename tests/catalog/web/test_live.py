@@ -15,7 +15,8 @@ import pytest
 
 from catalog.db.database import Database
 from catalog.errors import NotFoundError, OptionError
-from catalog.photos import history, workers
+from catalog.photos import files as photo_files
+from catalog.photos import history, roots, workers
 from catalog.photos.tail import Event, Tail
 from catalog.requests import webhooks
 from catalog.tags import decisions
@@ -77,6 +78,19 @@ def test_a_tail_reads_each_event_once_and_in_order(database: Database):
         rest = tail.read(session, limit=30)
         assert tail.read(session) == []
     assert [each.photo_id for each in [*first, *rest]] == sorted(photo_ids)
+
+
+def test_a_tail_misses_nothing_after_the_newest_events_were_pruned(database: Database):
+    with database.write() as session:
+        catalogue.add_photos(session, "a.jpg", "b.jpg")
+        root_id = roots.register_root(session, Path("/photos")).id
+        photo_files.mark_missing(session, root_id, ["a.jpg", "b.jpg"], now=NOW)
+        tail = Tail(history.last_event_id(session))
+        photo_files.prune(session, NOW + timedelta(days=1))
+        photo_ids = catalogue.add_photos(session, "c.jpg", "d.jpg", "e.jpg")
+
+    with database.read() as session:
+        assert [each.photo_id for each in tail.read(session)] == photo_ids
 
 
 def test_a_tail_waits_for_transactions_that_may_bring_earlier_events(

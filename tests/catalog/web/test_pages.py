@@ -67,6 +67,27 @@ def test_the_word_that_is_wrong_is_marked_whole_and_explained_in_a_sentence(clie
     assert "</strong> &#39;soon&#39; is not a date" in page
 
 
+def test_a_search_is_pinned_and_unpinned(client, ids):
+    def click() -> str:
+        page = client.get("/", params={"q": "dog -cat", "sort": "taken"}).text
+        form = re.search(r'<form id="pin".*?</form>', page, re.DOTALL)[0]
+        return client.post(
+            "/pins", data=dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+        ).text
+
+    assert "Unpin" in click()
+    assert 'href="/?q=dog+-cat&amp;sort=taken"><bdi>dog -cat</bdi>' in client.get("/").text
+    assert "Unpin" not in click()
+    assert "dog -cat" not in client.get("/").text
+
+
+def test_what_all_photos_of_a_search_have_does_not_narrow_it(client, ids):
+    page = client.get("/", params={"q": "dog", "facets": "1"}).text
+
+    assert 'href="/?q=dog+AND+grass&' not in page
+    assert 'href="/?q=dog+AND+dog' not in page
+
+
 def test_a_photo_shows_what_is_known_of_it(client, ids):
     page = client.get(f"/photo/{ids[0]}").text
 
@@ -180,6 +201,18 @@ def test_pages_speak_the_language_that_is_asked_for(client, ids):
     assert "3 фото" in russian
     client.cookies.set("kadr_lang", "en")
     assert "3 photos" in client.get("/", headers={"Accept-Language": "ru"}).text
+
+
+def test_an_address_that_leads_nowhere_is_a_page_in_the_persons_language(client, ids):
+    wanted = {"Accept": "text/html", "Accept-Language": "ru"}
+    for path in ("/nothing", "/photo/999", "/photo/x", f"/photo/{10**30}"):
+        answer = client.get(path, headers=wanted)
+
+        assert answer.status_code == 404
+        assert "Здесь ничего нет" in answer.text
+    wrong = client.get("/", params={"q": "dog AND ("}, headers=wanted).text
+    assert "Запрос кончается там, где нужна закрывающая скобка." in wrong
+    assert "wrong" not in client.get("/api/v1/photos?q=)", headers={"Accept-Language": "ru"}).json()
 
 
 def test_every_language_has_every_text():

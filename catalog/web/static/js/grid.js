@@ -10,7 +10,7 @@
  */
 
 import { el, t } from "./dom.js";
-import { GAP, clamp, estimate, justify } from "./justify.js";
+import { GAP, clamp, estimate, firstBelow, justify } from "./justify.js";
 import { cell, dropPictures, fetchPictures } from "./tiles.js";
 
 /** @typedef {import("./tiles.js").Item} Item */
@@ -61,8 +61,11 @@ export class Grid extends EventTarget {
     this.last = 0;
     /** @type {Place} */
     this.at = { section: 0, index: 0 };
-    /** @type {Map<string, HTMLElement>} */
+    /** Rows in the document; `shift` is where they are drawn. @type {Map<string, {row: HTMLElement, y: number, shift?: number}>} */
     this.drawn = new Map();
+    /** The link that Tab leads to. @type {HTMLElement | null} */
+    this.stop = null;
+    [this.moving, this.lacking] = [false, false];
     this.speed = 0;
     this.scrolledAt = 0;
     host.setAttribute("role", "grid");
@@ -252,6 +255,7 @@ export class Grid extends EventTarget {
   }
 
   _settleSoon() {
+    this.moving = true;
     clearTimeout(this.idle);
     this.idle = setTimeout(() => this._settle(), IDLE_MS);
   }
@@ -259,6 +263,7 @@ export class Grid extends EventTarget {
   /** Set the box to where the virtual view is. */
   _settle() {
     this.speed = 0;
+    this.moving = false;
     const [far, boxFar] = this._ends;
     const share = far > boxFar && this.top > 0 ? boxFar / far : 1;
     const wanted = Math.round(this.top * share);
@@ -291,11 +296,13 @@ export class Grid extends EventTarget {
     const over = this.speed > FAST ? 0 : this.view;
     /** @type {{key: string, section: number, row: number, y: number, tiles: number, distance: number}[]} */
     const near = [];
+    this.lacking = false;
     for (const [n, section] of this.sections.entries()) {
       const top = section.top ?? 0;
       if (top + (section.height ?? 0) < this.top - over) continue;
       if (top > this.top + this.view + over) break;
       this._load(n, top - this.top);
+      this.lacking ||= !section.items;
       const add = (/** @type {number} */ row, /** @type {number} */ y, /** @type {number} */ height, /** @type {number} */ tiles) => {
         const distance = Math.max(0, this.top - (y + height), y - (this.top + this.view));
         if (distance <= over) near.push({ key: `${section.key}:${row}`, section: n, row, y, tiles, distance });
@@ -337,7 +344,7 @@ export class Grid extends EventTarget {
 
   /** Rows of a section that may change when more of its photos are known. @param {string} key @param {number} known */
   _forget(key, known) {
-    for (const [name, row] of this.drawn) {
+    for (const [name, { row }] of this.drawn) {
       if (name.startsWith(`${key}:`) && (!known || Number(row.dataset.to) >= known || name.endsWith(":-1"))) {
         row.remove();
         this.drawn.delete(name);
@@ -346,7 +353,7 @@ export class Grid extends EventTarget {
   }
 
   _clear() {
-    for (const row of this.drawn.values()) row.remove();
+    for (const { row } of this.drawn.values()) row.remove();
     this.drawn.clear();
   }
 
@@ -355,34 +362,42 @@ export class Grid extends EventTarget {
     const held = document.activeElement?.closest?.("[data-cell]")?.getAttribute("data-cell");
     const wanted = this._wanted();
     const kept = new Set(wanted.map((row) => row.key));
-    for (const [key, row] of this.drawn) {
+    for (const [key, { row }] of this.drawn) {
       if (kept.has(key)) continue;
       dropPictures(row);
       row.remove();
       this.drawn.delete(key);
     }
+    /** @type {HTMLElement | null} */
+    let before = null;
     for (const { key, section, row, y } of wanted.sort((a, b) => a.y - b.y)) {
       let made = this.drawn.get(key);
       if (!made) {
-        made = row < 0 ? this._heading(this.sections[section]) : this._row(section, row);
+        made = { row: row < 0 ? this._heading(this.sections[section]) : this._row(section, row), y };
         this.drawn.set(key, made);
-        this._insert(made, y);
+        if (before) before.after(made.row);  // in the order of the photos
+        else this.host.prepend(made.row);
       }
-      made.dataset.y = String(y);
-      made.style.transform = `translateY(${y + this.offset}px)`;
+      made.y = y;
+      if (made.shift !== y + this.offset) {
+        made.shift = y + this.offset;
+        made.row.style.transform = `translateY(${made.shift}px)`;
+      }
+      before = made.row;
     }
     if (this.speed <= FAST) fetchPictures(this.host);
     this._roving();
+    this._tellBusy();
     if (held && !document.activeElement?.closest?.("[data-cell]")) this._link(Number(held))?.focus({ preventScroll: true });
     const end = this.sections[this.sections.length - 1];
     if ((end.top ?? 0) + (end.height ?? 0) < this.top + 4 * this.view) this.options.more?.();
     this.dispatchEvent(new Event("drawn"));
   }
 
-  /** Keep the document in the order of the photos. @param {HTMLElement} row @param {number} y */
-  _insert(row, y) {
-    const next = [...this.host.children].find((other) => Number(/** @type {HTMLElement} */ (other).dataset.y) > y);
-    this.host.insertBefore(row, next ?? null);
+  /** Whether the grid scrolls or waits for photos. */
+  _tellBusy() {
+    const busy = String(this.moving || this.lacking);
+    if (this.host.getAttribute("aria-busy") !== busy) this.host.setAttribute("aria-busy", busy);
   }
 
   /** @param {Section} section */
@@ -422,12 +437,24 @@ export class Grid extends EventTarget {
     return this.host.querySelector(`[data-cell="${id}"]`);
   }
 
+  /** Tab leads to the current photo, or to the first in view; no layout is asked for while scrolling. */
   _roving() {
-    const links = this.host.querySelectorAll("[data-cell]");
     const current = this.current;
-    let stop = current ? this._link(current.id) : null;
-    if (!stop) stop = /** @type {HTMLElement | null} */ ([...links].find((link) => link.getBoundingClientRect().bottom > 80) ?? null);
-    for (const link of links) link.setAttribute("tabindex", link === stop ? "0" : "-1");
+    const stop = (current && this._link(current.id)) ?? this._firstSeen();
+    if (stop === this.stop) return;
+    this.stop?.setAttribute("tabindex", "-1");
+    stop?.setAttribute("tabindex", "0");
+    this.stop = stop;
+  }
+
+  /** @returns {HTMLElement | null} */
+  _firstSeen() {
+    let [found, least] = [/** @type {HTMLElement | null} */ (null), Infinity];
+    for (const { row, y } of this.drawn.values()) {
+      const link = y < least && y >= this.top ? /** @type {HTMLElement | null} */ (row.querySelector("[data-cell]")) : null;
+      if (link) [found, least] = [link, y];
+    }
+    return found;
   }
 
   /** @param {FocusEvent} event */
@@ -470,15 +497,4 @@ export class Grid extends EventTarget {
     const found = /** @type {Row[]} */ (section.rows)[row];
     return { y: (section.top ?? 0) + (section.title ? HEADING : 0) + found.y, height: found.height, row };
   }
-}
-
-/** @param {Row[]} rows @param {number} y @returns {number} the first row that ends below y */
-function firstBelow(rows, y) {
-  let [low, high] = [0, rows.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (rows[middle].y + rows[middle].height < y) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -56,3 +56,14 @@ export function justify(ratios, width, target) {
  * @param {number} target
  */
 export const estimate = (sum, width, target) => Math.max(1, Math.ceil((sum * target) / width)) * (target + GAP);
+
+/** @param {Row[]} rows @param {number} y @returns {number} the first row that ends below y */
+export function firstBelow(rows, y) {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (rows[middle].y + rows[middle].height < y) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

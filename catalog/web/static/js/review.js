@@ -223,12 +223,15 @@ class Review {
 
   /** How far the review is, and how often the word was right. */
   async _progress() {
-    const found = await get("/review", { word: this.word, limit: 1 }).catch(() => null);
+    const found = await get("/review", { word: this.word, limit: 1, bands: true }).catch(() => null);
     if (!found) return;
     $("#progress").max = Math.max(1, found.progress.photos);
     $("#progress").value = found.progress.decided;
     $("#progress-text").textContent = t("js.progress", { n: found.progress.photos, decided: found.progress.decided });
     $("#precision").textContent = found.progress.precision == null ? "" : t("js.precision", { share: percent(found.progress.precision) });
+    $("#bands").hidden = !found.bands.length;
+    $("#bands .number").textContent = found.bands.map((/** @type {any} */ each) => (
+      t("js.band", { low: percent(each.low), high: percent(each.high), share: percent(each.precision), n: each.decided }))).join(" · ");
   }
 
   /** Load tiles that follow. */

@@ -11,11 +11,13 @@ export class Scrubber {
     this.host = host;
     this.grid = grid;
     this.thumb = el("div", { class: "thumb" });
+    this.height = 0;
+    this.marked = { sections: 0, extent: 1 };
     this.tip = el("div", { class: "tip", "aria-hidden": "true" });
     host.append(this.thumb, this.tip);
     for (const [name, value] of Object.entries({ role: "slider", tabindex: "0", "aria-orientation": "vertical",
       "aria-label": t("js.scrubber"), "aria-valuemin": "0" })) host.setAttribute(name, value);
-    grid.addEventListener("measured", () => this._marks());
+    grid.addEventListener("measured", () => this._measured());
     grid.addEventListener("drawn", () => this._follow());
     host.addEventListener("pointerdown", (event) => this._grab(event));
     host.addEventListener("pointermove", (event) => this._hover(event));
@@ -27,8 +29,11 @@ export class Scrubber {
     addEventListener("resize", () => this._marks());
   }
 
-  get height() {
-    return this.host.clientHeight;
+  /** A month that is loaded changes the extent by little: marks stay until that is seen. */
+  _measured() {
+    const { sections, extent } = this.grid;
+    const isSame = sections.length === this.marked.sections && Math.abs(extent / this.marked.extent - 1) < 0.01;
+    if (!isSame) this._marks();
   }
 
   /** Years at their places, as many as there is room for. */
@@ -36,6 +41,8 @@ export class Scrubber {
     for (const old of $$(".year, .dot", this.host)) old.remove();
     const { sections, extent } = this.grid;
     this.host.hidden = sections.length < 2;
+    this.height = this.host.clientHeight;
+    this.marked = { sections: sections.length, extent };
     this.host.setAttribute("aria-valuemax", String(Math.max(0, sections.length - 1)));
     let [year, free] = ["", -Infinity];
     const marks = [];

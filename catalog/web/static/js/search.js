@@ -289,6 +289,7 @@ function facets() {
       const found = await get("/facets", { q: box.dataset.q });
       const kinds = /** @type {[string, (value: string) => string][]} */ ([["keywords", quote], ["years", (value) => `taken:${value}`],
         ["cameras", (value) => `camera:${quote(value)}`], ["formats", (value) => `format:${quote(value)}`]]);
+      for (const [kind] of kinds) found[kind] = found[kind].filter((/** @type {any} */ each) => each.photos < found.photos);
       place.replaceChildren(...kinds.filter(([kind]) => found[kind].length).map(([kind, write]) => (
         el("section", {}, el("h2", { text: t(`js.facet.${kind}`) }), el("div", { class: "chips" },
           ...found[kind].slice(0, 14).map((/** @type {any} */ each) => facet(box, each, write(each.value))))))));
