@@ -7,7 +7,7 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 import uvicorn
@@ -35,6 +35,9 @@ from worker.serving.thumbs import ThumbMaker
 from worker.settings import Settings
 from worker.thumbs.store import ThumbStore
 from worker.watch.exclusions import Rules
+
+if TYPE_CHECKING:
+    from worker.decoding.pool import Decoders
 
 app = typer.Typer(add_completion=False)
 
@@ -65,20 +68,22 @@ def serve(
     settings = options.load()
     web = web_settings.load(web_host=host, web_port=port)
     with ExitStack() as stack:
-        ring = _ring_of(settings)
+        ring, decoders = _ring_of(settings), None
         if is_working := watch or bool(folders):
-            ring = stack.enter_context(_watching(settings, folders or []))
+            ring, decoders = stack.enter_context(_watching(settings, folders or []))
         database = stack.enter_context(databases.open_catalogue(cache_mib=_CACHE_MIB))
         if not is_working:
             stack.enter_context(Counter(database))
         _require_password(database, web)
-        services = stack.enter_context(_services(settings, web, database, ring))
+        services = stack.enter_context(_services(settings, web, database, ring, decoders))
         served = web_app.create_app(database, services, web)
         _run(served, web, is_opened=is_opened)
 
 
 @contextmanager
-def _watching(settings: Settings, folders: Sequence[str]) -> Iterator[Ring]:
+def _watching(
+    settings: Settings, folders: Sequence[str]
+) -> Iterator[tuple[Ring, Callable[[], "Decoders"]]]:
     """Tag photos in this process, or have the fleet do it, while the gallery is shown."""
     from worker.cli import running  # noqa: PLC0415 - brings Celery, and torch where it tags itself
     from worker.queue import tasks  # noqa: PLC0415 - as above
@@ -101,7 +106,7 @@ def _watching(settings: Settings, folders: Sequence[str]) -> Iterator[Ring]:
             running.warn_if_nobody_works(settings)
             thread.start()
             try:
-                yield ring
+                yield ring, process.get_decoders
             finally:
                 watcher.stop()
                 thread.join()
@@ -141,10 +146,15 @@ def _refuse(reason: str, todo: str) -> None:
 
 @contextmanager
 def _services(
-    settings: Settings, web: WebSettings, database: Database, ring: Ring
+    settings: Settings,
+    web: WebSettings,
+    database: Database,
+    ring: Ring,
+    decoders: "Callable[[], Decoders] | None",
 ) -> Iterator[Services]:
     store = ThumbStore(settings.cache_dir / "thumbs", max_bytes=int(web.thumbs_gb * 1e9))
-    thumbs = ThumbMaker(store, settings, note=partial(_note_hashes, database))
+    note = partial(_note_hashes, database)
+    thumbs = ThumbMaker(store, settings, note=note, shared=decoders)
     encoders = TextEncoders()
     try:
         with store.making_room():

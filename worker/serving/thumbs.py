@@ -50,6 +50,7 @@ class ThumbMaker:
         *,
         processes: int | None = None,
         note: Note | None = None,
+        shared: "Callable[[], Decoders] | None" = None,
     ) -> None:
         """Prepare the pool; its processes start with the first picture.
 
@@ -58,10 +59,13 @@ class ThumbMaker:
             settings: The limits within which photos are decoded.
             processes: How many make pictures at a time; all processors but one if None.
             note: Stores the thumbhashes of photos, by the sha256 of their content.
+            shared: Returns the pool in which this process tags photos, which its owner closes: one
+                limit of memory holds for both. Without it the pictures have a pool of their own.
         """
         self._store = store
         self._settings = settings
         self._note = note
+        self._shared = shared
         self._hashes: dict[bytes, bytes] = {}
         self._noting: asyncio.Task[None] | None = None
         self._processes = processes or max(1, (os.cpu_count() or 2) - 1)
@@ -164,6 +168,8 @@ class ThumbMaker:
 
     def _get_decoders(self) -> "Decoders":
         """Return the decoding processes; the first picture pays for loading what they need."""
+        if self._shared is not None:
+            return self._shared()
         from worker.decoding.guards import Guards  # noqa: PLC0415 - brings decoders
         from worker.decoding.pool import Decoders  # noqa: PLC0415 - as above
 

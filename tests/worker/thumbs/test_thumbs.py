@@ -18,7 +18,9 @@ from catalog.query.pages import Position
 from catalog.web.services import ThumbBusyError, ThumbFailedError, ThumbFormat, ThumbKey, ThumbSize
 from tests.support import catalogue, decoding_jobs, photos
 from worker import images
+from worker.decoding.guards import Guards
 from worker.decoding.jobs import Opened
+from worker.decoding.pool import Decoders
 from worker.errors import PhotoStalledError
 from worker.images import Limits, Preprocess, memory
 from worker.serving import thumbs
@@ -236,6 +238,17 @@ def test_a_photo_that_lost_rows_has_a_picture_where_such_photos_are_tagged(tmp_p
         assert asyncio.run(made.make(ThumbKey(SHA, 240), [file]))
     finally:
         made.close()
+
+
+def test_pictures_are_made_in_the_pool_of_a_process_that_tags_and_leave_it_open(tmp_path: Path):
+    file = photos.save(tmp_path / "a.jpg")
+    with Decoders(Guards(processes=1)) as decoders:
+        made = ThumbMaker(ThumbStore(tmp_path / "thumbs"), Settings(), shared=lambda: decoders)
+        assert asyncio.run(made.make(ThumbKey(SHA, 240), [file]))
+        made.close()
+
+        assert len(decoders.process_ids()) == 1
+        assert not decoders.is_closed
 
 
 def open_for_tagging(file: Path) -> tuple[Opened, tuple[bytes, bytes] | None]:
