@@ -75,9 +75,6 @@ class _OneLineAnOutage(logging.Filter):
         if "onnection to broker lost" in text or text.startswith("consumer: Cannot connect"):
             outages.note(outages.BROKER, text.partition(":")[2].partition("Trying")[0].strip())
             return False
-        if text.startswith("Couldn't ack"):  # the message comes again, and does nothing
-            outages.note(outages.BROKER, text.partition("reason:")[2])
-            return False
         return not text.startswith("Frequent restarts")
 
 
@@ -86,5 +83,4 @@ def _configure_logs(**_: object) -> None:
     """Configure logs as the rest of Kadr does; Celery's own setup logs what each library does."""
     chosen = settings.load()
     log.configure(chosen.log_level, as_json=chosen.log_format == "json")
-    for name in ("celery.worker.consumer.consumer", "celery.worker.request"):
-        logging.getLogger(name).addFilter(_OneLineAnOutage())
+    logging.getLogger("celery.worker.consumer.consumer").addFilter(_OneLineAnOutage())

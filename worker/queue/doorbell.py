@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
-from kombu.exceptions import OperationalError
 
 from catalog.db import sql
 from catalog.db.database import Database
@@ -39,7 +38,7 @@ class Doorbell:
         try:
             for chunk in sql.chunks(photo_ids, self.ring_size):
                 self.send(chunk)
-        except OperationalError as error:
+        except Exception as error:  # noqa: BLE001 - the client has many errors while it reconnects
             outages.note(outages.BROKER, str(error))
             _log.debug("ring_lost", photos=len(photo_ids), reason=str(error), next="swept later")
             return False

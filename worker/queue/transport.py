@@ -12,8 +12,9 @@ from typing import Any
 
 import structlog
 from kombu.transport import redis
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 
+from worker import outages
 from worker.celery import QUEUE
 
 _log = structlog.get_logger()
@@ -37,6 +38,17 @@ class Channel(redis.Channel):
             _log.warning("message_refused", reason=f"not JSON ({type(error).__name__})")
             return True
 
+    def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
+        """Acknowledge a message; one that a full Redis keeps comes again later, and does nothing.
+
+        Celery only logs that it could not, and after some such messages takes no more.
+        """
+        try:
+            super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            outages.note(outages.BROKER, str(error))
+            self.qos._quick_ack(delivery_tag)  # noqa: SLF001 - what the channel has in hand
+
 
 class Transport(redis.Transport):
     """Delivers messages that Kadr sent, and puts away all others."""
@@ -45,7 +57,7 @@ class Transport(redis.Transport):
 
     #: A Redis that is full, read-only or cannot save answers, but refuses; a worker waits for it as
     #: for one that is away, instead of ending.
-    connection_errors = (*redis.Transport.connection_errors, RedisError)
+    connection_errors = (*redis.Transport.connection_errors, ResponseError)
 
     def _deliver(self, message: object, queue: str) -> None:
         reason = why_refused(message) if queue == QUEUE else None  # others are Celery's own

@@ -114,3 +114,26 @@ def test_any_message_is_read_or_refused_with_a_reason(data: st.DataObject) -> No
 def test_a_redis_that_refuses_is_an_outage_and_ends_no_worker() -> None:
     assert issubclass(redis.exceptions.OutOfMemoryError, transport.Transport.connection_errors)
     assert issubclass(redis.exceptions.ReadOnlyError, transport.Transport.connection_errors)
+
+
+def test_a_worker_takes_the_next_message_though_a_full_redis_keeps_the_last_one(
+    redis_url: str,
+) -> None:
+    server = redis.Redis(unix_socket_path=redis_url.removeprefix("redis+socket://"))
+    server.flushall()
+    with Connection(redis_url, transport=transport.Transport) as connection:
+        channel = connection.channel()
+        channel.basic_qos(0, 1, False)
+        queue = Queue(QUEUE, channel=channel)
+        queue.declare()
+        for number in (1, 2):
+            app.send_task("kadr.tag_photos", args=[[number]], connection=connection)
+        got: list[Any] = []
+        with Consumer(channel, [queue], on_message=got.append, accept=["json"]):
+            connection.drain_events(timeout=10)
+            server.config_set("maxmemory", "1")
+            got[0].ack()
+            server.config_set("maxmemory", "0")
+            connection.drain_events(timeout=10)
+
+    assert len(got) == 2
