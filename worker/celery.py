@@ -37,6 +37,8 @@ def _configuration() -> dict[str, Any]:
         "broker_transport_options": _transport_options(chosen),
         "worker_hijack_root_logger": False,
         "worker_send_task_events": False,
+        # Celery's own keeps the schedule in a file of pickles, and ours is one line.
+        "beat_scheduler": "celery.beat:Scheduler",
         "beat_schedule": {"sweep": {"task": "kadr.sweep", "schedule": chosen.sweep_s}},
         "timezone": "UTC",
     }

@@ -48,7 +48,7 @@ def print_table(
     *,
     as_json: bool,
 ) -> None:
-    """Print records as JSON, or as a table of what `show` makes of each."""
+    """Print records as JSON, or as a table of what `show` makes of each, without control codes."""
     if as_json:
         print_json(found)
         return
@@ -57,7 +57,7 @@ def print_table(
 
     table = Table(*columns, box=None, header_style="bold")
     for each in found:
-        table.add_row(*map(escape, show(each)))
+        table.add_row(*(escape(paths.printable(cell)) for cell in show(each)))
     out().print(table)
 
 

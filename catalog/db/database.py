@@ -8,7 +8,7 @@ that only reads.
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -175,7 +175,8 @@ def _create_sqlite(url: URL, cache_mib: int) -> Engine:
         raise DatabaseUnavailableError(message)
     file = Path(url.database).expanduser()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(file)
     except OSError as error:
         message = f"{file}: {error.strerror}; set KADR_DATABASE_URL to a writable place"
         raise DatabaseUnavailableError(message) from error
@@ -190,6 +191,13 @@ def _create_sqlite(url: URL, cache_mib: int) -> Engine:
         event.listen(engine, "connect", partial(_configure_sqlite, cache_mib))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_private(file: Path) -> None:
+    """Make a new SQLite file readable for its owner alone: it holds hashes, secrets and places."""
+    if not file.exists():
+        with suppress(FileExistsError):  # another program has just made it
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _is_read_only(file: Path) -> bool:

@@ -150,7 +150,7 @@ def _make(place: Path) -> None:
     if not place.exists():
         for former in place.parent.glob(f"{place.name.partition('-')[0]}*"):
             shutil.rmtree(former, ignore_errors=True)
-    place.mkdir(parents=True, exist_ok=True)
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _key(session: Session, model: Model) -> str:

@@ -52,8 +52,11 @@ def inspect(file: Path) -> Backup:
         SchemaVersionError: It is of a newer version of Kadr.
     """
     with opened(file) as connection:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        if not {"alembic_version", "photo"} <= tables:
+        query = "SELECT type, name FROM sqlite_master"
+        kinds = {name: kind for kind, name in connection.execute(query)}
+        tables = {name for name, kind in kinds.items() if kind == "table"}
+        ours = {table.name for table in contents.list_tables()}
+        if not {"alembic_version", "photo"} <= tables or (ours & kinds.keys()) - tables:
             raise BackupError(f"{_shown(file)} is not a backup of a catalogue; name another file")
         (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         if revision not in known_revisions():
@@ -102,6 +105,7 @@ def opened(file: Path) -> Iterator[sqlite3.Connection]:
         raise BackupError(f"there is no file {_shown(file)}; name a backup")
     try:
         with closing(sqlite3.connect(address_of(file), uri=True)) as connection:
+            connection.execute("PRAGMA trusted_schema=OFF").close()  # of whoever made the file
             yield connection
     except (sqlite3.DatabaseError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
         raise _damaged(file, str(error)) from error

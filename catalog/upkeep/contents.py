@@ -69,7 +69,7 @@ class Table:
     @property
     def names(self) -> str:
         """The columns as SQL lists them."""
-        return ", ".join(f'"{column.name}"' for column in self.columns)
+        return ", ".join(_quoted(column.name) for column in self.columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Opens the files of photos and sends them: one as it is, or several in a ZIP archive.
 
 Files are opened by the catalogue's path, never by one from a request, and only if they are regular
-files: a name that was swapped for a pipe cannot hold a thread.
+files that begin as a picture does: a name that was swapped for a pipe cannot hold a thread, and one
+that was swapped for a link to a key or a database does not send it.
 """
 
 import os
@@ -26,6 +27,14 @@ for _name in ("O_NONBLOCK", "O_CLOEXEC", "O_NOCTTY", "O_BINARY"):
 #: Limits of one archive.
 MAX_ZIPPED, MAX_ZIPPED_BYTES = 2_000, 8 * 2**30
 _EARLIEST_ZIP_YEAR = 1980
+
+_HEAD_BYTES = 16
+#: How pictures begin; those in ISO's boxes (HEIC, AVIF, CR3) have `ftyp` behind four bytes.
+_MAGIC = (
+    *(b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"GIF8", b"BM"),
+    *(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),  # TIFF, and most RAW
+    *(b"FUJIFILM", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FOVb", b"\0MRM", b"II\x1a\0", b"ARRI"),
+)
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 #: What may make a file's name a path, or hide its end, on some system.
@@ -58,7 +67,7 @@ def open_first(places: Sequence[Path]) -> Opened:
     """Open the first file of a photo that is there.
 
     Raises:
-        NotFoundError: None is there, or none may be read.
+        NotFoundError: None is there and a picture, or none may be read.
     """
     for path in places:
         opened = _open_regular(path)
@@ -77,7 +86,17 @@ def _open_regular(path: Path) -> Opened | None:
         os.close(descriptor)
         return None
     changed_at = datetime.fromtimestamp(found.st_mtime, UTC)
-    return Opened(os.fdopen(descriptor, "rb"), safe_name(path), found.st_size, changed_at)
+    file = os.fdopen(descriptor, "rb")
+    if not _is_picture(file.read(_HEAD_BYTES)):
+        file.close()
+        return None
+    file.seek(0)
+    return Opened(file, safe_name(path), found.st_size, changed_at)
+
+
+def _is_picture(head: bytes) -> bool:
+    """Return whether a file begins as one of the formats that Kadr opens."""
+    return head.startswith(_MAGIC) or head[4:8] == b"ftyp"
 
 
 def safe_name(path: Path) -> str:

@@ -27,7 +27,4 @@ def beat(
             "or run `kadr watch`, which needs no beat"
         )
     broker.wait_for_broker()
-    settings.cache_dir.mkdir(parents=True, exist_ok=True)
-    schedule = settings.cache_dir / "beat-schedule"
-    options_of_celery = ["--schedule", str(schedule), "--loglevel", settings.log_level]
-    celery_app.start(["beat", *options_of_celery, *(celery_options or [])])
+    celery_app.start(["beat", "--loglevel", settings.log_level, *(celery_options or [])])

@@ -245,7 +245,19 @@ def _read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: cannot be read ({error}); download the model again") from error
     if not isinstance(config, dict) or "model_cfg" not in config:
         raise ModelError(f"{path}: has no model_cfg; it is not a configuration of open_clip")
+    if _asks_for_code(config):
+        raise ModelError(
+            f"{path}: asks to run code of its own (trust_remote_code), which Kadr never does; "
+            "choose another model"
+        )
     return config
+
+
+def _asks_for_code(config: object) -> bool:
+    """Return whether a configuration has transformers run code from the model's repository."""
+    if isinstance(config, dict):
+        return bool(config.get("trust_remote_code")) or any(map(_asks_for_code, config.values()))
+    return isinstance(config, list) and any(map(_asks_for_code, config))
 
 
 def _wants_hub_tokenizer(config: dict[str, Any]) -> bool:

@@ -211,12 +211,22 @@ def test_a_damaged_backup_is_refused(database: Database, tmp_path: Path) -> None
     assert held(database, tmp_path) == before
 
 
+def write_views(file: Path) -> None:
+    """Write what runs a statement of its own where a table is read."""
+    with closing(sqlite3.connect(file)) as other:
+        other.execute("CREATE TABLE alembic_version AS SELECT '0005' AS version_num")
+        other.execute("CREATE TABLE photo (id INTEGER PRIMARY KEY)")
+        other.execute("CREATE VIEW photo_tag AS SELECT randomblob(1000000000)")
+        other.commit()
+
+
 @pytest.mark.parametrize(
     ("write", "expected"),
     [
         (lambda _: None, "there is no file"),
         (lambda file: file.write_bytes(b"not a database at all, but long enough " * 30), "damaged"),
         (lambda file: sqlite3.connect(file).execute("CREATE TABLE a (b)").close(), "not a backup"),
+        (write_views, "not a backup"),
     ],
 )
 def test_what_is_no_backup_is_refused(

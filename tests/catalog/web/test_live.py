@@ -198,7 +198,7 @@ def test_metrics_are_for_who_has_their_token(database: Database, tmp_path: Path)
 def files(database: Database, tmp_path: Path) -> tuple[list[int], Path]:
     """Three photos: two of one name, one that is a pipe now."""
     folder = tmp_path / "photos"
-    for name, content in (("x/a.jpg", b"0123456789"), ("y/A.jpg", b"abc")):
+    for name, content in (("x/a.jpg", b"BM23456789"), ("y/A.jpg", b"BMc")):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).write_bytes(content)
     with database.write() as session:
@@ -210,16 +210,16 @@ def files(database: Database, tmp_path: Path) -> tuple[list[int], Path]:
 @pytest.mark.parametrize(
     ("asked", "status", "content"),
     [
-        (None, 200, b"0123456789"),
+        (None, 200, b"BM23456789"),
         ("bytes=2-4", 206, b"234"),
         ("bytes=7-", 206, b"789"),
         ("bytes=-3", 206, b"789"),
         ("bytes=5-99", 206, b"56789"),
         ("bytes=10-", 416, b""),
-        ("bytes=0-1,3-4", 200, b"0123456789"),
-        ("bytes=" + ",".join(["0-"] * 5000), 200, b"0123456789"),
-        ("bytes=9-2", 200, b"0123456789"),
-        ("lines=1-2", 200, b"0123456789"),
+        ("bytes=0-1,3-4", 200, b"BM23456789"),
+        ("bytes=" + ",".join(["0-"] * 5000), 200, b"BM23456789"),
+        ("bytes=9-2", 200, b"BM23456789"),
+        ("lines=1-2", 200, b"BM23456789"),
     ],
 )
 def test_one_range_of_a_file_is_sent(
@@ -250,7 +250,25 @@ def test_a_selection_is_an_archive_with_safe_names(
     archive = zipfile.ZipFile(io.BytesIO(content))
     assert archive.testzip() is None
     assert archive.namelist() == ["a.jpg", "A (2).jpg"]
-    assert archive.read("A (2).jpg") == b"abc"
+    assert archive.read("A (2).jpg") == b"BMc"
+
+
+def test_a_name_that_leads_to_no_picture_any_more_sends_nothing(
+    database: Database, tmp_path: Path, files: tuple[list[int], Path]
+):
+    """Whoever may write into a folder of photos must not have the gallery hand out other files."""
+    secret = tmp_path / "id_ed25519"
+    secret.write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
+    swapped = files[1] / "x" / "a.jpg"
+    swapped.unlink()
+    swapped.symlink_to(secret)
+    with web.client(database, tmp_path) as client:
+        found = client.get(f"/api/v1/photos/{files[0][0]}/original")
+        body = {"photos": files[0][:1]}
+        made = client.post("/api/v1/photos/zip", json=body, headers=web.ORIGIN).json()
+        archive = zipfile.ZipFile(io.BytesIO(client.get(made["url"]).content))
+    assert found.status_code == 404
+    assert archive.namelist() == []
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,16 @@ def test_damaged_weights_are_an_error_of_one_sentence(tmp_path: Path) -> None:
         clip.load(str(folder))
 
 
+def test_a_model_that_asks_to_run_code_of_its_own_is_refused(tmp_path: Path) -> None:
+    text = {"hf_tokenizer_name": "a/b", "tokenizer_kwargs": {"trust_remote_code": True}}
+    config = {"model_cfg": {"embed_dim": 4, "text_cfg": text}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    (tmp_path / "open_clip_model.safetensors").write_bytes(b"")
+
+    with pytest.raises(ModelError, match="asks to run code of its own"):
+        clip.load(str(tmp_path))
+
+
 def test_weights_that_do_not_fit_the_configuration_are_an_error(tmp_path: Path) -> None:
     folder = models.make_tiny_model(tmp_path / "model")
     config = json.loads((folder / "open_clip_config.json").read_text())

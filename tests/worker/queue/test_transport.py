@@ -10,6 +10,7 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 from kombu import Connection, Consumer, Queue
+from structlog.testing import capture_logs
 
 from worker.celery import QUEUE, app
 from worker.queue import transport
@@ -69,7 +70,7 @@ def test_what_is_no_message_of_kadrs_is_put_away_and_the_next_arrives(
         seen.append(body)
         received.ack()
 
-    with Connection(redis_url) as connection:
+    with Connection(redis_url) as connection, capture_logs() as lines:
         app.send_task("kadr.tag_photos", args=[[7]], connection=connection, queue=QUEUE)
         with Consumer(connection, [Queue(QUEUE)], callbacks=[receive], accept=["json"]):
             while not seen:
@@ -77,6 +78,7 @@ def test_what_is_no_message_of_kadrs_is_put_away_and_the_next_arrives(
 
     assert seen[0][0] == [[7]]
     assert server.llen(QUEUE) == 0
+    assert [line["event"] for line in lines] == ["message_refused"]  # one line, no traceback
 
 
 @pytest.mark.parametrize(
