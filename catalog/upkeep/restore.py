@@ -71,7 +71,13 @@ def _at_this_version(backup: Backup) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="kadr-restore-") as folder:
         copy = Path(folder, "kadr.db")
         with backup_file.opened(backup.file) as source, closing(sqlite3.connect(copy)) as target:
-            source.backup(target)
+            try:
+                source.backup(target)
+            except sqlite3.OperationalError as error:
+                raise BackupError(
+                    f"{folder}: no copy can be made there to be upgraded ({error}); "
+                    "set TMPDIR to a folder with room"
+                ) from error
         open_database(f"sqlite:///{copy}", upgrade=True).close()
         yield copy
 
