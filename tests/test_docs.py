@@ -65,7 +65,7 @@ def words_of(command: str) -> list[str]:
 
 
 def find_mistake(command: Any, words: list[str], path: str = "kadr") -> str | None:
-    """Tell which command or option of `words` does not exist; `command` is Typer's, or below it."""
+    """Return which command or option of `words` does not exist; `command` is Typer's or below."""
     context = command.context_class(command, info_name=path, **command.context_settings)
     below = getattr(command, "commands", None)
     if below is None or not words or words[0].startswith("-"):
@@ -100,7 +100,7 @@ def kadr_commands(text: str) -> set[str]:
 
 @pytest.fixture
 def newcomer(tmp_path: Path) -> Kadr:
-    """Give `kadr` as it is right after the installation, and a home with some photos."""
+    """Return `kadr` as it is right after the installation, and a home with some photos."""
     pictures = tmp_path / "Pictures"
     pictures.mkdir()
     for photo in photos.samples():
@@ -150,7 +150,7 @@ def run_all(kadr: Kadr, lines: list[str]) -> None:
 
 
 def _is_template(command: str) -> bool:
-    """Tell whether a command has a placeholder in capitals, which a query's AND is not."""
+    """Return whether a command has a placeholder in capitals, which a query's AND is not."""
     return any(_PLACEHOLDER.search(word) for word in words_of(command) if " " not in word)
 
 

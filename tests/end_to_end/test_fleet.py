@@ -23,7 +23,7 @@ def fleet(
     redis_url: str,
     postgresql_databases: Callable[[], str],
 ) -> Kadr:
-    """Give `kadr` on Redis and PostgreSQL, with short leases."""
+    """Return `kadr` on Redis and PostgreSQL, with short leases."""
     settings = tagger_settings | {
         "KADR_DATABASE_URL": postgresql_databases(),
         "KADR_BROKER_URL": redis_url,

@@ -32,7 +32,7 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def kadr(site: Path, tmp_path: Path) -> Kadr:
-    """Give the wheel's own command, as it is right after the installation."""
+    """Return the wheel's own command, as it is right after the installation."""
     settings = {
         "HOME": str(tmp_path),
         "XDG_DATA_HOME": str(tmp_path),

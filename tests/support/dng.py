@@ -98,7 +98,7 @@ def _sensor_directory(size: tuple[int, int], length: int) -> Directory:
 
 
 def _mosaic(image: Image.Image) -> bytes:
-    """Give what an RGGB sensor would record: one 16-bit colour a pixel, linear light."""
+    """Return what an RGGB sensor would record: one 16-bit colour a pixel, linear light."""
     linear = (np.asarray(image.convert("RGB"), np.float64) / 255) ** 2.2
     mosaic = linear[:, :, 1].copy()
     mosaic[::2, ::2] = linear[::2, ::2, 0]

@@ -65,7 +65,7 @@ class Folder:
         scan.mark_missing(self.database, self.root, names)
 
     def rows(self) -> dict[str, bytes | None]:
-        """Give path -> sha256 of what the catalogue says lies in the folder now."""
+        """Return path -> sha256 of what the catalogue says lies in the folder now."""
         query = (
             select(PhotoFile.path, Photo.sha256)
             .join(Photo, Photo.id == PhotoFile.photo_id, isouter=True)
@@ -75,7 +75,7 @@ class Folder:
             return dict(session.execute(query).all())
 
     def missing(self) -> set[str]:
-        """Give the paths that are marked missing."""
+        """Return the paths that are marked missing."""
         query = select(PhotoFile.path).where(
             PhotoFile.root_id == self.root.id, PhotoFile.missing_since.is_not(None)
         )
@@ -83,7 +83,7 @@ class Folder:
             return set(session.scalars(query))
 
     def photo_ids(self) -> dict[str, int | None]:
-        """Give path -> photo of every path the catalogue knows."""
+        """Return path -> photo of every path the catalogue knows."""
         query = select(PhotoFile.path, PhotoFile.photo_id).where(PhotoFile.root_id == self.root.id)
         with self.database.read() as session:
             return dict(session.execute(query).all())
@@ -97,13 +97,13 @@ class Folder:
         return photo_id
 
     def tags(self, photo_id: int) -> set[str]:
-        """Give the words on a photo."""
+        """Return the words on a photo."""
         query = select(Tag.name).join(PhotoTag, PhotoTag.tag_id == Tag.id)
         with self.database.read() as session:
             return set(session.scalars(query.where(PhotoTag.photo_id == photo_id)))
 
     def history(self, photo_id: int) -> list[str]:
-        """Give what happened to a photo, in order."""
+        """Return what happened to a photo, in order."""
         query = select(PhotoEvent.kind).where(PhotoEvent.photo_id == photo_id)
         with self.database.read() as session:
             return list(session.scalars(query.order_by(PhotoEvent.id)))
@@ -117,7 +117,7 @@ def open_folder(database: Database, top: Path) -> Folder:
 
 
 def digest(content: bytes | str) -> bytes:
-    """Give the sha256 that makes this content a photo of its own."""
+    """Return the sha256 that makes this content a photo of its own."""
     return hashlib.sha256(content.encode() if isinstance(content, str) else content).digest()
 
 
@@ -129,5 +129,5 @@ _times = iter(range(10**18, 2 * 10**18, 10**9))
 
 
 def _next_time() -> int:
-    """Give another modification time each time: file systems round, and tests write fast."""
+    """Return another modification time each time: file systems round, and tests write fast."""
     return next(_times)

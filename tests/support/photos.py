@@ -45,7 +45,7 @@ _STORED_AS = {
 
 
 def sample(name: str) -> Path:
-    """Give a real photo that ships with scikit-image or scikit-learn: cat, coffee, temple, ..."""
+    """Return a real photo that ships with scikit-image or scikit-learn: cat, coffee, temple, ..."""
     package, path = _SAMPLES[name]
     spec = importlib.util.find_spec(package)
     assert spec is not None
@@ -54,7 +54,7 @@ def sample(name: str) -> Path:
 
 
 def samples() -> list[Path]:
-    """Give all six sample photos."""
+    """Return all six sample photos."""
     return [sample(name) for name in _SAMPLES]
 
 
@@ -69,7 +69,7 @@ def scene(width: int = 320, height: int = 240) -> Image.Image:
 
 
 def turned(image: Image.Image, orientation: int) -> Image.Image:
-    """Give an image as a camera stores it that writes this EXIF orientation."""
+    """Return an image as a camera stores it that writes this EXIF orientation."""
     how = _STORED_AS.get(orientation)
     return image if how is None else image.transpose(how)
 
@@ -103,7 +103,7 @@ def save_every_format(folder: Path, image: Image.Image | None = None) -> dict[st
 
 
 def jpeg_bytes(image: Image.Image | None = None, **options: object) -> bytes:
-    """Give an image as a JPEG in memory."""
+    """Return an image as a JPEG in memory."""
     buffer = io.BytesIO()
     (image or scene()).save(buffer, "JPEG", **options)
     return buffer.getvalue()

@@ -14,7 +14,7 @@ from tests.support.catalogue import add_photos, tag_photo
 
 @pytest.fixture
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a catalogue that SQLite may not write; a superuser's `access` always says it may."""
+    """Return a catalogue that SQLite may not write; a superuser's `access` always says it may."""
     file = tmp_path / "kadr.db"
     with (
         databases.open_database(f"sqlite:///{file}", upgrade=True) as made,

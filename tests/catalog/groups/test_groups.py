@@ -19,7 +19,7 @@ GROUPS, WORDS, BACKGROUND = 6, 6, 60
 
 
 def _rows_of_photo(random: np.random.Generator, planted: int | None) -> Iterator[int]:
-    """Give tags: one of nearly every photo, four of its group, three by chance."""
+    """Return tags: one of nearly every photo, four of its group, three by chance."""
     if random.random() < 0.8:
         yield 1
     if planted is not None:

@@ -110,7 +110,7 @@ def test_a_photo_with_a_copy_left_is_not_missing(database: Database):
 
 
 def are_here(session) -> dict[int, tuple[bool, bool]]:
-    """Give for each photo whether it is noted to lie somewhere, and whether a file says so."""
+    """Return, for each photo, whether it is noted to lie somewhere, and whether a file says so."""
     lying = set(
         session.scalars(select(PhotoFile.photo_id).where(PhotoFile.missing_since.is_(None)))
     )

@@ -20,7 +20,7 @@ from worker.cli.main import COMMANDS
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Give a folder of three photos, one of them a copy."""
+    """Return a folder of three photos, one of them a copy."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, colour in (("red.jpg", "red"), ("blue.png", "blue")):

@@ -17,7 +17,7 @@ from worker import cli
 def engines(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[list[Engine]]:
-    """Give the engines that commands make, of a catalogue with one photo; they are kept alive."""
+    """Return the engines that commands make, of a catalogue with one photo; they are kept alive."""
     with databases.open_database(sqlite_url, upgrade=True) as opened, opened.write() as session:
         tag_photo(session, *add_photos(session, "a.jpg"), {"dog": 0.9})
     monkeypatch.setenv("KADR_DATABASE_URL", sqlite_url)

@@ -16,7 +16,7 @@ from worker import cli
 
 @pytest.fixture
 def folder(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    """Give a folder with a tagged photo, a sidecar that was not seen yet, and one of nobody."""
+    """Return a folder with a tagged photo, a sidecar that was not seen yet, and one of nobody."""
     monkeypatch.setenv("KADR_DATABASE_URL", sqlite_url)
     database: Database = open_database(sqlite_url, upgrade=True)
     folder = folders.open_folder(database, tmp_path / "photos")

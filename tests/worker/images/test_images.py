@@ -21,7 +21,7 @@ UPRIGHT = (photos.RED, photos.GREEN, photos.BLUE, photos.YELLOW)
 
 
 def quarters(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Give the colours in the middle of the quarters: top left, top right, bottom left, right."""
+    """Return the colours in the middle of the quarters: top left, top right, bottom left, right."""
     near, far = pixels.shape[0] // 4, pixels.shape[0] * 3 // 4
     return np.array([pixels[y, x] for y in (near, far) for x in (near, far)], np.int64)
 
@@ -31,7 +31,7 @@ def assert_shows_scene(pixels: NDArray[np.uint8], tolerance: int = 24) -> None:
 
 
 def by_open_clip(image: Image.Image, preprocess: Preprocess) -> NDArray[np.float64]:
-    """Give the pixels that open_clip's own transform makes of an RGB image."""
+    """Return the pixels that open_clip's own transform makes of an RGB image."""
     from open_clip.transform import image_transform
 
     transform = image_transform(

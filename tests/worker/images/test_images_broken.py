@@ -26,7 +26,7 @@ PREPROCESS = Preprocess(32, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def reason(path: Path, limits: Limits | None = None) -> str:
-    """Give why a file cannot be read; the sentence must have its three parts."""
+    """Return why a file cannot be read; the sentence must have its three parts."""
     with pytest.raises(PhotoError) as caught:
         images.decode(path, PREPROCESS, limits)
     message = str(caught.value)
@@ -286,7 +286,7 @@ def test_broken_files_among_good_ones_cost_only_themselves(tmp_path: Path) -> No
 
 @cache
 def originals() -> dict[str, bytes]:
-    """Give small files of every format, with all the metadata that is read."""
+    """Return small files of every format, with all the metadata that is read."""
     small, packet = photos.scene(64, 48), photos.xmp(["dog"], ["animal|cat"], "2026-07-31T12:00:00")
     tags = photos.exif(6, {0x010F: "Canon", 0x0110: "EOS R5", 0x9C9E: "dog;cat".encode("utf-16le")})
     with tempfile.TemporaryDirectory() as name:

@@ -20,7 +20,7 @@ BEAGLE = Wanted(confirmed=(("animal", "dog", "beagle"),))
 
 
 def write(data: bytes | None, wanted: Wanted, **options: object) -> bytes:
-    """Give the new bytes of a sidecar; None for one that is not there yet."""
+    """Return the new bytes of a sidecar; None for one that is not there yet."""
     made = compose(data, wanted, **options)
     assert made.data is not None
     return made.data

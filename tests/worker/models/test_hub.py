@@ -13,7 +13,7 @@ from worker.models import hub
 
 @pytest.fixture
 def fail(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Exception], None]:
-    """Give a function that makes every download fail in one way, at a hub that answers."""
+    """Return a function that makes every download fail in one way, at a hub that answers."""
     monkeypatch.setattr(hub, "is_reachable", lambda *_: True)
     monkeypatch.setattr(hub, "find_cached", lambda *_: None)
 

@@ -99,7 +99,7 @@ class World:
         self._decide(name, word, "rejected")
 
     def found(self) -> dict[str, dict[str, str]]:
-        """Give what the catalogue says was decided about the photo at each path."""
+        """Return what the catalogue says was decided about the photo at each path."""
         query = (
             select(PhotoFile.path, Tag.name, PhotoTag.decision)
             .join(PhotoTag, PhotoTag.photo_id == PhotoFile.photo_id, isouter=True)

@@ -116,7 +116,7 @@ class Disk:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Database]:
-    """Give a second catalogue, that sees only the outcome."""
+    """Return a second catalogue, that sees only the outcome."""
     opened = databases.open_database(f"sqlite:///{tmp_path / 'fresh.db'}", upgrade=True)
     yield opened
     opened.close()
@@ -141,7 +141,7 @@ def make_disk(database: Database, tmp_path: Path) -> Callable[[], Disk]:
 
 
 def scanned(place: folders.Folder, fresh: Database) -> dict[str, bytes | None]:
-    """Give the rows that a scan of the folder writes into a catalogue that knows nothing."""
+    """Return the rows that a scan of the folder writes into a catalogue that knows nothing."""
     other = folders.open_folder(fresh, place.top)
     other.compare()
     return other.rows()

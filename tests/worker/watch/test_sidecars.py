@@ -28,7 +28,7 @@ def words(*given: str, more: str = "", attributes: str = "") -> bytes:
 
 
 def said_by_files(folder: Folder, name: str) -> set[str]:
-    """Give the keywords that a photo has from metadata."""
+    """Return the keywords that a photo has from metadata."""
     chosen = (
         select(Tag.name)
         .join(PhotoTag, PhotoTag.tag_id == Tag.id)
