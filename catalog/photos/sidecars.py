@@ -17,7 +17,7 @@ from catalog import spelling
 from catalog.db import sql
 from catalog.db.tables import PhotoFile, Sidecar, SidecarState
 from catalog.paths import FileStat
-from catalog.photos.said import Said
+from catalog.said import Said
 
 _SUFFIX = ".xmp"
 

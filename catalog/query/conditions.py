@@ -23,20 +23,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from catalog.db import sql
-from catalog.db.tables import (
-    Decision,
-    Photo,
-    PhotoFile,
-    PhotoState,
-    PhotoTag,
-    Root,
-    Source,
-    TakenPrecision,
-)
+from catalog.db.tables import Decision, Photo, PhotoFile, PhotoState, PhotoTag, Root, Source
 from catalog.language.fields import Choice, Interval, Pattern
 from catalog.language.tree import Filter, Node, walk
 from catalog.photos import sidecars
 from catalog.query import geo
+from catalog.said import TakenPrecision
 from catalog.tags import threshold
 
 # Aliases are created once and shared: every condition is a subquery with its own scope.

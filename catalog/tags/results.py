@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from catalog.db import sql
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag, Source
 from catalog.photos import lifecycle, said
-from catalog.photos.said import Said
+from catalog.said import Said
 from catalog.tags import metadata, store, taggers
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.photos import files, lifecycle, roots
-from catalog.photos.said import Keyword, Said
+from catalog.said import Keyword, Said
 from catalog.tags import results, store, taggers
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -9,6 +9,7 @@ starts in some milliseconds instead of seconds. Nothing is run in this process i
 that has started threads cannot be forked safely.
 """
 
+import atexit
 import faulthandler
 import gc
 import importlib
@@ -18,6 +19,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -112,7 +114,26 @@ def _wait(pid: int, *, blocks: bool) -> int | None:
     return os.waitstatus_to_exitcode(status) if ended else None
 
 
-def _become(request: dict[str, Any]) -> None:
+def _status_of(ending: SystemExit) -> int:
+    if ending.code is None or isinstance(ending.code, int):
+        return ending.code or 0
+    sys.stderr.write(f"{ending.code}\n")
+    return 1
+
+
+def _end(status: int) -> NoReturn:
+    """End as Python does, except that it does not take the modules apart.
+
+    That writes to every page which is shared with the other forks: half a second a command.
+    """
+    threading._shutdown()  # waits for threads, as Python does before the functions of atexit
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def _become(request: dict[str, Any]) -> NoReturn:
     """Be `kadr` with the arguments, variables, folder and streams of a request."""
     written = os.O_WRONLY | os.O_APPEND  # both may be one file
     streams = zip(("stdin", "stdout", "stderr"), (os.O_RDONLY, written, written), strict=True)
@@ -133,7 +154,15 @@ def _become(request: dict[str, Any]) -> None:
         from tests.support import moments
 
         moments.arm(moment)
-    main()
+    try:
+        main()
+        status = 0
+    except SystemExit as ending:
+        status = _status_of(ending)
+    except BaseException:  # noqa: BLE001 - it ends as Python would
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    _end(status)
 
 
 if __name__ == "__main__":

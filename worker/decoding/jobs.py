@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from catalog.photos.said import Said
+from catalog.said import Said
 from worker import images
 from worker.errors import PhotoError
 from worker.images import Decoded, Limits, Preprocess, Reserve, embedded

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 #: A larger answer is not read; a 4096-pixel square has 48 MiB.
 MAX_BYTES = 256 * 1024 * 1024
 
-_ROOMS = ("worker.images.", "worker.decoding.", "catalog.photos.said", "catalog.db.tables")
+_ROOMS = ("worker.images.", "worker.decoding.", "catalog.said")
 _OTHERS = {
     ("datetime", "datetime"),
     ("datetime", "timedelta"),

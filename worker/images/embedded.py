@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from PIL import Image, IptcImagePlugin
 
-from catalog.photos.said import FILE_NAME, Keyword, Said, Taken
+from catalog.said import FILE_NAME, Keyword, Said, Taken
 from worker.errors import PhotoError
 from worker.images import decoders, exif, opening, raw, raw_exif
 from worker.images.opening import AnyPath, Limits

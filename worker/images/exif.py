@@ -10,7 +10,7 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from catalog import spelling
-from catalog.photos.said import Taken
+from catalog.said import Taken
 from worker.images import decoders
 from worker.metadata import dates
 

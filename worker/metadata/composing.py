@@ -12,7 +12,7 @@ from datetime import datetime
 from lxml import etree
 
 from catalog import spelling
-from catalog.photos.said import Keyword
+from catalog.said import Keyword
 from worker.errors import MetadataError
 from worker.metadata import document, editing, keywords, xmp
 from worker.metadata.document import Document

@@ -6,8 +6,7 @@ Every reader of metadata calls it. What is not a date is None; nothing here rais
 import re
 from datetime import datetime, timedelta
 
-from catalog.db.tables import TakenPrecision
-from catalog.photos.said import Taken
+from catalog.said import Taken, TakenPrecision
 
 #: Before the first photo.
 _FIRST_YEAR = 1826

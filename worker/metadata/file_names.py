@@ -5,7 +5,7 @@
 
 import re
 
-from catalog.photos.said import Taken
+from catalog.said import Taken
 from worker.metadata import dates
 
 #: "2011-07-19 11.36.39" (Dropbox), "photo_2020-10-18_12-00-00" (Telegram),

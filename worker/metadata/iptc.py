@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from catalog.photos.said import Taken
+from catalog.said import Taken
 from worker.metadata import dates
 
 #: By record and dataset; repeated ones are lists.

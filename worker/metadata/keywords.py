@@ -8,7 +8,7 @@ for that finds the photo all the same.
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from catalog import spelling
-from catalog.photos.said import Keyword
+from catalog.said import Keyword
 from worker.metadata.document import REPLACEMENT
 from worker.metadata.xmp import FLAT, SEPARATORS, Field, Values
 

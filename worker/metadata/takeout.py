@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
-from catalog.db.tables import TakenPrecision
-from catalog.photos.said import Said, Taken
+from catalog.said import Said, Taken, TakenPrecision
 from worker import extensions
 
 #: The files have a few hundred bytes.

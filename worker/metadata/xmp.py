@@ -13,7 +13,7 @@ from itertools import islice
 
 from lxml import etree
 
-from catalog.photos.said import Taken
+from catalog.said import Taken
 from worker.errors import MetadataError
 from worker.metadata import dates, document
 from worker.metadata.document import Document

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from catalog.photos.said import Keyword
+from catalog.said import Keyword
 from worker.images import embedded
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from catalog import paths
 from catalog.photos.lifecycle import ClaimedPhoto
-from catalog.photos.said import Said
+from catalog.said import Said
 from catalog.tags.results import PhotoFacts
 from catalog.web.services import ThumbKey
 from worker.decoding import jobs

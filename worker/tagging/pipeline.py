@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from catalog.db.database import Database
 from catalog.photos import lifecycle
-from catalog.photos.said import Said
+from catalog.said import Said
 from catalog.tags import results
 from catalog.tags.results import TaggedPhoto
 from worker.decoding.pool import Decoders, DecodersClosedError

@@ -16,7 +16,8 @@ import structlog
 from catalog.db import sql
 from catalog.db.database import Database
 from catalog.photos import said
-from catalog.photos.said import Said, UnreadFile
+from catalog.photos.said import UnreadFile
+from catalog.said import Said
 from catalog.tags import metadata, store
 from worker.decoding import jobs
 from worker.decoding.pool import Decoders

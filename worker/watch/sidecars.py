@@ -17,8 +17,8 @@ from catalog import paths
 from catalog.db.database import Database
 from catalog.db.tables import Root
 from catalog.photos import sidecars
-from catalog.photos.said import Said
 from catalog.photos.sidecars import KnownSidecar, Marker, SeenSidecar, Wrote
+from catalog.said import Said
 from catalog.tags import metadata, store
 from worker import extensions
 from worker.metadata import document, keywords, sidecar_names, takeout, xmp

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
@@ -77,6 +76,8 @@ def _found_labels(session: Session, made: store.Definitions, n: int) -> NDArray[
 
 
 def test_planted_groups_are_found_again(database: Database, planted: NDArray[np.int64]) -> None:
+    from sklearn.metrics import adjusted_rand_score  # seconds; other test processes are spared
+
     with database.read() as session:
         made = keyword_groups.make(session)
         found = keyword_groups.find_groups(session, made)

@@ -7,7 +7,8 @@ from sqlalchemy import update
 
 from catalog import query, spelling
 from catalog.db.database import Database
-from catalog.db.tables import Photo, TakenPrecision
+from catalog.db.tables import Photo
+from catalog.said import TakenPrecision
 from tests.support import catalogue, generated
 
 ZERO_WIDTH_SPACE, BYTE_ORDER_MARK, DIRECTION_MARK = "\u200b", "\ufeff", "\u200f"

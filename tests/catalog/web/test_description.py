@@ -12,13 +12,12 @@ from typing import Any
 
 import hypothesis
 import pytest
-import schemathesis
-from schemathesis.checks import CHECKS, load_all_checks
 
 from catalog.access import tokens
 from catalog.db.database import open_database
 from catalog.db.web_tables import Scope
 from catalog.web import live
+from catalog.web.api.description import describe
 from catalog.web.app import create_app
 from catalog.web.services import Services
 from catalog.web.settings import WebSettings
@@ -52,8 +51,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def test_the_description_is_the_one_that_clients_know(app: Any):
-    from catalog.web.api.description import describe
-
     text = json.dumps(describe(app), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_OPENAPI"):
         SNAPSHOT.write_text(text, encoding="utf-8")
@@ -61,8 +58,6 @@ def test_the_description_is_the_one_that_clients_know(app: Any):
 
 
 def test_every_route_is_described_with_its_errors(app: Any):
-    from catalog.web.api.description import describe
-
     for path, methods in describe(app)["paths"].items():
         for method, route in methods.items():
             assert route.get("description"), f"{method} {path}"
@@ -70,16 +65,13 @@ def test_every_route_is_described_with_its_errors(app: Any):
             assert list(problems) == ["application/problem+json"], f"{method} {path}"
 
 
-load_all_checks()
-_CHECKS = [
-    CHECKS.get_one(name)
-    for name in (
-        "not_a_server_error",
-        "status_code_conformance",
-        "content_type_conformance",
-        "response_schema_conformance",
-    )
-]
+#: Schemathesis's names of what is checked of each answer.
+_CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_schema_conformance",
+)
 _SETTINGS = hypothesis.settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -91,6 +83,12 @@ _SETTINGS = hypothesis.settings(
 
 @pytest.mark.slow
 def test_answers_are_as_described(app: Any):
+    # Here, since all test processes import this file and this takes seconds.
+    import schemathesis
+    from schemathesis.checks import CHECKS, load_all_checks
+
+    load_all_checks()
+    checks = [CHECKS.get_one(name) for name in _CHECKS]
     headers = {"Authorization": f"Bearer {app.state.test_token}"}
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app)
     tried = 0
@@ -100,7 +98,7 @@ def test_answers_are_as_described(app: Any):
         @_SETTINGS
         @hypothesis.given(case=operation.as_strategy())
         def check(case: Any):
-            case.call_and_validate(headers=headers, checks=_CHECKS)
+            case.call_and_validate(headers=headers, checks=checks)
 
         check()
         tried += 1

@@ -14,7 +14,7 @@ from catalog.db.database import Database, open_database
 from catalog.db.tables import Sidecar, SidecarState
 from catalog.errors import NotFoundError, OptionError, SettingsError
 from catalog.photos import files, roots
-from catalog.photos.said import Keyword, Said
+from catalog.said import Keyword, Said
 from catalog.tags import decisions, results
 from tests.support import photos, readers
 from tests.support.catalogue import add_photos, tag_photo

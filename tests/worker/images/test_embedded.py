@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
-from catalog.db.tables import TakenPrecision
-from catalog.photos.said import Keyword, Said, Taken
+from catalog.said import Keyword, Said, Taken, TakenPrecision
 from tests.support import photos
 from worker.images import embedded, exif, raw_exif
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.photos.said import Keyword
+from catalog.said import Keyword
 from tests.support import readers
 from tests.support.xmp import bag, document, sidecar
 from worker.errors import MetadataError

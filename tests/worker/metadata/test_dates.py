@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.db.tables import TakenPrecision
+from catalog.said import TakenPrecision
 from worker.metadata import dates
 
 YEAR, MONTH = TakenPrecision.YEAR, TakenPrecision.MONTH

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.db.tables import TakenPrecision
+from catalog.said import TakenPrecision
 from worker.metadata import file_names
 
 DAY, SECOND = TakenPrecision.DAY, TakenPrecision.SECOND

@@ -2,7 +2,7 @@
 
 import pytest
 
-from catalog.photos.said import Keyword
+from catalog.said import Keyword
 from tests.support.xmp import bag, sidecar
 from worker.metadata import keywords, xmp
 

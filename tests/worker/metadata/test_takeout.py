@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.db.tables import TakenPrecision
-from catalog.photos.said import Said, Taken
+from catalog.said import Said, Taken, TakenPrecision
 from worker.metadata import takeout
 
 LONG = "a photo with a name that is rather long for Google's taste.jpg"

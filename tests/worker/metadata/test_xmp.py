@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.db.tables import TakenPrecision
+from catalog.said import TakenPrecision
 from tests.support import readers
 from tests.support import xmp as documents
 from tests.support.xmp import bag, sidecar

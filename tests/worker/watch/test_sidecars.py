@@ -10,7 +10,7 @@ from sqlalchemy import select
 from catalog import query
 from catalog.db.database import Database
 from catalog.db.tables import Decision, Photo, PhotoTag, Sidecar, Source, Tag
-from catalog.photos.said import Keyword, Said
+from catalog.said import Keyword, Said
 from catalog.tags import decisions, results
 from tests.support import catalogue, folders
 from tests.support.folders import Folder
