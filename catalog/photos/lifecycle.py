@@ -174,6 +174,12 @@ def sweep(
         .returning(Photo.id)
         .execution_options(synchronize_session=False)
     ).all()
+    session.execute(  # by its own, so that both this and the next one read a few rows of an index
+        update(Photo)
+        .where(Photo.state == PhotoState.PENDING, Photo.due_at > now + _LATEST_DUE)
+        .values(due_at=now)
+        .execution_options(synchronize_session=False)
+    )
     if freed or (is_queue_empty and not _is_any_leased(session)):
         make_all_due(session, now=now)
     due = list(
@@ -181,7 +187,7 @@ def sweep(
             select(Photo.id)
             .where(
                 Photo.state == PhotoState.PENDING,
-                or_(Photo.due_at <= now, Photo.due_at > now + _LATEST_DUE),
+                Photo.due_at <= now,
                 Photo.missing_since.is_(None),
             )
             .order_by(Photo.due_at, Photo.id)

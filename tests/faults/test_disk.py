@@ -87,5 +87,5 @@ def limit_files(fleet: Fleet, size_bytes: int) -> None:
 
 def wait_for_rows(fleet: Fleet) -> float:
     began = time.monotonic()
-    eventually(lambda: len(fleet.rows()) == _BURST, timeout_s=10 * RECOVERY_S)
+    eventually(lambda: fleet.count(PhotoState.PENDING) == _BURST, timeout_s=15 * RECOVERY_S)
     return time.monotonic() - began

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from kombu.transport import redis
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from worker import outages
 from worker.celery import QUEUE
@@ -39,13 +39,13 @@ class Channel(redis.Channel):
             return True
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
-        """Acknowledge a message; one that a full Redis keeps comes again later, and does nothing.
+        """Acknowledge a message; one that Redis keeps comes again later, and does nothing.
 
         Celery only logs that it could not, and after some such messages takes no more.
         """
         try:
             super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
-        except ResponseError as error:
+        except (RedisError, OSError) as error:
             outages.note(outages.BROKER, str(error))
             self.qos._quick_ack(delivery_tag)  # noqa: SLF001 - what the channel has in hand
 

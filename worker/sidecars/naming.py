@@ -41,7 +41,7 @@ class Folders:
     def find_existing(self, photo: Path) -> list[str]:
         """Return the names of the sidecars that are there and belong to a photo."""
         here = self._of(photo.parent)
-        stems = here.owners.sharing(photo.name)
+        stems = sidecar_names.sharing(photo.name)
         names = {name for stem in stems for name in here.by_stem.get(stem, ())}
         return sorted(name for name in names if self._owner(photo.parent, name) == photo.name)
 

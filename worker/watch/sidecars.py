@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -55,38 +56,49 @@ class _Content:
 
 
 class _Folder:
-    """The names in one folder: its photos, and which sidecars lie beside which."""
+    """The names in one folder: its photos, and which sidecars lie beside which.
+
+    It is made for each few files that come, and there may be 50,000 beside them: what a folder
+    without sidecars does not need is not made.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:
-            names = sorted(os.listdir(folder))  # noqa: PTH208  names, not paths: there may be many
+            self._names = os.listdir(folder)  # noqa: PTH208  names, not paths: there may be many
         except OSError:
-            names = []
+            self._names = []
         self.path = folder
-        self.photos = [name for name in names if extensions.is_photo(name)]
-        self.owners = PhotosOfFolder(self.photos)
-        self._json = [name for name in names if takeout.is_takeout(name)]
+        beside = [name for name in self._names if name[-5:].lower().endswith((".xmp", ".json"))]
+        self._json = [name for name in beside if takeout.is_takeout(name)]
         self._by_stem: dict[str, list[str]] = {}
-        for name in names:
+        for name in beside:
             if sidecar_names.is_sidecar(name):
                 self._by_stem.setdefault(sidecar_names.stem_of(name), []).append(name)
+
+    @cached_property
+    def _photos(self) -> frozenset[str]:
+        return frozenset(name for name in self._names if extensions.is_photo(name))
+
+    @cached_property
+    def _owners(self) -> PhotosOfFolder:
+        return PhotosOfFolder(self._photos)
 
     def beside(self, photos: Iterable[str]) -> set[str]:
         """Return the sidecars that may belong to photos."""
         wanted = set(photos)
         found = {
             name
-            for photo in wanted
-            for stem in self.owners.sharing(photo)
+            for photo in (wanted if self._by_stem else ())
+            for stem in sidecar_names.sharing(photo)
             for name in self._by_stem.get(stem, ())
         }
-        return found | {n for n in self._json if takeout.owner_of(n, self.photos) in wanted}
+        return found | {n for n in self._json if takeout.owner_of(n, self._photos) in wanted}
 
     def owner_of(self, name: str, said: Xmp | None) -> str | None:
         """Return the photo that a sidecar belongs to."""
         if said is None:
-            return takeout.owner_of(name, self.photos)
-        return self.owners.owner_of(name, said.sidecar_for)
+            return takeout.owner_of(name, self._photos)
+        return self._owners.owner_of(name, said.sidecar_for)
 
 
 def take_sidecars(

@@ -16,6 +16,7 @@ from tests.support import catalogue, folders
 from tests.support.folders import Folder
 from tests.support.xmp import bag, sidecar
 from worker.metadata import document
+from worker.watch import sidecars
 
 
 @pytest.fixture
@@ -390,3 +391,13 @@ def test_folder_that_is_taken_in_by_another_keeps_its_sidecars(folder: Folder) -
 
     assert outer.compare() == []
     assert row(outer, "photos/a.jpg.xmp").words == {"keywords": [["evening"]]}
+
+
+def test_photos_without_sidecars_cost_no_look_at_all_others_of_their_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(sidecars, "PhotosOfFolder", lambda _: pytest.fail("made"))
+
+    assert sidecars._Folder(tmp_path).beside(["a.jpg"]) == set()
