@@ -81,6 +81,12 @@ def print_csv(found: Iterable[query.Hit]) -> None:
 def print_unknown(found: query.Prepared) -> bool:
     """Print which words of a query are not keywords; return whether there are any."""
     unknown = found.unknown_words()
+    if phrases := completion.find_phrases(found.session, found.text, unknown):
+        for phrase in phrases:
+            quoted = f"'\"{phrase}\"'" if "'" not in phrase else f'"\\"{phrase}\\""'
+            line = f"{phrase!r} is one keyword: keep its quotation marks from the shell, {quoted}"
+            console.out().print(line, markup=False)
+        return True
     for word in unknown:
         meant = " or ".join(completion.suggest(found.session, word))
         more = f"; did you mean {meant}?" if meant else ""

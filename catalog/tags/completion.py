@@ -5,7 +5,7 @@ The shell's completion and `kadr search` call it.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import func, literal, or_, select, union_all
@@ -24,6 +24,8 @@ _JOINTS = " -'"
 #: Keys that are compared one by one when no single typing error explains a word.
 _COMPARED = 3_000
 _LEAST_ALIKE = 0.75
+#: Words of the longest keyword that is recognised without its quotes.
+_PHRASE_WORDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,24 @@ def suggest(session: Session, word: str, *, limit: int = 3) -> list[str]:
     key = fold(word)
     near = _known(session, _edits(key)) or _alike(session, key)
     return list(dict.fromkeys(near))[:limit]
+
+
+def find_phrases(session: Session, text: str, unknown: Collection[str]) -> list[str]:
+    """Return keywords of several words that a query names without the quotes that they need.
+
+    Args:
+        session: A read session.
+        text: The query.
+        unknown: Its words that are no keywords.
+    """
+    words, lost = text.split(), {fold(word) for word in unknown}
+    runs = {
+        fold(" ".join(words[start:end]))
+        for start in range(len(words))
+        for end in range(start + 2, min(start + _PHRASE_WORDS, len(words)) + 1)
+        if any(fold(word) in lost for word in words[start:end])
+    }
+    return list(dict.fromkeys(_known(session, runs)))
 
 
 def _edits(key: str) -> set[str]:

@@ -1,6 +1,6 @@
 """`kadr tag`: tags every photo below some folders, or some photos, once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 
@@ -14,6 +14,7 @@ from worker.cli import options, running
 from worker.queue import oneshot, tasks
 from worker.queue.oneshot import Summary, View
 from worker.watch import roots
+from worker.watch.roots import Folder
 
 app = typer.Typer(add_completion=False)
 
@@ -53,7 +54,7 @@ def tag(
     if as_json:
         console.print_json(asdict(summary))
     else:
-        _show(summary, [folder.shown for folder in folders])
+        _show(summary, folders)
     if summary.did_nothing_useful:
         raise typer.Exit(1)
 
@@ -97,9 +98,9 @@ class _Bar:
         )
 
 
-def _show(summary: Summary, folders: list[str]) -> None:
+def _show(summary: Summary, folders: Sequence[Folder]) -> None:
     out = console.err()
-    counts, where = summary.counts, ", ".join(folders)
+    counts, where = summary.counts, ", ".join(folder.shown for folder in folders)
     if not summary.photos:
         known = counts.tagged + counts.quarantined
         if not known and not counts.unreadable:
@@ -108,6 +109,8 @@ def _show(summary: Summary, folders: list[str]) -> None:
         already = f"{console.count_of(counts.tagged, 'photo')} there were tagged before"
         if counts.tagged == 1:
             already = "1 photo there was tagged before"
+        if any(folder.is_part for folder in folders):  # the counts are those of the whole root
+            already = "all photos there were tagged before"
         out.print(f"Nothing to tag in {where}: {already}.", markup=False)
     else:
         rate = summary.tagged / summary.seconds if summary.seconds else 0.0

@@ -36,6 +36,11 @@ class Folder:
     photos: tuple[Path, ...] = ()
 
     @property
+    def is_part(self) -> bool:
+        """Return whether it is a folder below its root, not all of it."""
+        return not self.photos and paths.to_text(self.path) != self.root.path
+
+    @property
     def shown(self) -> str:
         """What was named, as a person can read it."""
         named = self.photos or (self.path,)

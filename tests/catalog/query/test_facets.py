@@ -9,7 +9,7 @@ from catalog import query
 from catalog.db.database import Database
 from catalog.db.tables import Photo, Tag
 from catalog.query import counting, facets
-from catalog.tags import completion, counts
+from catalog.tags import completion, counts, store
 from catalog.tags.store import TagSpec
 from tests.support import catalogue
 
@@ -106,6 +106,18 @@ def test_worse_misspelling_is_explained_by_likeness(database: Database, photos: 
     with database.read() as session:
         assert completion.suggest(session, "dolphyne") == ["dolphin"]
         assert completion.suggest(session, "xylophone") == []
+
+
+def test_keyword_of_several_words_is_recognised_without_its_quotes(database: Database):
+    with database.write() as session:
+        store.ensure_tags(session, ["mother's day", "day", "polar bear"], store.nothing_known)
+
+        def find(text: str, *unknown: str) -> list[str]:
+            return completion.find_phrases(session, text, unknown)
+
+        assert find("Mother\u2019s day sea", "mother\u2019s", "sea") == ["mother's day"]
+        assert find("polar bear", "polar", "bear") == ["polar bear"]
+        assert find("day sea", "sea") == []
 
 
 def test_counts_follow_the_keywords(database: Database, photos: list[int]) -> None:
