@@ -41,6 +41,10 @@ def printable(text: str) -> str:
     )
 
 
+#: What `FileStat` holds, where many are compared: size, mtime, ctime.
+SizeAndTimes = tuple[int, int, int | None]
+
+
 class FileStat(NamedTuple):
     """Size and times of change, which tell whether a file changed without reading it."""
 

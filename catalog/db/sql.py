@@ -6,16 +6,19 @@ Every package of `catalog` above `db` calls it.
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import (
+    ARRAY,
     REAL,
     BigInteger,
     ColumnElement,
     Integer,
     Select,
     Text,
+    any_,
     cast,
     func,
     literal,
@@ -47,6 +50,36 @@ def insert(session: Session, table: type[Base]) -> Any:  # noqa: ANN401
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - only the dialect in use is loaded
 
     return postgresql.insert(table)
+
+
+def read_by_texts(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    column: InstrumentedAttribute[str],
+    texts: Sequence[str],
+) -> Sequence[tuple[Any, ...]]:
+    """Return the rows of a query in which a text column has one of many values, and maybe others.
+
+    The values are one parameter, which costs a third of what an IN (...) list does. SQLite reads
+    the range between the least and the greatest where few others lie in it, which costs a third of
+    that.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        return _fetch(session, query.where(column == any_(cast(list(texts), ARRAY(Text)))))
+    most = 2 * len(texts)
+    between = query.where(column >= min(texts), column <= max(texts))
+    rows = _fetch(session, between.limit(most + 1))
+    if len(rows) <= most:
+        return rows
+    given = func.json_each(json.dumps(texts)).table_valued("value")
+    return _fetch(session, query.where(column.in_(select(given.c.value))))
+
+
+def _fetch(session: Session, query: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the driver's own rows: numbers and texts, of which SQLAlchemy's cost twice as much."""
+    result = session.connection().execute(query)
+    with closing(result):
+        return [] if result.cursor is None else list(result.cursor.fetchall())
 
 
 def execute_many(session: Session, statement: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from catalog import paths
 from catalog.db import generation, sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Sidecar
 from catalog.paths import FileStat
@@ -76,20 +77,24 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
     return known
 
 
-def find_stats(session: Session, root_id: int, files: Iterable[str]) -> dict[str, FileStat]:
+def find_stats(
+    session: Session, root_id: int, files: Sequence[str]
+) -> dict[str, paths.SizeAndTimes]:
     """Return size and times of those among relative paths that were read and are not missing."""
-    stats: dict[str, FileStat] = {}
     columns = (PhotoFile.path, PhotoFile.size_bytes, PhotoFile.mtime_ns, PhotoFile.ctime_ns)
-    for chunk in sql.chunks(files):
-        query = select(*columns).where(
-            PhotoFile.root_id == root_id,
-            PhotoFile.path.in_(chunk),
-            PhotoFile.photo_id.is_not(None),
-            PhotoFile.missing_since.is_(None),
-        )
-        for path, size, mtime_ns, ctime_ns in session.connection().execute(query):  # not the ORM
-            stats[path] = FileStat(size, mtime_ns, ctime_ns)
-    return stats
+    query = select(*columns).where(
+        PhotoFile.root_id == root_id,
+        PhotoFile.photo_id.is_not(None),
+        PhotoFile.missing_since.is_(None),
+    )
+    rows = sql.read_by_texts(session, query, PhotoFile.path, files)
+    return {row[0]: row[1:] for row in rows}
+
+
+def count_present(session: Session, root_id: int, folder: str = ".") -> int:
+    """Return how many paths `find_present_paths` would."""
+    query = select(func.count()).where(_is_present(root_id, folder))
+    return session.scalar(query) or 0
 
 
 def find_unreadable(session: Session, root_id: int) -> list[str]:
@@ -116,12 +121,12 @@ def find_undigested(session: Session, root_id: int, *, after: str, limit: int) -
 
 def find_present_paths(session: Session, root_id: int, folder: str = ".") -> list[str]:
     """Return the paths of known files below a relative folder that are not missing."""
-    query = select(PhotoFile.path).where(
-        PhotoFile.root_id == root_id, PhotoFile.missing_since.is_(None)
-    )
-    if folder != ".":
-        query = query.where(sql.is_below(PhotoFile.path, folder))
-    return list(session.scalars(query))
+    return list(session.scalars(select(PhotoFile.path).where(_is_present(root_id, folder))))
+
+
+def _is_present(root_id: int, folder: str) -> ColumnElement[bool]:
+    is_present = and_(PhotoFile.root_id == root_id, PhotoFile.missing_since.is_(None))
+    return is_present if folder == "." else is_present & sql.is_below(PhotoFile.path, folder)
 
 
 @dataclass(frozen=True, slots=True)

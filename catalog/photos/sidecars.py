@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from catalog import spelling
+from catalog import paths, spelling
 from catalog.db import sql
 from catalog.db.tables import PhotoFile, Sidecar, SidecarState
 from catalog.paths import FileStat
@@ -134,18 +134,18 @@ def find_known(session: Session, root_id: int, found: Iterable[str]) -> dict[str
     return known
 
 
-def find_stats(session: Session, root_id: int, found: Iterable[str]) -> dict[str, FileStat]:
-    """Return size and times of those among relative paths that are known and not missing."""
-    stats: dict[str, FileStat] = {}
+def find_stats(
+    session: Session, root_id: int, found: Sequence[str]
+) -> dict[str, paths.SizeAndTimes]:
+    """Return size and times of those among paths that are known and not missing."""
     columns = (Sidecar.path, Sidecar.size_bytes, Sidecar.mtime_ns, Sidecar.ctime_ns)
-    for chunk in sql.chunks(found):
-        query = select(*columns).where(
-            Sidecar.root_id == root_id, Sidecar.path.in_(chunk), Sidecar.missing_since.is_(None)
-        )
-        for path, size, mtime_ns, ctime_ns in session.connection().execute(query):  # not the ORM
-            if size is not None and mtime_ns is not None:
-                stats[path] = FileStat(size, mtime_ns, ctime_ns)
-    return stats
+    query = select(*columns).where(
+        Sidecar.root_id == root_id,
+        Sidecar.missing_since.is_(None),
+        Sidecar.mtime_ns.is_not(None),
+    )
+    rows = sql.read_by_texts(session, query, Sidecar.path, found)
+    return {row[0]: row[1:] for row in rows}
 
 
 def find_written(session: Session, digests: Iterable[bytes]) -> dict[bytes, Wrote]:
@@ -167,6 +167,14 @@ def find_present_paths(session: Session, root_id: int, folder: str = ".") -> lis
     if folder != ".":
         query = query.where(sql.is_below(Sidecar.path, folder))
     return list(session.scalars(query))
+
+
+def count_present(session: Session, root_id: int, folder: str = ".") -> int:
+    """Return how many paths `find_present_paths` would."""
+    query = _present_paths(root_id).where(~is_apart())
+    if folder != ".":
+        query = query.where(sql.is_below(Sidecar.path, folder))
+    return session.scalar(query.with_only_columns(func.count())) or 0
 
 
 def find_apart_paths(session: Session, root_id: int, folder: str) -> list[str]:

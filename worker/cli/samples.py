@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from worker.errors import RootError
-from worker.watch import scan
+from worker.watch import scan, walking
 
 #: (package, folder in it, file, name that a camera owner might have given it).
 _SAMPLES = (
@@ -41,7 +41,7 @@ def take_some(folder: Path, limit: int) -> dict[str, Path]:
         RootError: the folder is not there, or there is no photo in it.
     """
     top = scan.check_root(folder)
-    photos = [found.path for found in scan.walk(top) if not scan.is_sidecar(found.path.name)]
+    photos = [found.path for found in scan.walk(top) if not walking.is_sidecar(found.path.name)]
     if not photos:
         raise RootError(f"{top}: no photos in it; give another folder")
     step = max(1, len(photos) // limit)

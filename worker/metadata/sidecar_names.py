@@ -15,8 +15,7 @@ SUFFIX = ".xmp"
 
 def is_sidecar(name: str) -> bool:
     """Return whether a file is an XMP sidecar by its name."""
-    stem, dot, _ = name.rpartition(".")
-    return bool(dot and stem) and name.lower().endswith(SUFFIX) and not name.startswith((".", "~"))
+    return name[-4:].lower() == SUFFIX and not name.startswith((".", "~"))
 
 
 def of_photo(photo: str) -> str:

@@ -30,7 +30,7 @@ from watchdog.observers.polling import PollingObserverVFS
 
 from catalog import paths
 from worker.errors import RootError
-from worker.watch import scan
+from worker.watch import scan, walking
 from worker.watch.exclusions import Rules
 from worker.watch.settling import Settling
 
@@ -86,14 +86,14 @@ class Changes(FileSystemEventHandler):
         """Sort one event. Called from watchdog's threads."""
         path = Path(_text(event.src_path))
         if isinstance(event, _GONE_EVENTS):
-            if event.is_directory or scan.is_wanted(path.name):
+            if event.is_directory or walking.is_wanted(path.name):
                 self.gone.touch(path)
             path = Path(_text(event.dest_path))
         if event.dest_path or not isinstance(event, _GONE_EVENTS):
             self._appeared(path, is_folder=event.is_directory)
 
     def _appeared(self, path: Path, *, is_folder: bool) -> None:
-        if not path.is_relative_to(self.top) or not (is_folder or scan.is_wanted(path.name)):
+        if not path.is_relative_to(self.top) or not (is_folder or walking.is_wanted(path.name)):
             return
         exclusions = self.rules.of(self.base or self.top)
         # Files in a new folder may have been created before the folder was watched: it is walked.

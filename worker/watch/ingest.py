@@ -22,7 +22,7 @@ from catalog.photos import files as photo_files
 from catalog.photos import lifecycle, said
 from catalog.photos.files import SeenFile
 from catalog.tags import store
-from worker.watch import picture, scan, sidecars
+from worker.watch import picture, scan, sidecars, walking
 from worker.watch.scan import FoundFile
 
 _log = structlog.get_logger()
@@ -74,7 +74,7 @@ def take_files(
     """
     by_kind: dict[bool, list[FoundFile]] = {True: [], False: []}
     for found in files:
-        by_kind[scan.is_sidecar(found.path.name)].append(found)
+        by_kind[walking.is_sidecar(found.path.name)].append(found)
     photos, beside = by_kind[False], by_kind[True]
     taken = _take_photos(database, root, photos, ring) if photos else Taken((), ())
     read = sidecars.take_sidecars(

@@ -15,7 +15,7 @@ from catalog.db.database import Database
 from catalog.db.tables import Root
 from catalog.photos import roots
 from worker.errors import RootError
-from worker.watch import scan
+from worker.watch import scan, walking
 
 #: File systems that send events only on the host that made a change.
 _NETWORK_TYPES = frozenset(
@@ -89,7 +89,7 @@ def _look_up(path: Path) -> tuple[Path, Path | None]:
     """
     if not os.path.isfile(path):  # noqa: PTH113  Path.is_file raises without permission
         return scan.check_root(path), None
-    if not scan.is_wanted(path.name) or scan.is_sidecar(path.name):
+    if not walking.is_wanted(path.name) or walking.is_sidecar(path.name):
         shown = paths.printable(paths.to_text(path))
         raise RootError(f"{shown}: not a photo by its name; name a photo or a folder of photos")
     return scan.check_root(path.parent), path

@@ -6,9 +6,10 @@ queue dropped, and network file systems, which send none. The watcher and `kadr 
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 import structlog
@@ -20,10 +21,11 @@ from catalog.db.tables import Root
 from catalog.paths import FileStat
 from catalog.photos import files, roots, sidecars
 from catalog.tags import metadata
-from worker import extensions
 from worker.errors import RootError
-from worker.metadata import sidecar_names, takeout
-from worker.watch.exclusions import Exclusions, Reason, Rules
+from worker.metadata import sidecar_names
+from worker.watch import walking
+from worker.watch.exclusions import Exclusions, Rules
+from worker.watch.walking import Listed, Seen
 
 _log = structlog.get_logger()
 
@@ -31,9 +33,6 @@ _log = structlog.get_logger()
 _FILES_AT_ONCE = 256
 #: How many files are compared at once with what is known of them.
 _COMPARED_AT_ONCE = 2_000
-
-#: The stored path of a file, where it lies, and what the system knows of it.
-_Listed = tuple[str, os.DirEntry[str], os.stat_result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +44,6 @@ class FoundFile:
     stat: FileStat
     #: Later of mtime and ctime, seconds since the epoch: copying tools set only the former.
     changed_at: float
-
-
-def is_wanted(name: str) -> bool:
-    """Return whether a file is, by its name, a photo or a sidecar to register.
-
-    Names of files that a program is still writing end like neither: `a.jpg.part`, `a.jpg~`.
-    """
-    return not name.startswith((".", "~")) and (extensions.is_photo(name) or is_sidecar(name))
-
-
-def is_sidecar(name: str) -> bool:
-    """Return whether a file is, by its name, XMP or Google Takeout's JSON beside a photo."""
-    return sidecar_names.is_sidecar(name) or takeout.is_takeout(name)
 
 
 def check_root(path: Path) -> Path:
@@ -123,21 +109,6 @@ def is_gone(path: Path) -> bool:
     return False
 
 
-@dataclass(slots=True)
-class Seen:
-    """What a walk met besides photos."""
-
-    #: By reason: how many folders and files were left out, and the first of them.
-    left_out: dict[Reason, tuple[int, Path]] = field(default_factory=dict)
-    #: Folders that could not be read.
-    unreadable: set[Path] = field(default_factory=set)
-
-    def leave_out(self, reason: Reason, path: Path) -> None:
-        """Count a folder or file that is left out."""
-        count, first = self.left_out.get(reason, (0, path))
-        self.left_out[reason] = count + 1, first
-
-
 def walk(
     folder: Path, exclusions: Exclusions | None = None, seen: Seen | None = None
 ) -> Iterator[FoundFile]:
@@ -148,73 +119,11 @@ def walk(
         exclusions: What is left out; only what is by name if None.
         seen: Filled with what else was met.
     """
-    listed = _walk_folders(folder, exclusions or Rules().of(folder), seen or Seen())
-    for _, entries in listed:
-        for entry, found in _stat_all(entries):
+    listed = walking.walk_folders(folder, exclusions or Rules().of(folder), seen or Seen())
+    for _, photos, beside in listed:
+        in_order = sorted([*photos, *beside], key=attrgetter("name"))
+        for _, entry, found in walking.stat_all("", in_order):
             yield _found(Path(entry.path), found)
-
-
-def _walk_folders(
-    folder: Path, without: Exclusions, seen: Seen
-) -> Iterator[tuple[Path, list[os.DirEntry[str]]]]:
-    """Yield each folder with the entries that are wanted by name and not left out, in order."""
-    identities: set[tuple[int, int]] = set()
-    waiting = [folder]
-    while waiting:
-        current = waiting.pop()
-        try:
-            identity, entries = _read_folder(current)
-        except OSError as error:
-            seen.unreadable.add(current)
-            shown = paths.printable(paths.to_text(current))
-            _log.warning("folder_unreadable", folder=shown, reason=error.strerror)
-            continue
-        if identity in identities:  # a link back up, or a second one to it
-            continue
-        identities.add(identity)
-        names = {entry.name for entry in entries}
-        without.note(current, names)
-        if reason := without.reason_of_folder(current, names):
-            seen.leave_out(reason, current)
-            continue
-        waiting.extend(reversed([Path(entry.path) for entry in entries if _is_folder(entry)]))
-        wanted = [entry for entry in entries if is_wanted(entry.name)]
-        if wanted and without.has_patterns(current):
-            wanted = _without_left_out(wanted, without, seen)
-        yield current, wanted
-
-
-def _read_folder(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
-    """Return a folder's identity (device, inode) and what it contains, in a fixed order."""
-    found = folder.stat()
-    with os.scandir(folder) as entries:
-        return (found.st_dev, found.st_ino), sorted(entries, key=lambda entry: entry.name)
-
-
-def _without_left_out(
-    entries: Iterable[os.DirEntry[str]], without: Exclusions, seen: Seen
-) -> list[os.DirEntry[str]]:
-    kept = []
-    for entry in entries:
-        path = Path(entry.path)
-        if reason := without.reason_of_file(path):
-            seen.leave_out(reason, path)
-        else:
-            kept.append(entry)
-    return kept
-
-
-def _stat_all(
-    entries: Iterable[os.DirEntry[str]],
-) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
-    """Yield the entries that are regular files, or links to such, with what the system knows."""
-    for entry in entries:
-        try:
-            found = entry.stat()
-        except OSError:  # gone meanwhile, a dangling link, a link to itself
-            continue
-        if stat.S_ISREG(found.st_mode):
-            yield entry, found
 
 
 def find_changes(
@@ -244,10 +153,12 @@ def find_changes(
     exclusions = (rules or Rules()).of(top)
     identity = identify(where)
     seen: set[str] = set()
+    known = 0
     found_files = () if _is_left_out(where, exclusions) else _list(top, where, exclusions, met)
-    for batch in sql.chunks(found_files, _COMPARED_AT_ONCE):
-        seen.update(path for path, _, _ in batch)
-        changed = _find_changed(database, root, batch)
+    for batch in found_files:
+        seen.update(batch.paths())
+        changed, of_these = _find_changed(database, root, batch)
+        known += of_these
         yield from sql.chunks(changed, _FILES_AT_ONCE) if changed else [changed]
     if exclusions.rules.sidecar_dir is not None:
         yield from _find_apart(database, root, where, exclusions.rules.sidecar_dir)
@@ -256,7 +167,9 @@ def find_changes(
             _warn_unreachable(where)
         return
     _record_unreadable(database, root, relative(where, top), met)
-    for gone in find_gone(database, root, relative(where, top), seen, exclusions):
+    is_all_there = known == _count_present(database, root, relative(where, top))
+    lost = [] if is_all_there else find_gone(database, root, relative(where, top), seen, exclusions)
+    for gone in lost:
         if identify(where) != identity:  # it went away during the walk, and all of it seems gone
             _warn_unreachable(where)
             return
@@ -283,34 +196,75 @@ def compare(database: Database, root: Root, rules: Rules) -> Difference:
     exclusions = rules.of(top)
     seen: set[str] = set()
     changed = 0
-    for batch in sql.chunks(_list(top, top, exclusions, Seen()), _COMPARED_AT_ONCE):
-        seen.update(path for path, _, _ in batch)
-        changed += len(_find_changed(database, root, batch))
+    for batch in _list(top, top, exclusions, Seen()):
+        seen.update(batch.paths())
+        changed += len(_find_changed(database, root, batch)[0])
     if not seen and _is_unreachable(top):
         return Difference(0, 0, is_away=True)
     gone = sum(len(each) for each in find_gone(database, root, ".", seen, exclusions))
     return Difference(changed, gone)
 
 
-def _list(top: Path, where: Path, without: Exclusions, met: Seen) -> Iterator[_Listed]:
-    for folder, entries in _walk_folders(where, without, met):
+@dataclass(slots=True)
+class _Batch:
+    photos: list[Listed] = field(default_factory=list)
+    beside: list[Listed] = field(default_factory=list)
+
+    def paths(self) -> list[str]:
+        return [path for path, _, _ in [*self.photos, *self.beside]]
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.photos) + len(self.beside) >= _COMPARED_AT_ONCE
+
+
+def _list(top: Path, where: Path, without: Exclusions, met: Seen) -> Iterator[_Batch]:
+    batch = _Batch()
+    for folder, photos, beside in walking.walk_folders(where, without, met):
         prefix = "" if folder == top else relative(folder, top) + "/"
-        for entry, found in _stat_all(entries):
-            yield prefix + paths.name_to_text(entry.name), entry, found
+        for chunk in sql.chunks(photos, _COMPARED_AT_ONCE):
+            batch.photos += walking.stat_all(prefix, chunk)
+            if batch.is_full:
+                yield batch
+                batch = _Batch()
+        for chunk in sql.chunks(beside, _COMPARED_AT_ONCE):
+            batch.beside += walking.stat_all(prefix, chunk)
+            if batch.is_full:
+                yield batch
+                batch = _Batch()
+    yield batch
 
 
-def _find_changed(database: Database, root: Root, batch: Sequence[_Listed]) -> list[FoundFile]:
-    """Return the files that are new or changed; what is known and unchanged gets no `Path`."""
-    beside = [path for path, entry, _ in batch if is_sidecar(entry.name)]
-    photos = {path for path, _, _ in batch}.difference(beside)
+def _find_changed(database: Database, root: Root, batch: _Batch) -> tuple[list[FoundFile], int]:
+    """Return the files that are new or changed, and how many of all are known.
+
+    What is known and unchanged gets no `Path`: that takes longer than all else.
+    """
+    changed: list[FoundFile] = []
+    number = 0
+    for listed, find in (
+        (batch.photos, files.find_stats),
+        (batch.beside, sidecars.find_stats),
+    ):
+        if not listed:
+            continue
+        with database.read() as session:
+            known = find(session, root.id, [path for path, _, _ in listed])
+        number += sum(path in known for path, _, _ in listed)
+        changed += [
+            _found(Path(entry.path), found)
+            for path, entry, found in listed
+            if (stat := known.get(path)) != (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            and _differs(_size_and_times(found), stat)
+        ]
+    return changed, number
+
+
+def _count_present(database: Database, root: Root, folder: str) -> int:
+    """Return how many files and sidecars below a folder are known and not missing."""
     with database.read() as session:
-        known = files.find_stats(session, root.id, photos)
-        known |= sidecars.find_stats(session, root.id, beside)
-    return [
-        _found(Path(entry.path), found)
-        for path, entry, found in batch
-        if _differs(_size_and_times(found), known.get(path))
-    ]
+        photos = files.count_present(session, root.id, folder)
+        return photos + sidecars.count_present(session, root.id, folder)
 
 
 def _find_apart(
@@ -330,7 +284,7 @@ def _find_apart(
             stored = {paths.to_text(file.path): file for file in batch}
             seen.update(stored)
             with database.read() as session:
-                known = sidecars.find_stats(session, root.id, stored)
+                known = sidecars.find_stats(session, root.id, list(stored))
             yield [f for path, f in stored.items() if _differs(f.stat, known.get(path))]
     with database.read() as session:
         before = sidecars.find_apart_paths(session, root.id, paths.to_text(top))
@@ -392,7 +346,7 @@ def mark_missing(database: Database, root: Root, gone: Iterable[str]) -> None:
     """Mark photos and sidecars as missing; the words of a sidecar go from its photo."""
     now = datetime.now(UTC)
     lost = list(gone)
-    beside = [path for path in lost if is_sidecar(PurePosixPath(path).name)]
+    beside = [path for path in lost if walking.is_sidecar(PurePosixPath(path).name)]
     with database.write() as session:
         files.mark_missing(session, root.id, lost, now=now)
         photo_ids = sidecars.mark_missing(session, root.id, beside, now=now)
@@ -404,16 +358,9 @@ def relative(path: Path, top: Path) -> str:
     return paths.to_text(path.relative_to(top))
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself
-        return False
-
-
-def _differs(found: FileStat, known: FileStat | None) -> bool:
-    if known is not None and known.ctime_ns is None:  # of an old catalogue: see `ingest.Backlog`
-        return not known.has_content_of(found)
+def _differs(found: FileStat, known: paths.SizeAndTimes | None) -> bool:
+    if known is not None and known[2] is None:  # of an old catalogue: see `ingest.Backlog`
+        return known[:2] != found[:2]
     return known != found
 
 

@@ -22,7 +22,7 @@ from catalog.errors import DatabaseUnavailableError
 from catalog.photos import files, sidecars
 from catalog.tags import store
 from worker.errors import RootError
-from worker.watch import events, ingest, scan
+from worker.watch import events, ingest, scan, walking
 from worker.watch.exclusions import Rules
 from worker.watch.roots import Folder
 from worker.watch.settling import Settling
@@ -207,7 +207,7 @@ class Watcher:
                 self._reconcile(watched)
 
     def _reconcile(self, watched: _WatchedRoot) -> None:
-        met = scan.Seen()
+        met = walking.Seen()
         changes = scan.find_changes(
             self.database, watched.root, watched.top, rules=watched.rules, met=met
         )
@@ -255,7 +255,7 @@ class Watcher:
         self._take(watched, found)
 
     def _walk(self, watched: _WatchedRoot, folder: Path) -> Iterator[scan.FoundFile]:
-        met = scan.Seen()
+        met = walking.Seen()
         yield from scan.walk(folder, watched.rules.of(watched.base), met)
         watched.unreadable |= _locked(met.unreadable)
 
@@ -286,7 +286,7 @@ class Watcher:
             return
         scan.mark_missing(self.database, watched.root, [*relative, *inside])
         for path in relative:
-            if not scan.is_wanted(
+            if not walking.is_wanted(
                 PurePosixPath(path).name
             ):  # each folder costs a look at every row
                 self._mark_folder_missing(watched, path, now)

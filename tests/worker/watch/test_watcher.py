@@ -18,7 +18,7 @@ from catalog.errors import DatabaseUnavailableError
 from tests.support import folders, photos
 from tests.support.folders import Folder, digest
 from worker.errors import RootError
-from worker.watch import events, ingest, roots, scan, watcher
+from worker.watch import events, ingest, roots, scan, walking, watcher
 
 PATIENCE_S = 20.0
 
@@ -167,7 +167,7 @@ def test_a_folder_that_becomes_readable_is_walked_and_watched(
     def access(path: Path, mode: int) -> bool:
         return not (is_locked and Path(path) == locked)
 
-    monkeypatch.setattr(scan, "_read_folder", refuse)
+    monkeypatch.setattr(walking, "_read_folder", refuse)
     monkeypatch.setattr("worker.watch.watcher.os.access", access)
     with watching(folder):
         eventually(lambda: set(folder.rows()) == {"z/b.jpg", "locked/"})
