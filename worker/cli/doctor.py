@@ -1,6 +1,7 @@
 """`kadr doctor`: what this machine has, what is missing, and what to do about each."""
 
 import platform
+import stat
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -122,7 +123,12 @@ def _database(settings: Settings) -> Finding:
         if _is_absent(settings):
             return Finding("database", "ok", f"{shown} is made by the first `kadr tag DIR`")
         with databases.open_database(settings.database_url, upgrade=False):
-            return Finding("database", "ok", f"{shown} at version {HEAD_REVISION}")
+            fact = f"{shown} at version {HEAD_REVISION}"
+        file = databases.sqlite_file(settings.database_url)
+        if file is not None and file.expanduser().stat().st_mode & stat.S_IROTH:
+            advice = f"keep its places and secrets to yourself: chmod 600 {file}"
+            return Finding("database", "note", f"{fact}, readable by every user here", advice)
+        return Finding("database", "ok", fact)
     except CatalogError as error:
         return Finding("database", "bad", str(error))
 
