@@ -1,6 +1,7 @@
 """Names of keywords in a person's language, from their aliases, for the gallery and the API."""
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -8,6 +9,9 @@ from sqlalchemy.orm import Session
 from catalog.db import sql
 from catalog.db.tables import Tag, TagAlias
 from catalog.spelling import fold
+
+#: Pages show the same keywords again and again, and folding one takes as long as reading its row.
+_key_of = lru_cache(maxsize=20_000)(fold)
 
 
 def find_labels(session: Session, names: Collection[str], language: str) -> dict[str, str]:
@@ -20,7 +24,9 @@ def find_labels(session: Session, names: Collection[str], language: str) -> dict
     """
     called = {name: name for name in names}
     of_language = or_(TagAlias.language == language, TagAlias.language.startswith(f"{language}-"))
-    for chunk in sql.chunks(sorted({fold(name) for name in called})):  # by the column with an index
+    for chunk in sql.chunks(
+        sorted({_key_of(name) for name in called})
+    ):  # by the column with an index
         query = (
             select(Tag.name, TagAlias.name)
             .join(TagAlias, TagAlias.tag_id == Tag.id)

@@ -43,18 +43,28 @@ def served(small_file: Path, tmp_path: Path) -> Iterator[Gallery]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def shown(small_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gallery]:
+    """A gallery for all tests that only look at it: it starts once."""
+    with gallery.serve(small_file, tmp_path_factory.mktemp("shown")) as found:
+        yield found
+
+
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(browser: Browser, served: Gallery) -> Iterator[Open]:
-    """Open a page of the gallery; at the end nothing may have gone wrong in it."""
+def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open]:
+    """Open a page: of `shown` where the test names it, else of a gallery of the test's own.
+
+    At the end nothing may have gone wrong in it.
+    """
+    named = "shown" if "shown" in request.fixturenames else "served"
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
 
-    def opened(
-        path: str = "/", *, wait: bool = True, url: str = served.url, **options: object
-    ) -> Page:
+    def opened(path: str = "/", *, wait: bool = True, url: str = "", **options: object) -> Page:
+        url = url or request.getfixturevalue(named).url
         context = browser.new_context(
             **{"viewport": {"width": 1200, "height": 800}, "locale": "en-GB"} | options
         )

@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from tests.support.browser import until
 from tests.support.gallery import HOSTILE_NAMES, HOSTILE_WORDS
 
 PAGES = [
@@ -37,13 +38,12 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing(open_page, served, look):
+def test_axe_finds_nothing(open_page, shown, look):
     page = open_page("/", **LOOKS[look])
     found = []
     for path in PAGES:
-        page.goto(served.url + path)
+        page.goto(shown.url + path)
         page.wait_for_selector("html.ready")
-        page.wait_for_timeout(50)
         result = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
         found += [
             (path, each["id"], [node["html"][:160] for node in each["nodes"]][:2])
@@ -54,7 +54,7 @@ def test_axe_finds_nothing(open_page, served, look):
     assert found == []
 
 
-def test_bars_and_dialogs_satisfy_axe_too(open_page):
+def test_bars_and_dialogs_satisfy_axe_too(open_page, shown):
     page = open_page("/?q=dog")
     page.locator("[data-cell]").first.focus()
     page.keyboard.press("Space")
@@ -71,7 +71,7 @@ def test_bars_and_dialogs_satisfy_axe_too(open_page):
         assert [each["id"] for each in result.response["violations"]] == []
 
 
-def test_finding_and_looking_need_no_javascript(open_page, served):
+def test_finding_and_looking_need_no_javascript(open_page, shown):
     page = open_page("/", wait=False, java_script_enabled=False)
     expect(page.locator(".cell")).to_have_count(60)
     expect(page.locator(".cell img").first).to_be_visible()
@@ -89,24 +89,24 @@ def test_finding_and_looking_need_no_javascript(open_page, served):
     expect(page.locator(".cell").first).to_be_visible()
 
 
-def test_hostile_names_and_keywords_are_text(open_page, served):
+def test_hostile_names_and_keywords_are_text(open_page, shown):
     page = open_page("/")
     paths = ["/?sort=added", "/keywords", "/review", *(f"/photo/{n}" for n in (301, 302, 303))]
     page.on("dialog", lambda dialog: pytest.fail(f"a name ran as a script: {dialog.message}"))
     for path in paths:
-        page.goto(served.url + path)
+        page.goto(shown.url + path)
         page.wait_for_selector("html.ready")
-        page.wait_for_timeout(150)
+        until(page, "[...document.images].every((image) => image.complete)")
         assert page.locator("img[src=x], main b:not(bdi b)").count() == 0
-    page.goto(served.url + "/photo/301")
+    page.goto(shown.url + "/photo/301")
     expect(page.locator("h1")).to_have_text(HOSTILE_NAMES[0])
     expect(page.locator("#words")).to_contain_text(HOSTILE_WORDS[0])
-    page.goto(served.url + "/?q=x")
+    page.goto(shown.url + "/?q=x")
     page.locator("#q").fill("xx")
     page.locator("#q").type("x")
     expect(page.locator("[role=option]").first).to_contain_text("xxx")
 
 
-def test_a_long_keyword_does_not_widen_a_phone(open_page, served):
+def test_a_long_keyword_does_not_widen_a_phone(open_page, shown):
     page = open_page("/photo/303", viewport={"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -132,7 +132,7 @@ def test_going_back_leads_to_the_photo_that_was_left(open_page, large):
     assert photo in seen(page)
 
 
-def test_photos_by_relevance_come_page_by_page_to_the_last(open_page, served):
+def test_photos_by_relevance_come_page_by_page_to_the_last(open_page, shown):
     page = open_page("/?q=dog")
     total = int(page.locator("#found").inner_text().split()[0])
     page.keyboard.press("End")
@@ -141,7 +141,7 @@ def test_photos_by_relevance_come_page_by_page_to_the_last(open_page, served):
     assert place == f"0:{total - 1}"
 
 
-def test_the_grid_is_one_tab_stop_and_names_its_photos(open_page):
+def test_the_grid_is_one_tab_stop_and_names_its_photos(open_page, shown):
     page = open_page("/")
     expect(page.locator("[data-cell][tabindex='0']")).to_have_count(1)
     first = page.locator("[data-cell]").first

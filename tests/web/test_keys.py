@@ -354,15 +354,28 @@ CHECKS = {
 }
 
 
-@pytest.mark.parametrize(("place", "does", "key"), ROWS, ids=[f"{p}-{d}-{k}" for p, d, k in ROWS])
-def test_a_key_does_what_the_table_says(open_page, place, does, key):
-    page = open_page(PAGES[place])
+#: What changes the catalogue.
+CHANGING = {"yes", "no", "remove", "apply"} | {("review", "toggle")}
+LOOKING = [(p, d, k) for p, d, k in ROWS if not {d, (p, d)} & CHANGING]
+DECIDING = [row for row in ROWS if row not in LOOKING]
 
-    CHECKS[place, does](page, key)
+
+def names(rows: list[tuple[str, str, str]]) -> list[str]:
+    return ["-".join(row) for row in rows]
+
+
+@pytest.mark.parametrize(("place", "does", "key"), LOOKING, ids=names(LOOKING))
+def test_a_key_leads_where_the_table_says(open_page, shown, place, does, key):
+    CHECKS[place, does](open_page(PAGES[place]), key)
+
+
+@pytest.mark.parametrize(("place", "does", "key"), DECIDING, ids=names(DECIDING))
+def test_a_key_decides_what_the_table_says(open_page, place, does, key):
+    CHECKS[place, does](open_page(PAGES[place]), key)
 
 
 @pytest.mark.parametrize(("place", "path"), PAGES.items())
-def test_help_shows_every_key_of_the_place(open_page, place, path):
+def test_help_shows_every_key_of_the_place(open_page, shown, place, path):
     page = open_page(path)
     page.keyboard.press("?")
 
@@ -375,7 +388,7 @@ def test_help_shows_every_key_of_the_place(open_page, place, path):
     ][: len([row for row in TABLE if place in row["in"]])]
 
 
-def test_single_letters_do_nothing_while_typing_or_switched_off(open_page):
+def test_single_letters_do_nothing_while_typing_or_switched_off(open_page, shown):
     page = open_page("/?q=dog")
     page.locator("#q").focus()
     page.keyboard.type("gk?")

@@ -54,7 +54,7 @@ def test_tiles_come_back_when_the_server_refuses(open_page):
     expect(page.locator(".tile[data-said]")).to_have_count(0)
 
 
-def test_words_that_gain_most_come_first_and_lead_to_their_photos(open_page):
+def test_words_that_gain_most_come_first_and_lead_to_their_photos(open_page, shown):
     page = open_page("/review")
     page.locator(".nextwords a").first.click()
     expect(page).to_have_url(re.compile("word="))

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 
-def test_the_box_completes_and_keeps_what_was_typed(open_page):
+def test_the_box_completes_and_keeps_what_was_typed(open_page, shown):
     page = open_page("/")
     box = page.locator("#q")
     box.focus()
@@ -21,7 +21,7 @@ def test_the_box_completes_and_keeps_what_was_typed(open_page):
     expect(page.locator(".chip").first).to_contain_text("beach")
 
 
-def test_a_chip_is_turned_over_and_taken_away(open_page):
+def test_a_chip_is_turned_over_and_taken_away(open_page, shown):
     page = open_page("/?q=beach+dog")
     page.locator(".chip", has_text="dog").locator("a").first.click()
     expect(page).to_have_url(re.compile(r"q=beach\+NOT\+dog"))
@@ -29,7 +29,7 @@ def test_a_chip_is_turned_over_and_taken_away(open_page):
     expect(page).to_have_url(re.compile(r"q=beach$"))
 
 
-def test_a_facet_narrows_the_search_and_alt_excludes(open_page):
+def test_a_facet_narrows_the_search_and_alt_excludes(open_page, shown):
     page = open_page("/?q=beach")
     page.locator("#facets summary").click()
     offered = page.locator("#facets .chip")
@@ -40,7 +40,7 @@ def test_a_facet_narrows_the_search_and_alt_excludes(open_page):
     expect(page).to_have_url(re.compile(r"NOT\+boat"))
 
 
-def test_an_unknown_word_is_answered_with_one_that_is_known(open_page):
+def test_an_unknown_word_is_answered_with_one_that_is_known(open_page, shown):
     page = open_page("/?q=beech")
     page.get_by_role("link", name="beach").click()
     expect(page).to_have_url(re.compile(r"q=beach$"))
@@ -64,6 +64,25 @@ def test_keywords_are_added_to_a_selection_and_taken_back(open_page):
     assert count(page, "holiday") == 0
 
 
+def test_keys_go_on_after_words_were_added(open_page):
+    page = open_page("/?q=dog")
+    page.locator("[data-cell]").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("a")
+    page.keyboard.type("at home")
+    page.keyboard.press("Enter")
+    expect(page.locator(".toast")).to_contain_text("Added at home to 1 photo")
+    expect(page.locator("[data-cell]").first).to_be_focused()
+
+    page.keyboard.press("z")
+    expect(page.locator(".toast")).to_contain_text("Undone")
+    page.keyboard.press("a")
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-cell]").first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator(".bar")).to_have_count(0)
+
+
 def test_a_word_is_removed_from_all_of_a_search(open_page):
     page = open_page("/?q=boat")
     total = count(page, "boat")
@@ -79,7 +98,7 @@ def test_a_word_is_removed_from_all_of_a_search(open_page):
     assert count(page, "boat") == total
 
 
-def test_a_mouse_selects_by_the_circle_and_a_range_with_shift(open_page):
+def test_a_mouse_selects_by_the_circle_and_a_range_with_shift(open_page, shown):
     page = open_page("/?q=dog")
     page.locator(".cell").nth(1).hover()
     page.locator(".pick").nth(1).click()
@@ -88,13 +107,13 @@ def test_a_mouse_selects_by_the_circle_and_a_range_with_shift(open_page):
     expect(page.locator("[data-shared] .chip").first).to_be_visible()
 
 
-def test_keywords_have_the_name_of_the_persons_language(open_page):
+def test_keywords_have_the_name_of_the_persons_language(open_page, shown):
     page = open_page("/photo/60", locale="ru-RU")
     expect(page.locator("#words")).to_contain_text("собака")
     expect(page.locator("html")).to_have_attribute("lang", "ru")
 
 
-def test_settings_are_kept(open_page):
+def test_settings_are_kept(open_page, shown):
     page = open_page("/settings")
     page.get_by_label("Dark").check()
     page.get_by_label("Language").select_option("ru")

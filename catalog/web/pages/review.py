@@ -15,6 +15,7 @@ from catalog.query import hits
 from catalog.query.pages import Position
 from catalog.tags import bands, browse, labels, review, threshold
 from catalog.web import context
+from catalog.web.context import Web
 from catalog.web.pages import frame
 from catalog.web.pages.photo import words_of
 from catalog.web.texts import Texts
@@ -45,9 +46,10 @@ def by_keyword(
 ) -> HTMLResponse:
     """Show a keyword's undecided photos, or which keyword gains most from a review."""
     t = frame.texts_of(request)
-    with context.of(request).database.read() as session:
+    web = context.of(request)
+    with web.database.read() as session:
         if not word:
-            return _show_words(request, session, t)
+            return _show_words(request, web, session, t)
         try:
             tag_id = browse.find_tag_id(session, word)
             found = review.find_undecided(session, tag_id, low=low, high=high, limit=_TILES)
@@ -85,8 +87,9 @@ def _tiles(session: Session, t: Texts, found: review.UndecidedPage) -> list[_Til
     return tiles
 
 
-def _show_words(request: Request, session: Session, t: Texts) -> HTMLResponse:
-    found = review.find_words(session, limit=_WORDS)
+def _show_words(request: Request, web: Web, session: Session, t: Texts) -> HTMLResponse:
+    key = f"review words {_WORDS}"
+    found = web.kept.get(session, key, lambda: review.find_words(session, limit=_WORDS))
     called = labels.find_labels(session, [each.name for each in found], t.language)
     words = [
         {

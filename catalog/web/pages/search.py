@@ -185,9 +185,14 @@ def _facets(found: Prepared, q: str) -> list[tuple[str, list[dict[str, Any]]]]:
         "cameras": (counted.cameras, lambda value: f"camera:{chips.quote(value)}"),
         "formats": (counted.formats, lambda value: f"format:{chips.quote(value)}"),
     }
+    asked = {chip.text.casefold() for chip in chips.split(q)}
     shown = []
     for kind, (values, write) in parts.items():
-        narrower = [each for each in values if each.photos < counted.photos]
+        narrower = [
+            each
+            for each in values
+            if each.photos < counted.photos and write(each.value).casefold() not in asked
+        ]
         entries = [
             {
                 "value": each.value,
@@ -230,7 +235,7 @@ def _explain(t: Texts, error: QueryError, q: str) -> dict[str, Any]:
         ),
         "marked": True,
         "before": q[:at],
-        "at": q[at:end].strip() or "\N{OPEN BOX}",
+        "at": q[at:end].strip() or "\N{HORIZONTAL ELLIPSIS}",
         "after": q[end:],
     }
 

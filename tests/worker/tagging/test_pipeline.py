@@ -115,11 +115,13 @@ def make_tagger(database: Database, encoder: ColourEncoder, **changes: str) -> t
         return made, taggers.ensure_tagger(session, made.spec)
 
 
-def add(database: Database, folder: Path, count: int) -> list[int]:
+def add(
+    database: Database, folder: Path, count: int, size: tuple[int, int] = (20, 16)
+) -> list[int]:
     """Put photos of different colours into a folder and register them."""
     folder.mkdir(exist_ok=True)
     for n in range(count):
-        Image.new("RGB", (20, 16), (n * 5 % 250, n % 250, 90)).save(folder / f"{n:03}.png")
+        Image.new("RGB", size, (n * 5 % 250, n % 250, 90)).save(folder / f"{n:03}.png")
     return register(database, folder)
 
 
@@ -431,7 +433,8 @@ def test_what_a_quarantined_files_metadata_says_is_kept(
 def test_small_pictures_are_made_and_stages_timed_while_tagging(
     database: Database, encoder: ColourEncoder, decoders: Decoders, tmp_path: Path
 ) -> None:
-    ids = add(database, tmp_path / "in", 3)
+    ids = add(database, tmp_path / "in", 3, size=(1200, 900))
+    encoder.preprocess = Preprocess(size=224, mean=(0.5,) * 3, std=(0.5,) * 3)
     pictures = ThumbStore(tmp_path / "thumbs")
     made = make_tagger(database, encoder)
 
@@ -453,7 +456,8 @@ def test_small_pictures_are_made_and_stages_timed_while_tagging(
 def test_photos_are_tagged_though_no_picture_can_be_kept(
     database: Database, encoder: ColourEncoder, decoders: Decoders, tmp_path: Path
 ) -> None:
-    ids = add(database, tmp_path / "in", 2)
+    ids = add(database, tmp_path / "in", 2, size=(1200, 900))
+    encoder.preprocess = Preprocess(size=224, mean=(0.5,) * 3, std=(0.5,) * 3)
     (tmp_path / "file").touch()
     pictures = ThumbStore(tmp_path / "file" / "thumbs")
     made = make_tagger(database, encoder)

@@ -288,7 +288,13 @@ def test_a_picture_that_cannot_be_made_costs_no_photo(
         raise MemoryError
 
     monkeypatch.setattr(rendering, "encode", fail)
-    opened, picture = open_for_tagging(photos.save(tmp_path / "a.jpg"))
+    opened, picture = open_for_tagging(photos.save(tmp_path / "a.jpg", photos.scene(1200, 900)))
+    assert opened.decoded is not None
+    assert picture is None
+
+
+def test_a_picture_that_is_as_quickly_made_later_is_not_made_while_tagging(tmp_path: Path):
+    opened, picture = open_for_tagging(photos.save(tmp_path / "a.jpg", photos.scene(1200, 800)))
     assert opened.decoded is not None
     assert picture is None
 

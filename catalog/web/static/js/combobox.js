@@ -8,10 +8,11 @@ let made = 0;
 
 /**
  * @param {HTMLInputElement} input
- * @param {{whole?: boolean, recent?: () => string[], accept?: (text: string) => void}} [options] `whole`: the text is one
- *   keyword, not a query; `recent`: what to offer while it is empty; `accept`: called when one is chosen
+ * @param {{whole?: boolean, recent?: () => string[], accept?: (text: string) => void, leave?: () => void}} [options] `whole`:
+ *   the text is one keyword, not a query; `recent`: what to offer while it is empty; `accept`: called when one is
+ *   chosen; `leave`: called by Esc while nothing is offered
  */
-export function combobox(input, { whole = false, recent, accept } = {}) {
+export function combobox(input, { whole = false, recent, accept, leave = () => input.blur() } = {}) {
   const list = el("div", { class: "complete", role: "listbox", id: `complete-${++made}`, "aria-label": t("js.completions"), hidden: true });
   /** @type {{text: string, label: string, photos: number | null}[]} */
   let found = [];
@@ -80,7 +81,7 @@ export function combobox(input, { whole = false, recent, accept } = {}) {
   input.addEventListener("blur", close);
   input.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
-      if (list.hidden && input.closest("#search")) input.blur();
+      if (list.hidden) leave();
       if (!list.hidden) event.preventDefault();
       close();
       event.stopPropagation();
@@ -121,5 +122,10 @@ export function searchBox() {
   if (!input) return;
   noteSearch(new URLSearchParams(location.search).get("q") ?? "");
   combobox(input, { recent: recentSearches });
-  $("#search").addEventListener("submit", () => noteSearch(input.value));
+  const way = $("#search [name=by]");
+  $("#search").addEventListener("submit", () => {
+    noteSearch(input.value);
+    if (way) way.disabled = !way.value;  // an address without `by=`
+  });
+  addEventListener("pageshow", () => { if (way) way.disabled = false; });
 }

@@ -11,7 +11,7 @@ const places = new Map();
 let first = "";
 let firstAt = 0;
 
-/** Names of keys that no person would say. */
+/** Names of keys that no person would say. @type {Record<string, string>} */
 const SHOWN = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc",
   Control: "Ctrl", PageUp: "PgUp", PageDown: "PgDn" };
 

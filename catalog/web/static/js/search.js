@@ -62,6 +62,7 @@ export function start() {
   grid.addEventListener("settled", () => noteAnchor(grid));
   labels(grid);
   const picked = picking(grid, selection);
+  selection.addEventListener("left", () => { grid.focus(grid.at); });
   keys_of(grid, selection, picked, pages);
   opening(host, grid);
   news(query, data, () => total, (n) => { total = n; });
@@ -107,7 +108,10 @@ function labels(grid) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let waiting;
   const fill = async () => {
-    const bare = $$("[data-cell]", grid.host).map((link) => grid.item(placeOf(link.closest(".cell")))).filter((item) => item && item.label === undefined);
+    const bare = $$("[data-cell]", grid.host).flatMap((link) => {
+      const item = grid.item(placeOf(link.closest(".cell")));
+      return item && item.label === undefined ? [item] : [];
+    });
     if (!bare.length) return;
     for (const item of bare) item.label = "";
     const { items } = await get("/photos/labels", { ids: bare.slice(0, 400).map((item) => item.id).join(",") }).catch(() => ({ items: [] }));
@@ -223,7 +227,8 @@ function keys_of(grid, selection, picked, pages) {
     details: () => { if (!grid.current) return false; details(grid.current.id); return true; },
     larger: () => zoom(grid, STEP), smaller: () => zoom(grid, -STEP),
   });
-  for (const [selector, by] of [["#larger", STEP], ["#smaller", -STEP]]) $(selector)?.addEventListener("click", () => zoom(grid, by));
+  $("#larger")?.addEventListener("click", () => zoom(grid, STEP));
+  $("#smaller")?.addEventListener("click", () => zoom(grid, -STEP));
 }
 
 /** With nothing selected, the focused photo is meant. @param {Grid} grid @param {Selection} selection */
@@ -289,7 +294,10 @@ function facets() {
       const found = await get("/facets", { q: box.dataset.q });
       const kinds = /** @type {[string, (value: string) => string][]} */ ([["keywords", quote], ["years", (value) => `taken:${value}`],
         ["cameras", (value) => `camera:${quote(value)}`], ["formats", (value) => `format:${quote(value)}`]]);
-      for (const [kind] of kinds) found[kind] = found[kind].filter((/** @type {any} */ each) => each.photos < found.photos);
+      const asked = new Set($$(".understood .chip:not(.not) > :first-child bdi").map((chip) => chip.innerText.toLowerCase()));
+      for (const [kind, write] of kinds) {  // what all photos have, or the search says, narrows nothing down
+        found[kind] = found[kind].filter((/** @type {any} */ each) => each.photos < found.photos && !asked.has(write(each.value).toLowerCase()));
+      }
       place.replaceChildren(...kinds.filter(([kind]) => found[kind].length).map(([kind, write]) => (
         el("section", {}, el("h2", { text: t(`js.facet.${kind}`) }), el("div", { class: "chips" },
           ...found[kind].slice(0, 14).map((/** @type {any} */ each) => facet(box, each, write(each.value))))))));

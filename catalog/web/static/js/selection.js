@@ -97,7 +97,7 @@ export class Selection extends EventTarget {
       el("span", { class: "chips", "data-shared": true }),
       el("button", { type: "button", class: "plain round", "aria-label": t("js.clear"), click: () => this.clear() }, icon("x")));
     float().append(bar);
-    combobox(input, { whole: true });
+    combobox(input, { whole: true, leave: () => this._leave() });
     return bar;
   }
 
@@ -116,6 +116,11 @@ export class Selection extends EventTarget {
     return undefined;
   }
 
+  /** Lead back to the photos, where keys mean what they say. */
+  _leave() {
+    this.dispatchEvent(new Event("left"));
+  }
+
   /** @param {"add" | "remove"} action @param {HTMLInputElement} input */
   async _apply(action, input) {
     const words = input.value.split(",").map((word) => word.trim()).filter(Boolean);
@@ -124,6 +129,7 @@ export class Selection extends EventTarget {
       await decide(action, words, this.about());
       input.value = "";
       this._shared();
+      this._leave();
     } catch (error) {
       toast(/** @type {Error} */ (error).message);
     }
