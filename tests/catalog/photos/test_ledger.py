@@ -197,3 +197,19 @@ def test_roots_of_one_folder_name_get_names_of_their_own(database: Database):
         names = [roots.register_root(session, Path(p)).name for p in ("/a/x", "/b/x", "/a/x")]
 
         assert names == ["x", "x-2", "x"]
+
+
+def test_stats_are_found_among_many_others_and_alone(database: Database):
+    names = ["a.jpg", *(f"b/{n}.jpg" for n in range(9)), "z.jpg"]
+    with database.write() as session:
+        root_id = roots.register_root(session, Path("/photos")).id
+        photo_files.register_files(session, root_id, [seen(name) for name in names], now=NOW)
+
+        found = [
+            photo_files.find_stats(session, root_id, wanted)
+            for wanted in (names, ["z.jpg", "a.jpg"])
+        ]
+
+        assert [set(each) for each in found] == [set(names), {"a.jpg", "z.jpg"}]
+        assert found[0]["a.jpg"] == found[1]["a.jpg"]
+        assert photo_files.count_present(session, root_id, "b") == 9

@@ -157,7 +157,7 @@ def test_a_folder_that_becomes_readable_is_walked_and_watched(
 ) -> None:
     folder.write("locked/a.jpg")
     folder.write("z/b.jpg")
-    locked, read, is_locked = folder.top / "locked", scan._read_folder, True
+    locked, read, is_locked = folder.top / "locked", walking._read_folder, True
 
     def refuse(path: Path) -> object:
         if is_locked and path == locked:
