@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from worker.decoding import jobs
+from worker.images import Limits, Preprocess
 from worker.images.memory import Reserve
 
 
@@ -76,3 +78,19 @@ def make_noise(_path: bytes, *_: object) -> str:
     os.write(1, b"noise on 1\n")
     os.write(2, b"noise on 2\n")
     return "open"
+
+
+def measure(path: bytes, wanted: Preprocess, limits: Limits, reserve: Reserve) -> tuple[int, int]:
+    """Return the bytes that opening a photo reserved, and by how many this process grew."""
+    jobs.open_photo(path, wanted, limits, reserve)  # imports and tables come once
+    reserved: list[int] = []
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak so far
+    before = _resident_bytes("VmRSS")
+    jobs.open_photo(path, wanted, limits, reserved.append)
+    return max(reserved), _resident_bytes("VmHWM") - before
+
+
+def _resident_bytes(name: str) -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024

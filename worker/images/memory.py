@@ -26,6 +26,8 @@ _READ_WHOLE = ("HEIF", "AVIF")
 _WEBP_BYTES = 17
 #: Bytes a pixel that a progressive JPEG keeps of its coefficients: 2 for each of its channels.
 _COEFFICIENT_BYTES = 2.0
+#: A progressive file is read whole, and copied without what is not needed (`progressive`).
+_COPIES = 2
 #: Bytes a pixel of an image of Pillow's, by mode.
 _STORED_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
 #: Bytes a pixel that `colour.to_8_bit` and shrinking add, by mode.
@@ -59,7 +61,7 @@ def of_image(image: Image.Image, size: Size, file_bytes: int) -> int:
         each += _TRANSPARENT_BYTES.get(image.mode, 0)
     total = each * drafted + _DECODER_BYTES.get(image.format or "", 0.0) * stored
     if image.info.get("progressive"):
-        total += _COEFFICIENT_BYTES * len(image.getbands()) * stored
+        total += _COEFFICIENT_BYTES * len(image.getbands()) * stored + _COPIES * file_bytes
     if image.format in _READ_WHOLE:
         total += file_bytes
     return int(total) + _LEAST_BYTES

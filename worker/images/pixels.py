@@ -24,6 +24,7 @@ from worker.images import (
     memory,
     opening,
     orientation,
+    progressive,
     raw,
     truncated,
     webp,
@@ -188,6 +189,9 @@ def _load(
     Raises:
         DECODER_ERRORS: It cannot be decoded, or has lost rows and that is not accepted.
     """
+    small = _without_refinements(image, file, wanted, limits)
+    if small is not None:
+        return small, 0
     try:
         image.load()
     except OSError as error:
@@ -196,6 +200,26 @@ def _load(
             raise
         return mended.image, mended.lost_rows
     return image, 0
+
+
+def _without_refinements(
+    image: Image.Image, file: BinaryIO, wanted: Size, limits: Limits
+) -> Image.Image | None:
+    """Decode a progressive JPEG from the scans that its drafted size needs; None: as any other."""
+    scale, *_ = getattr(image, "decoderconfig", ()) or (1,)
+    if not image.info.get("progressive") or scale == 1:
+        return None
+    file.seek(0)
+    data = progressive.trim(file.read(), scale)
+    if data is None:
+        return None
+    small = decoders.open_image(io.BytesIO(data), limits.max_pixels)
+    small.draft(None, wanted)
+    try:
+        small.load()
+    except OSError:
+        return None
+    return small
 
 
 def _open_raw(
