@@ -15,7 +15,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 #: Decode to at least this many times the wanted size. With 3, camera JPEGs took up to twice as
 #: long, and their embeddings came no nearer to those of a full decode than what bfloat16 costs;
 #: with 1.5 some lost more than that (benchmarks/decode.py).
-HEADROOM = 2
+HEADROOM: float = 2
 
 
 @dataclass(frozen=True, slots=True)
