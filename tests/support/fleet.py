@@ -124,11 +124,15 @@ class Fleet:
         )
 
     def close(self) -> None:
-        """End all processes as a user does."""
+        """End all processes as a user does, also those that a test has frozen."""
         for process in self.running.values():
+            process.send_signal(signal.SIGCONT)
             process.terminate()
         for process in self.running.values():
-            process.wait(60)
+            try:
+                process.wait(60)
+            finally:
+                process.kill()
         self.running.clear()
         self.database.close()
 
