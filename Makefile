@@ -4,8 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PHOTOS ?=
 MODEL ?= starter
-# Tests wait for processes and servers more than they compute: four at a time, a file in one process.
-AT_ONCE ?= -n 4 --dist loadfile
+# Tests wait for processes and servers more than they compute: three at a time, a file in one process.
+AT_ONCE ?= -n 3 --dist loadfile
 # WEB=1 opens the gallery on the demo's catalogue at its end.
 WEB ?=
 
@@ -34,13 +34,13 @@ test-web: .venv/installed-web
 faults: .venv/installed-dev
 	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest -q -m 'faults or not faults' tests/faults
 
-# What CI runs: format, lint, types, import contracts, migrations, tests.
+# What CI runs: format, lint, types, import contracts, tests, and the short form of the faults.
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q $(AT_ONCE)
+	$(BIN)/python -m pytest -q $(AT_ONCE) tests tests/faults
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .
