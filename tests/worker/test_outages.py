@@ -16,10 +16,10 @@ def test_a_server_that_is_away_is_waited_for_with_growing_pauses_and_two_lines()
         return "there"
 
     with capture_logs() as logs:
-        assert outages.wait_for("broker", reach, OSError, pause=pauses.append) == "there"
+        assert outages.wait_for("archive", reach, OSError, pause=pauses.append) == "there"
 
     assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
-    assert [line["event"] for line in logs] == ["broker_away", "broker_back"]
+    assert [line["event"] for line in logs] == ["archive_away", "archive_back"]
     assert logs[0]["reason"] == "refused"
 
 

@@ -122,7 +122,7 @@ names = st.sampled_from(["a.jpg", "b.jpg", "d/c.jpg"])
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(st.tuples(names, st.sampled_from(["x", "y", "gone", "folder gone"])), max_size=12))
 def test_a_photo_is_missing_exactly_while_none_of_its_files_is_there(

@@ -13,7 +13,7 @@ from tests.support import decoding_jobs
 from worker.decoding.pool import Decoders
 from worker.images import Preprocess
 
-SIZE = (2400, 1800)
+SIZE = (1600, 1200)
 PREPROCESS = Preprocess(224, (0.0,) * 3, (1.0,) * 3)
 
 

@@ -157,7 +157,7 @@ def make_world(database: Database, tmp_path: Path) -> Iterator[Callable[[], Worl
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps)
 def test_decisions_stay_with_the_picture(

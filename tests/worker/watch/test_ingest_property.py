@@ -148,7 +148,7 @@ def scanned(place: folders.Folder, fresh: Database) -> dict[str, bytes | None]:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @example(
     steps=[  # a folder goes and another comes in its place before anyone looks
@@ -172,7 +172,7 @@ def test_events_leave_the_rows_of_a_fresh_scan(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps, st.data())
 def test_events_that_are_lost_are_made_up_for_by_a_scan(
