@@ -61,6 +61,7 @@ def _transport_options(chosen: settings.Settings) -> dict[str, Any]:
 # Messages that nobody of ours sent end no worker.
 for _scheme in ("redis", "rediss"):
     transport.TRANSPORT_ALIASES[_scheme] = "worker.queue.transport:Transport"
+transport.TRANSPORT_ALIASES["memory"] = "worker.queue.memory_transport:Transport"
 
 app = Celery("kadr")
 app.add_defaults(_configuration)

@@ -18,7 +18,7 @@ from worker.watch import ingest, scan
 from worker.watch.exclusions import Rules
 from worker.watch.roots import Folder
 
-_LOOK_EVERY_S = 0.25
+_LOOK_EVERY_S = 0.1
 #: How often the folders are scanned while files change as they are read.
 _SCANS = 3
 #: How long a run looks at files that an older Kadr registered; the next one goes on.
