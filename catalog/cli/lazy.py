@@ -4,7 +4,6 @@
 and one line of help for each command; `worker.cli` and the tests call it.
 """
 
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+
+from catalog import importing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,9 @@ def build(commands: Mapping[str, Command], given: object = None) -> typer.Typer:
 
 
 def load(command: Command) -> Any:  # noqa: ANN401 - click's or Typer's own, by Typer's version
-    """Import the module of a command and return what runs it.
-
-    What is imported is never garbage: looking through it again and again takes a fifth of the start
-    of `kadr serve`, so that waits until all is there, and leaves it out later.
-    """
-    is_collecting = gc.isenabled()
-    gc.disable()
-    app = import_module(command.module).app
-    gc.freeze()
-    if is_collecting:
-        gc.enable()
+    """Import the module of a command and return what runs it."""
+    with importing.uncollected():
+        app = import_module(command.module).app
     return get_command(app)
 
 

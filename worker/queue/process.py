@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import structlog
 
+from catalog import importing
 from catalog.db import database as databases
 from catalog.db.database import Database
 from catalog.errors import DatabaseUnavailableError
@@ -74,9 +75,11 @@ class Process:
 
     def get_pipeline(self) -> "Pipeline":
         """Return the pipeline of the catalogue's present choice; load the model if it changed."""
-        from worker.tagging import choice, tagger  # noqa: PLC0415 - brings torch, which a watcher never loads
-        from worker.tagging.pipeline import Pipeline, PipelineSettings  # noqa: PLC0415 - brings torch, which a watcher never loads
-        from worker.tagging.stages import Stages  # noqa: PLC0415 - as above
+        # Here: they bring torch, which a watcher never loads.
+        with importing.uncollected():
+            from worker.tagging import choice, tagger  # noqa: PLC0415
+            from worker.tagging.pipeline import Pipeline, PipelineSettings  # noqa: PLC0415
+            from worker.tagging.stages import Stages  # noqa: PLC0415
 
         with self._lock:
             self.get_decoders().warm_up()
