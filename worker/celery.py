@@ -54,7 +54,8 @@ def _transport_options(chosen: settings.Settings) -> dict[str, Any]:
         "socket_connect_timeout": 3,
         "socket_keepalive": True,
         "health_check_interval": 10,
-        "retry_on_timeout": True,
+        # No `retry_on_timeout`: redis-py then connects again within a read for what is published,
+        # and waits for ever for a message that was never sent. Celery connects again by itself.
     }
 
 

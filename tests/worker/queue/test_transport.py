@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kombu import Connection, Consumer, Queue
 from structlog.testing import capture_logs
 
+from worker import celery, settings
 from worker.celery import QUEUE, app
 from worker.queue import transport
 
@@ -139,3 +140,31 @@ def test_a_worker_takes_the_next_message_though_a_full_redis_keeps_the_last_one(
             connection.drain_events(timeout=10)
 
     assert len(got) == 2
+
+
+def test_a_lost_connection_is_an_error_and_not_a_read_without_end(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was busy while Redis restarted found its listening connection closed.
+
+    The client connected again by itself and waited for a message that nobody had sent.
+    """
+    server = redis.Redis(unix_socket_path=redis_url.removeprefix("redis+socket://"))
+    options = celery._transport_options(settings.load(broker_url=redis_url))
+    with Connection(redis_url, transport_options=options) as connection:
+        channel = connection.channel()
+        listening = channel.subclient
+        listening.subscribe("a channel")
+        assert listening.parse_response()[0] == b"subscribe"
+        read, reads = listening.connection.read_response, []
+
+        def read_once(*arguments: Any, **named: Any) -> Any:
+            if named.get("push_request"):  # for what was published, not for an answer
+                assert not reads, "it reads again, which has no end"
+                reads.append(None)
+            return read(*arguments, **named)
+
+        monkeypatch.setattr(listening.connection, "read_response", read_once)
+        server.client_kill_filter(_type="pubsub")
+        with pytest.raises(redis.ConnectionError):
+            channel._receive_one(listening)
