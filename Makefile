@@ -30,20 +30,21 @@ test-web: .venv/installed-web
 	$(BIN)/python -m pytest -q -n 2 --dist load tests/web
 
 # A fleet is killed, starved and cut off for minutes, on both databases; `make faults SEED=...`
-# repeats a run. `make faults-short` takes three minutes of it.
+# repeats a run. `make faults-short`, which `make check` runs too, is a minute of it.
 faults-short: .venv/installed-dev
 	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest -q $(AT_ONCE) tests/faults
 
 faults: .venv/installed-dev
 	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest -q -m 'faults or not faults' tests/faults
 
-# What CI runs: format, lint, types, import contracts, tests.
+# What CI runs: format, lint, types, import contracts, tests, and the short form of the faults.
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q $(AT_ONCE)
+	$(BIN)/python -m pytest -q $(AT_ONCE) tests/faults
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .

@@ -24,7 +24,7 @@ class TakenPrecision(enum.StrEnum):
 
 _PRECISIONS = (*TakenPrecision,)
 #: How much of an ISO date is known at each precision: "2023", "2023-05", "2023-05-17".
-_KNOWN_CHARS = {TakenPrecision.YEAR: 4, TakenPrecision.MONTH: 7, TakenPrecision.DAY: 10}
+KNOWN_CHARS = {TakenPrecision.YEAR: 4, TakenPrecision.MONTH: 7, TakenPrecision.DAY: 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Taken:
         """Return whether this is the same date as another, with more of it known."""
         if other is None:
             return True
-        same = _KNOWN_CHARS.get(other.precision)
+        same = KNOWN_CHARS.get(other.precision)
         is_finer = _PRECISIONS.index(self.precision) > _PRECISIONS.index(other.precision)
         return is_finer and self.at.isoformat()[:same] == other.at.isoformat()[:same]
 

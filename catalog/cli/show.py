@@ -12,11 +12,8 @@ from catalog.cli import catalogue, console, options
 from catalog.db.tables import Photo
 from catalog.query import PhotoDetail
 from catalog.query.photo import FileDetail, KeywordDetail, SidecarDetail, TaggerDetail
-from catalog.said import TakenPrecision
+from catalog.said import KNOWN_CHARS
 from catalog.tags import threshold
-
-#: How much of an ISO date is shown at each precision.
-_KNOWN_CHARS = {TakenPrecision.YEAR: 4, TakenPrecision.MONTH: 7, TakenPrecision.DAY: 10}
 
 app = typer.Typer(add_completion=False)
 
@@ -165,8 +162,8 @@ def _taken(photo: Photo) -> str:
     at, precision = photo.taken_at, photo.taken_precision
     if at is None:
         return ""
-    if precision in _KNOWN_CHARS:
-        return at.isoformat()[: _KNOWN_CHARS[precision]]
+    if precision in KNOWN_CHARS:
+        return at.isoformat()[: KNOWN_CHARS[precision]]
     minutes = photo.taken_offset_minutes
     if minutes is None:
         return f"{at:%Y-%m-%d %H:%M:%S}"

@@ -26,7 +26,7 @@ _RUN_BITS = 14
 
 @dataclass(frozen=True, slots=True)
 class _Component:
-    """A colour channel of the frame, with its sampling factors and its size in blocks."""
+    """A colour channel of the frame, and how many blocks it has."""
 
     identifier: int
     n_blocks: int

@@ -80,7 +80,7 @@ class Backup:
         except (OSError, ValueError, KeyError, TypeError) as error:
             shown = paths.printable(paths.to_text(self.folder))
             raise SidecarError(
-                f"{shown}: not a backup of sidecars ({error}); "
+                f"{shown}: not a backup of sidecars ({getattr(error, 'strerror', None) or error}); "
                 "name the folder that `kadr metadata write --remove-rejected` printed"
             ) from error
 

@@ -60,7 +60,7 @@ def test_small_picture_is_the_same_of_less_data(
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 17), (100, 7), (641, 479)])
-def test_odd_sizes_have_all_their_blocks(photo: Image.Image, size: tuple[int, int]) -> None:
+def test_odd_sizes_are_decoded_alike(photo: Image.Image, size: tuple[int, int]) -> None:
     whole = jpeg(photo.resize(size))
 
     trimmed = progressive.trim(whole, 4)
