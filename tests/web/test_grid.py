@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.support import gallery
 from tests.support.browser import until
@@ -139,6 +139,24 @@ def test_photos_by_relevance_come_page_by_page_to_the_last(open_page, shown):
     until(page, "Number(document.activeElement?.dataset?.cell) > 0")
     place = page.evaluate("document.activeElement.closest('.cell').dataset.place")
     assert place == f"0:{total - 1}"
+
+
+def test_the_last_photo_is_reached_while_a_page_is_on_its_way(open_page, shown):
+    page = open_page("/?q=dog+OR+cat+OR+beach+OR+sea+OR+boat&sort=relevance")
+    total = int(page.locator("#found").inner_text().split()[0])
+    held: list[Route] = []
+    page.route(
+        "**/api/v1/photos?*",
+        lambda route: route.continue_() if held else held.append(route),
+    )
+    page.reload()
+    page.wait_for_selector("html.ready")
+    wheel(page, 800)
+    assert held
+    page.keyboard.press("End")
+    page.evaluate(FRAMES)  # a page that spins has no frames
+    held[0].continue_()
+    until(page, f"document.activeElement?.closest('.cell')?.dataset?.place == '0:{total - 1}'")
 
 
 def test_the_grid_is_one_tab_stop_and_names_its_photos(open_page, shown):

@@ -58,8 +58,9 @@ export function start() {
   if (months) new Scrubber($("#scrubber"), grid);
   grid.show(months ? months.known(items, keys) : pages.known(items));
   const ready = months ? months.sections(grid.sections).then((sections) => grid.show(sections)).catch((error) => toast(error.message)) : Promise.resolve();
-  ready.then(() => restore(grid, pages));
-  grid.addEventListener("settled", () => noteAnchor(grid));
+  const restored = ready.then(() => restore(grid, pages)).catch((error) => toast(error.message)).finally(() => {
+    grid.addEventListener("settled", () => noteAnchor(grid));  // not before: it would forget the place to go back to
+  });
   labels(grid);
   const picked = picking(grid, selection);
   selection.addEventListener("left", () => { grid.focus(grid.at); });
@@ -67,7 +68,7 @@ export function start() {
   opening(host, grid);
   news(query, data, () => total, (n) => { total = n; });
   for (const name of ["decided", "undone"]) events.addEventListener(name, () => forgetLabels(grid));
-  return undefined;
+  return restored;
 }
 
 const rowHeight = () => Math.min(HIGH, Math.max(LOW, Number(document.documentElement.dataset.row) || 200)) * (innerWidth < 600 ? 0.65 : 1);

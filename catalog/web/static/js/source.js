@@ -67,7 +67,8 @@ export class Pages {
     this.path = path;
     this.params = params;
     this.next = next;
-    this.loading = false;
+    /** The page that is on its way. @type {Promise<void> | null} */
+    this.loading = null;
   }
 
   /** @param {Item[]} items @returns {Section[]} */
@@ -75,17 +76,18 @@ export class Pages {
     return [{ key: "all", title: "", count: items.length, sum: sumOf(items), items }];
   }
 
-  /** Add the next page to the end of a grid. @param {Grid} grid */
-  async more(grid) {
-    if (this.loading || !this.next) return;
-    this.loading = true;
-    try {
-      const page = await get(this.path, { ...this.params, limit: 100, after: this.next });
-      this.next = page.next;
-      grid.append(page.items.map(itemOf));
-    } finally {
-      this.loading = false;
-    }
+  /** Add the next page to the end of a grid; the one that is on its way, if there is one. @param {Grid} grid @returns {Promise<void>} */
+  more(grid) {
+    if (!this.next) return Promise.resolve();
+    this.loading ??= this._fetch(grid).finally(() => { this.loading = null; });
+    return this.loading;
+  }
+
+  /** @param {Grid} grid */
+  async _fetch(grid) {
+    const page = await get(this.path, { ...this.params, limit: 100, after: this.next });
+    this.next = page.next;
+    grid.append(page.items.map(itemOf));
   }
 
   /** All pages: the last photo of a search is at their end. @param {Grid} grid */
