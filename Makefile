@@ -18,11 +18,11 @@ demo: .venv/installed
 	$(if $(WEB),KADR_DATABASE_URL=sqlite:///$(CURDIR)/demo/kadr.db $(BIN)/kadr serve)
 
 test: .venv/installed-dev
-	$(BIN)/python -m pytest -q $(AT_ONCE)
+	$(BIN)/python -m pytest -q $(AT_ONCE) -m 'not thorough'
 
 # The daily loop: SQLite alone, and nothing that starts a server, trains or builds.
 test-fast: .venv/installed-dev
-	$(BIN)/python -m pytest -q $(AT_ONCE) -m 'not slow'
+	$(BIN)/python -m pytest -q $(AT_ONCE) -m 'not slow and not thorough'
 
 # The gallery in a real Chromium: `apt-get install chromium`, or KADR_CHROMIUM=/path/to/it. No other
 # target runs these tests, so that those need nothing but Python.
@@ -37,7 +37,8 @@ faults-short: .venv/installed-dev
 faults: .venv/installed-dev
 	FAULTS_SEED=$(SEED) $(BIN)/python -m pytest -q -m 'faults or not faults' tests/faults
 
-# What CI runs: format, lint, types, import contracts, tests, and the short form of the faults.
+# What CI runs: format, lint, types, import contracts, all tests (those of `make test`, and the thorough
+# ones), and the short form of the faults.
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

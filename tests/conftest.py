@@ -30,6 +30,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: Folders and files whose tests start servers, train a model or take long otherwise.
 SLOW = ("end_to_end/", "faults/", "test_starter", "worker/training/", "test_demo", "_property.py")
+#: Rooms that hold no SQL of their own: PostgreSQL below them is left to `make check`.
+ABOVE_SQL = ("tests/catalog/cli/", "tests/catalog/web/", "tests/worker/")
 #: Fixtures that start a server.
 SERVERS = {"postgresql_server", "redis_url"}
 
@@ -37,16 +39,20 @@ SERVERS = {"postgresql_server", "redis_url"}
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark as `slow` what `make test-fast` leaves out; PostgreSQL's half of the contract too.
 
-    The long faults are run by `make faults` alone.
+    Tests of rooms without SQL are `thorough` on PostgreSQL. The long faults are run by `make
+    faults` alone.
     """
     if "faults" not in config.getoption("markexpr"):
         long = [item for item in items if item.get_closest_marker("faults")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
     for item in items:
-        is_on_a_server = re.search(r"[\[-]postgresql[\]-]", item.name) or (
+        is_on_postgresql = re.search(r"[\[-]postgresql[\]-]", item.name)
+        is_on_a_server = is_on_postgresql or (
             isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames)
         )
+        if is_on_postgresql and item.nodeid.startswith(ABOVE_SQL):
+            item.add_marker(pytest.mark.thorough)
         if is_on_a_server or any(part in item.nodeid for part in SLOW):
             item.add_marker(pytest.mark.slow)
 

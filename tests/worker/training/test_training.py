@@ -87,6 +87,7 @@ def test_a_finished_folder_is_a_few_megabytes(trained: Path) -> None:
     assert sum(path.stat().st_size for path in trained.iterdir()) < 20_000_000
 
 
+@pytest.mark.thorough
 def test_same_seed_gives_the_same_weights(photos: Path, trained: Path, tmp_path: Path) -> None:
     run.make_starter(make_plan(photos, tmp_path / "again"))
 

@@ -132,6 +132,7 @@ def test_packs_have_nothing_to_put_right() -> None:
         assert file.read(path)[1] == []
 
 
+@pytest.mark.thorough
 def test_packs_are_what_their_builders_make(visual: Vocabulary) -> None:
     assert builder.build_visual().digest == visual.digest
 
