@@ -10,8 +10,10 @@ AT_ONCE ?= -n 3 --dist loadfile
 WEB ?=
 
 SEED ?=
+# Of `make bench`: how often each contestant takes its turn.
+ROUNDS ?= 5
 
-.PHONY: demo test test-fast test-web faults faults-short check format clean
+.PHONY: demo test test-fast test-web faults faults-short check bench format clean
 
 demo: .venv/installed
 	$(BIN)/kadr demo $(PHOTOS) --model $(MODEL)
@@ -46,6 +48,11 @@ check: .venv/installed-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q $(AT_ONCE)
 	$(BIN)/python -m pytest -q $(AT_ONCE) tests/faults
+
+# Kadr beside the paper's loop, open_clip, rclip and clip-retrieval, of which the last two are installed
+# into a cache folder: some GB the first time. PHOTOS=FOLDER takes your own JPEGs.
+bench: .venv/installed
+	$(BIN)/python -m benchmarks.rivals $(if $(PHOTOS),--photos '$(PHOTOS)') --rounds $(ROUNDS)
 
 format: .venv/installed-dev
 	$(BIN)/ruff format .

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from benchmarks import folders
 from worker import extensions, images
 from worker.images import Preprocess, geometry, progressive
 from worker.models import clip
@@ -44,7 +44,7 @@ def main() -> None:
     """Print one line for each decoded size, with and without the scans that it does not need."""
     options = parse_options()
     with tempfile.TemporaryDirectory() as name:
-        folder = options.folder or make_photos(Path(name))
+        folder = options.folder or folders.make_photos(Path(name))
         paths = sorted(path for path in folder.rglob("*") if extensions.is_photo(path))
         judge = Judge(options.model) if options.model else None
         plain = Preprocess(options.size, (0.0,) * 3, (1.0,) * 3)
@@ -59,20 +59,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="times each photo is decoded")
     parser.add_argument("--model", help="compare its embeddings and keywords")
     return parser.parse_args()
-
-
-def make_photos(folder: Path) -> Path:
-    """Write JPEGs of a camera's size, with noise like a sensor's, and return their folder."""
-    from sklearn.datasets import load_sample_images
-
-    noise = np.random.default_rng(0).normal(0, 6, (2832, 4256, 1))
-    for number, pixels in enumerate(load_sample_images().images * 4):
-        large = np.asarray(Image.fromarray(pixels).resize((4256, 2832)), np.float64)
-        photo = np.clip(np.roll(large, number * 100, axis=1) + noise, 0, 255).astype(np.uint8)
-        is_progressive = number // 2 % 2 == 1
-        file = folder / f"{number}.jpg"
-        Image.fromarray(photo).save(file, quality=92, progressive=is_progressive)
-    return folder
 
 
 class Judge:

@@ -9,7 +9,6 @@ are enough: each copy has a few bytes appended, which change its hash but not th
 """
 
 import argparse
-import itertools
 import json
 import statistics
 import tempfile
@@ -20,6 +19,7 @@ import numpy as np
 import open_clip
 import safetensors.torch
 
+from benchmarks import folders
 from catalog.db import database
 from catalog.tags import taggers
 from catalog.tags.taggers import TaggerChoice
@@ -27,7 +27,8 @@ from worker import extensions, settings
 from worker.decoding.guards import Guards
 from worker.decoding.pool import Decoders
 from worker.tagging import tagger
-from worker.tagging.pipeline import Pipeline, PipelineSettings
+from worker.tagging.pipeline import Outcome, Pipeline, PipelineSettings
+from worker.thumbs.store import ThumbStore
 from worker.watch import ingest, roots, scan
 
 
@@ -46,8 +47,13 @@ def main() -> None:
         chosen = TaggerChoice(model, options.vocabulary, (), "default")
         how = settings.load(cache_dir=work / "cache")
         loaded = tagger.load(chosen, how)
-        inbox = copy_photos(options.folder, work / "photos", options.photos)
-        whole = [tag_all(inbox, work / f"{n}.db", loaded, how) for n in range(options.rounds)]
+        found = sorted(path for path in options.folder.rglob("*") if extensions.is_photo(path))
+        inbox = folders.copy_photos(found, work / "photos", options.photos)
+        with Decoders(Guards.of(how)) as decoders:
+            whole = [
+                tag_all(inbox, work / f"{n}.db", loaded, how, decoders)
+                for n in range(options.rounds)
+            ]
         alone = [encode_all(loaded.encoder, options.photos) for _ in range(options.rounds)]
     way, encoder = (options.photos / statistics.median(each) for each in (whole, alone))
     print(f"{'the whole way':16}{way:8.1f} photos/s")
@@ -74,33 +80,35 @@ def make_random(spec: str, work: Path) -> str:
     return f"local-dir:{folder}"
 
 
-def copy_photos(source: Path, inbox: Path, count: int) -> Path:
-    """Fill a folder with `count` distinct photos and return it."""
-    inbox.mkdir()
-    found = sorted(path for path in source.rglob("*") if extensions.is_photo(path))
-    for number, path in zip(range(count), itertools.cycle(found), strict=False):
-        data = path.read_bytes() + number.to_bytes(8, "big")
-        (inbox / f"{number:05}{path.suffix}").write_bytes(data)
-    return inbox
+def tag_all(
+    inbox: Path,
+    file: Path,
+    loaded: tagger.Tagger,
+    how: settings.Settings,
+    decoders: Decoders,
+    pictures: ThumbStore | None = None,
+) -> float:
+    """Return the seconds from an empty catalogue to one in which every photo is tagged.
 
-
-def tag_all(inbox: Path, file: Path, loaded: tagger.Tagger, how: settings.Settings) -> float:
-    """Return the seconds from an empty catalogue to one in which every photo is tagged."""
+    Raises:
+        RuntimeError: Some photos were not tagged.
+    """
     opened = database.open_database(f"sqlite:///{file}", upgrade=True)
     chosen = TaggerChoice(loaded.spec.model, loaded.spec.vocabulary, (), "default")
     with opened.write() as session:
         taggers.choose(session, chosen)
     tagger_id = tagger.register(opened, loaded, chosen)
-    decoders = Decoders(Guards.of(how))
-    pipeline = Pipeline(opened, loaded, tagger_id, PipelineSettings.of(how), decoders)
+    options = PipelineSettings.of(how)
+    pipeline = Pipeline(opened, loaded, tagger_id, options, decoders, pictures=pictures)
     [folder] = roots.register(opened, [str(inbox)])
-    began = time.perf_counter()
+    began, outcome = time.perf_counter(), Outcome()
     for changed in scan.find_changes(opened, folder.root):
         taken = ingest.take_files(opened, folder.root, changed, lambda _: True)
-        pipeline.tag_photos(taken.photo_ids)
+        outcome += pipeline.tag_photos(taken.photo_ids)
     seconds = time.perf_counter() - began
-    decoders.close()
     opened.close()
+    if outcome != Outcome(tagged=sum(1 for _ in inbox.iterdir())):
+        raise RuntimeError(f"not all photos were tagged: {outcome}")
     return seconds
 
 
