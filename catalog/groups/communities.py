@@ -130,10 +130,11 @@ def find_communities(n_tags: int, links: Links, *, detail: float) -> list[NDArra
         )
     finally:
         igraph.set_random_number_generator(random)
-    label = np.asarray(found.membership)
+    label = np.asarray(found.membership, dtype=np.int64)
     order = np.argsort(label, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
-    return sorted((part for part in parts if len(part) > 1), key=lambda part: int(part[0]))
+    order = order[np.bincount(label)[label[order]] > 1]
+    parts = np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if len(order) else []
+    return sorted(parts, key=lambda part: int(part[0]))
 
 
 def _import_igraph() -> Any:  # noqa: ANN401 - it has no types
@@ -158,13 +159,19 @@ def assign_photos(
     numbers = np.repeat(np.arange(len(groups)), [len(group) for group in groups])
     shape = (rated.shape[1], len(groups))
     member = sparse.csr_array((np.ones(len(tags)), (tags, numbers)), shape=shape)
-    weighed = sparse.csr_array(rated.multiply(weights[None, :]))
+    weighed = _with_data(rated, rated.data * weights[rated.indices])
     totals = np.asarray(weighed.sum(axis=1)).ravel()
     explained = sparse.csr_array(weighed @ member)
-    shared = sparse.csr_array((rated != 0).astype(np.int32) @ (member != 0).astype(np.int32))
+    has = _with_data(rated, np.ones(rated.nnz, dtype=np.int32))
+    shared = sparse.csr_array(has @ member.astype(np.int32))
     explained.sort_indices()
     shared.sort_indices()
     return _keep_members(explained, shared, totals)
+
+
+def _with_data(matrix: sparse.csr_array, data: NDArray[Any]) -> sparse.csr_array:
+    """Return a matrix with entries in the same places, `data` (nnz,)."""
+    return sparse.csr_array((data, matrix.indices, matrix.indptr), matrix.shape)
 
 
 def _keep_members(explained: Any, shared: Any, totals: NDArray[np.float64]) -> sparse.csr_array:  # noqa: ANN401

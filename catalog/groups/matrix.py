@@ -49,29 +49,34 @@ def load(
     """Return the keywords of a query's photos, or of `photo_ids` (n,) int64, ascending."""
     if photo_ids is None:
         photo_ids = all_matches.find_id_array(session, ready)
-    names: list[int] = []
-    places: list[NDArray[np.int32]] = []
+    tag_ids: list[NDArray[np.int64]] = []
     rows: list[NDArray[np.int32]] = []
+    columns: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
-    for tag_id, photos, thousandths in session.execute(_joined(session, photo_ids, ready.least)):
-        found = all_matches.parse_numbers(photos)
+    n_tags = 0
+    joined = session.execute(_joined(session, photo_ids, ready.least))
+    for part in joined.partitions(_TAGS_AT_ONCE):
+        tags, counts, photos, thousandths = zip(*part, strict=True)
+        found = all_matches.parse_numbers(",".join(photos))
         row = np.minimum(np.searchsorted(photo_ids, found), max(0, len(photo_ids) - 1))
         kept = photo_ids[row] == found if len(photo_ids) else np.zeros(len(found), dtype=bool)
-        if kept.any():
-            places.append(np.full(int(kept.sum()), len(names), dtype=np.int32))
-            names.append(tag_id)
-            rows.append(row[kept].astype(np.int32))
-            values.append(
-                (all_matches.parse_numbers(thousandths)[kept] / _SCALE).astype(np.float32)
-            )
-    shape = (len(photo_ids), len(names))
-    if not names:
+        column, place = np.unique(
+            np.repeat(np.arange(len(tags)), counts)[kept], return_inverse=True
+        )
+        tag_ids.append(np.array(tags, dtype=np.int64)[column])
+        rows.append(row[kept].astype(np.int32))
+        columns.append((n_tags + place).astype(np.int32))
+        rated = all_matches.parse_numbers(",".join(thousandths))[kept]
+        values.append((rated / _SCALE).astype(np.float32))
+        n_tags += len(column)
+    shape = (len(photo_ids), n_tags)
+    if not n_tags:
         empty = sparse.csr_array(shape, dtype=np.float32)
         return Incidence(photo_ids, np.empty(0, dtype=np.int64), empty)
     data = np.maximum(np.concatenate(values), _LEAST)
-    index = (np.concatenate(rows), np.concatenate(places))
+    index = (np.concatenate(rows), np.concatenate(columns))
     rated = sparse.csr_array(sparse.coo_array((data, index), shape=shape))
-    return Incidence(photo_ids, np.array(names, dtype=np.int64), rated)
+    return Incidence(photo_ids, np.concatenate(tag_ids), rated)
 
 
 def find_ids_sharing(
@@ -100,11 +105,14 @@ def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:
     return dict(session.execute(query.group_by(PhotoTag.tag_id)).all())
 
 
-def _joined(session: Session, photo_ids: NDArray[np.int64], least: float) -> Select[int, str, str]:
+def _joined(
+    session: Session, photo_ids: NDArray[np.int64], least: float
+) -> Select[int, int, str, str]:
     thousandths = cast(func.round(PhotoTag.confidence * _SCALE), Integer)
     statement = (
         select(
             PhotoTag.tag_id,
+            func.count(),
             func.aggregate_strings(cast(PhotoTag.photo_id, Text), ","),
             func.aggregate_strings(cast(thousandths, Text), ","),
         )
