@@ -25,7 +25,7 @@ def name_to_text(name: str) -> str:
 
 def from_text(text: str) -> Path:
     """Return the path of a stored text, as the operating system knows it."""
-    return Path(text.translate(_BACK))
+    return Path(text if text.isascii() else text.translate(_BACK))
 
 
 def join(root: str, path: str) -> Path:
@@ -35,6 +35,8 @@ def join(root: str, path: str) -> Path:
 
 def printable(text: str) -> str:
     """Return a stored path to be shown; bytes that are not UTF-8 become U+FFFD."""
+    if text.isascii() and text.isprintable():
+        return text
     shown = "".join("�" if ord(char) in _BACK else char for char in text)
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown

@@ -1,5 +1,7 @@
 """Where the catalogue is: from KADR_... variables or a `.env` file in the working folder."""
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -54,11 +56,20 @@ class CatalogSettings(BaseSettings):
 
 
 def load() -> CatalogSettings:
-    """Read the settings.
+    """Read the settings, or return those that were read if nothing has changed since.
 
     Raises:
         SettingsError: a variable has a value that makes no sense; the message names it.
     """
+    file = Path(".env")
+    stat = file.stat() if file.exists() else None
+    changed = stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+    return _load(Path.cwd(), changed, frozenset(os.environ.items()))
+
+
+@lru_cache(maxsize=1)
+def _load(*_: object) -> CatalogSettings:
+    """Read the settings, which takes some milliseconds; each search asks for the threshold."""
     try:
         return CatalogSettings()
     except ValidationError as error:

@@ -64,19 +64,22 @@ def read_by_texts(
     the range between the least and the greatest where few others lie in it, which costs a third of
     that.
     """
-    if session.get_bind().dialect.name != "sqlite":
-        return _fetch(session, query.where(column == any_(cast(list(texts), ARRAY(Text)))))
+    dialect = session.get_bind().dialect.name
+    if dialect != "sqlite":
+        return fetch(session, query.where(member_of_texts(column, texts, dialect)))
     most = 2 * len(texts)
     between = query.where(column >= min(texts), column <= max(texts))
-    rows = _fetch(session, between.limit(most + 1))
+    rows = fetch(session, between.limit(most + 1))
     if len(rows) <= most:
         return rows
-    given = func.json_each(json.dumps(texts)).table_valued("value")
-    return _fetch(session, query.where(column.in_(select(given.c.value))))
+    return fetch(session, query.where(member_of_texts(column, texts, dialect)))
 
 
-def _fetch(session: Session, query: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return the driver's own rows: numbers and texts, of which SQLAlchemy's cost twice as much."""
+def fetch(session: Session, query: Select[*tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return the driver's own rows: numbers and texts, of which SQLAlchemy's cost twice as much.
+
+    Enumerations are the texts that are stored, and times what the driver makes of them.
+    """
     result = session.connection().execute(query)
     with closing(result):
         return [] if result.cursor is None else list(result.cursor.fetchall())
@@ -165,3 +168,13 @@ def member(
     kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
     is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))
     return is_any
+
+
+def member_of_texts(
+    column: InstrumentedAttribute[str], texts: Sequence[str], dialect: str
+) -> ColumnElement[bool]:
+    """Return the SQL condition that a column is one of many texts, sent as one parameter."""
+    if dialect == "sqlite":
+        given = func.json_each(json.dumps(list(texts))).table_valued("value")
+        return column.in_(select(given.c.value))
+    return column == any_(cast(list(texts), ARRAY(Text)))

@@ -13,6 +13,7 @@ confidence are read too and the two lists are intersected. Looking thousands of 
 would take far longer. Each such read of the index is called a look.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,15 +21,15 @@ from sqlalchemy import ColumnElement, func, literal, literal_column, select, tru
 from sqlalchemy.orm import aliased
 
 from catalog.db.sql import as_real, member
-from catalog.db.tables import PhotoTag, Tag
+from catalog.db.tables import Photo, PhotoTag, Tag
 from catalog.language.tree import And, Word
 from catalog.query import all_sorted
 from catalog.query.compiler import rules_of
 from catalog.query.pages import Position, Sort
 from catalog.query.plan import DRIVEN, Driver, Plan, find_driver, has_driver
 
-#: Photos in the first look, shared among the driver's tags.
-FIRST_LOOK = 400
+#: Photos in the first look, shared among the driver's tags: at least, and at most.
+FIRST_LOOK, WIDEST_FIRST_LOOK = 400, 6400
 #: Each look is this many times as deep as the one before.
 GROWTH = 4
 #: The least depth of a look for each tag.
@@ -39,13 +40,16 @@ AS_COMMON = 4
 #: 1/FEW_LEFT of the driver's photos reads all of them.
 FEW_LEFT = 2
 
+#: A first look is so many times as deep as is expected to be enough.
+_SPARE = 1.5
+
 _BESIDE = aliased(PhotoTag, name="beside")
 
 
 def find_best(plan: Plan, driver: Driver, limit: int, after: Position | None) -> list[Position]:
     """Return the first `limit` matches after a position, best first."""
     best: dict[int, Position] = {}
-    for high, low in _looks(plan, driver, after):
+    for high, low in _looks(plan, driver, limit, after):
         if low is None and high is None:  # this look has no bounds: it would read all photos
             return all_sorted.find_sorted(plan, driver, Sort.RELEVANCE, limit, after)
         for place in _look(plan, driver, (high, low), limit, after):
@@ -62,14 +66,14 @@ def _descending(place: Position) -> tuple[float, int]:
 
 
 def _looks(
-    plan: Plan, driver: Driver, after: Position | None
+    plan: Plan, driver: Driver, limit: int, after: Position | None
 ) -> Iterator[tuple[Position | None, Position | None]]:
     """Yield the bounds (high, low) of each look, best first; None is unbounded.
 
     A look covers the driver's rows below `high`, down to and including `low`.
     """
     high = after if isinstance(plan.node, Word) and len(driver.tag_ids) == 1 else None
-    depth = max(FIRST_LOOK // len(driver.tag_ids), LEAST_LOOK)
+    depth = max(_first_look(plan, driver, limit) // len(driver.tag_ids), LEAST_LOOK)
     is_beside = bool(_find_beside(plan, driver))
     while True:
         is_last = is_beside and depth * FEW_LEFT > driver.photos
@@ -80,6 +84,23 @@ def _looks(
         # With parts beside, a look skips photos whose confidence in such a part is below `low`.
         # The next look has a lower `low` and may accept them, so it begins at the top again.
         high, depth = (high if is_beside else low), depth * GROWTH
+
+
+def _first_look(plan: Plan, driver: Driver, limit: int) -> int:
+    """Return how many photos of the driver the first look reads: enough for a page, it is hoped.
+
+    Were the k words of an AND independent, and their confidences distributed alike, a look at `d`
+    of the driver's `n` photos would find `(d/n)^k * matches` photos.
+    """
+    parts = plan.node.children if isinstance(plan.node, And) else ()
+    known = [found for part in parts if (found := find_driver(part, plan.terms))]
+    if len(known) < 2 or not driver.photos:  # noqa: PLR2004
+        return FIRST_LOOK
+    photos = plan.session.scalar(select(func.max(Photo.id))) or 1
+    shares = (min(1.0, each.photos / photos) for each in known)
+    matches = max(1.0, photos * math.prod(shares))
+    wanted = driver.photos * (limit / matches) ** (1 / len(known)) * _SPARE
+    return int(min(max(FIRST_LOOK, wanted), WIDEST_FIRST_LOOK))
 
 
 def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from catalog import paths
@@ -19,6 +20,13 @@ from catalog.tags import store, threshold
 
 #: How many keywords a list shows of each photo, those of highest confidence first.
 SHOWN_KEYWORDS = 8
+#: What a list shows of the photo itself.
+_OF_PHOTO = (
+    *("id", "sha256", "thumbhash", "state", "taken_at", "added_at"),
+    *("camera", "format", "width", "height"),
+)
+_SOURCES = {each.value: each for each in Source}
+_DECISIONS = {None: None} | {each.value: each for each in Decision}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,53 +83,64 @@ def find_paths(session: Session, photo_ids: Sequence[int]) -> dict[int, Path]:
 
     If all are missing, it is the file that went missing last.
     """
+    dialect = session.get_bind().dialect.name
     found: dict[int, Path] = {}
+    known: dict[str, Path] = {}
     for chunk in sql.chunks(photo_ids):
         query = (
             select(PhotoFile.photo_id, Root.path, PhotoFile.path)
             .join(Root, Root.id == PhotoFile.root_id)
-            .where(PhotoFile.photo_id.in_(chunk))
+            .where(sql.member(PhotoFile.photo_id, chunk, dialect))
             .order_by(PhotoFile.missing_since.desc().nulls_first(), PhotoFile.id)
         )
-        for photo_id, root, path in session.execute(query):
-            if photo_id is not None:
-                found.setdefault(photo_id, paths.from_text(root) / paths.from_text(path))
+        for photo_id, root, path in sql.fetch(session, query):
+            if photo_id not in found:
+                folder = known.get(root) or known.setdefault(root, paths.from_text(root))
+                found[photo_id] = folder / paths.from_text(path)
     return found
 
 
-def _load_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, Photo]:
+def _load_photos(session: Session, photo_ids: Sequence[int]) -> dict[int, Row[Any]]:
+    dialect = session.get_bind().dialect.name
+    columns = [getattr(Photo, name) for name in _OF_PHOTO]
     return {
         photo.id: photo
         for chunk in sql.chunks(photo_ids)
-        for photo in session.scalars(select(Photo).where(Photo.id.in_(chunk)))
+        for photo in session.connection().execute(
+            select(*columns).where(sql.member(Photo.id, chunk, dialect))
+        )
     }
 
 
 def _load_keywords(
     session: Session, photo_ids: Sequence[int], least: float
 ) -> dict[int, list[Keyword]]:
+    dialect = session.get_bind().dialect.name
     row = PhotoTag
-    shown: dict[int, list[tuple[int, float, Source, Decision | None]]] = {}
+    shown: dict[int, list[tuple[int, float, str, str | None]]] = {}
     for chunk in sql.chunks(photo_ids):
         query = (
             select(row.photo_id, row.tag_id, row.confidence, row.source, row.decision)
-            .where(row.photo_id.in_(chunk), threshold.counts(row, least))
+            .where(sql.member(row.photo_id, chunk, dialect), threshold.counts(row, least))
             .order_by(row.confidence.desc(), row.tag_id)
         )
-        for photo_id, tag_id, confidence, source, decision in session.execute(query):
+        for photo_id, *rest in sql.fetch(session, query):
             of_photo = shown.setdefault(photo_id, [])
             if len(of_photo) < SHOWN_KEYWORDS:
-                of_photo.append((tag_id, confidence, source, decision))
+                of_photo.append(tuple(rest))
     # With a join, PostgreSQL would read all tags to name a few.
     names = store.find_names(session, {row[0] for rows in shown.values() for row in rows})
     return {
-        photo_id: [Keyword(names[row[0]], row[1], row[2], row[3]) for row in rows]
+        photo_id: [
+            Keyword(names[tag_id], confidence, _SOURCES[source], _DECISIONS[decision])
+            for tag_id, confidence, source, decision in rows
+        ]
         for photo_id, rows in shown.items()
     }
 
 
 def _hit(
-    place: Position, photo: Photo, files: dict[int, Path], keywords: dict[int, list[Keyword]]
+    place: Position, photo: Row[Any], files: dict[int, Path], keywords: dict[int, list[Keyword]]
 ) -> Hit:
     return Hit(
         photo_id=photo.id,

@@ -24,14 +24,13 @@ def find_labels(session: Session, names: Collection[str], language: str) -> dict
     """
     called = {name: name for name in names}
     of_language = or_(TagAlias.language == language, TagAlias.language.startswith(f"{language}-"))
-    for chunk in sql.chunks(
-        sorted({_key_of(name) for name in called})
-    ):  # by the column with an index
+    dialect = session.get_bind().dialect.name
+    for chunk in sql.chunks(sorted({_key_of(name) for name in called})):
         query = (
             select(Tag.name, TagAlias.name)
             .join(TagAlias, TagAlias.tag_id == Tag.id)
-            .where(Tag.key.in_(chunk), of_language)
+            .where(sql.member_of_texts(Tag.key, chunk, dialect), of_language)  # which has an index
             .order_by(TagAlias.name.desc())
         )
-        called |= dict(session.execute(query).all())
+        called |= dict(sql.fetch(session, query))
     return called

@@ -131,10 +131,12 @@ def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
 
 def find_names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
     """Return the names of tags by their ids."""
+    names = select(Tag.id, Tag.name)
+    dialect = session.get_bind().dialect.name
     return {
         tag_id: name
         for chunk in sql.chunks(sorted(set(tag_ids)))
-        for tag_id, name in session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(chunk)))
+        for tag_id, name in sql.fetch(session, names.where(sql.member(Tag.id, chunk, dialect)))
     }
 
 

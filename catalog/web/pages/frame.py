@@ -104,7 +104,7 @@ def _tile(hit: Hit, called: Mapping[str, str], t: Texts, more: int) -> Tile:
     ratio = hit.width / hit.height if hit.width and hit.height else _USUAL_RATIO
     words = ", ".join(called[word.name] for word in hit.keywords[:_SPOKEN_KEYWORDS])
     taken = date(t, hit.taken_at) if hit.taken_at else ""
-    name = paths.printable(paths.to_text(hit.path.name)) if hit.path else ""
+    name = paths.printable(paths.name_to_text(hit.path.name)) if hit.path else ""
     return Tile(
         id=hit.photo_id,
         sha=hit.sha256.hex(),
