@@ -61,10 +61,12 @@ def load() -> CatalogSettings:
     Raises:
         SettingsError: a variable has a value that makes no sense; the message names it.
     """
-    file = Path(".env")
-    stat = file.stat() if file.exists() else None
-    changed = stat and (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-    return _load(Path.cwd(), changed, frozenset(os.environ.items()))
+    try:
+        stat = Path(".env").stat()
+        file = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+    except OSError:
+        file = None
+    return _load(file, frozenset(os.environ.items()))
 
 
 @lru_cache(maxsize=1)

@@ -156,7 +156,9 @@ def like_escape(text: str) -> str:
 
 
 def member(
-    column: ColumnElement[int] | InstrumentedAttribute[int], ids: Sequence[int], dialect: str
+    column: ColumnElement[int] | InstrumentedAttribute[int] | InstrumentedAttribute[int | None],
+    ids: Sequence[int],
+    dialect: str,
 ) -> ColumnElement[bool]:
     """Return the SQL condition that a column is one of many ids, sent as one parameter."""
     if dialect == "sqlite":  # which never loads the other dialect: that takes 30 ms

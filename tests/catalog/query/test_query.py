@@ -12,7 +12,7 @@ from catalog import query
 from catalog.db.database import Database
 from catalog.errors import NotFoundError, QueryError
 from catalog.photos import files, roots
-from catalog.query import all_matches, photo
+from catalog.query import all_matches, by_relevance, photo
 from catalog.tags import counts
 from tests.support import catalogue, generated
 
@@ -88,6 +88,22 @@ def test_a_page_takes_the_same_few_statements_however_many_photos(database: Data
     with counted(database) as many:
         _found(database, text)
     assert len(many) <= len(few) <= 12  # words that name nothing cost two more
+
+
+def test_a_page_of_common_words_is_read_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_relevance, "FIRST_LOOK", 2)  # a look of four times as many would follow
+    monkeypatch.setattr(by_relevance, "LEAST_LOOK", 1)
+    sure = [(n / 100 + 0.1, n * 37 % 90 / 100 + 0.1) for n in range(90)]
+    _fill(database, *({"dog": dog, "sea": sea} for dog, sea in sure))
+    with database.write() as session:
+        counts.refresh(session)
+    with counted(database) as seen, database.read() as session:
+        page = query.search(session, "dog sea", limit=4, now=generated.NOW)
+    best = sorted((min(pair) for pair in sure), reverse=True)[:4]
+    assert [hit.relevance for hit in page.hits] == pytest.approx(best)
+    assert sum("seen AS" in statement for statement in seen) == 1
 
 
 def test_mark_of_another_query_is_refused(database: Database) -> None:

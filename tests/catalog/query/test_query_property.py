@@ -31,6 +31,7 @@ _many = settings(
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the steps of a large catalogue in a small one."""
     monkeypatch.setattr(by_relevance, "FIRST_LOOK", 2)
+    monkeypatch.setattr(by_relevance, "WIDEST_FIRST_LOOK", 3)
     monkeypatch.setattr(by_relevance, "LEAST_LOOK", 1)
     monkeypatch.setattr(by_relevance, "GROWTH", 2)
     monkeypatch.setattr(by_date, "SMALL", 2)
