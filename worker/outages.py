@@ -19,25 +19,33 @@ DATABASE, BROKER = "database", "broker"
 #: Pauses between attempts to reach a server that is away, in seconds.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 
-_away: dict[str, float] = {}
+#: Since when, and who misses it.
+_away: dict[str, tuple[float, set[str]]] = {}
 _lock = threading.Lock()
 
 
-def note(server: str, reason: str) -> None:
-    """Log that a server is away, unless that is known."""
+def note(server: str, reason: str, *, who: str = "") -> None:
+    """Log that a server is away, unless that is known.
+
+    `who` misses it: a disk that is full is there for those who read, and not for those who write.
+    """
     with _lock:
-        if server in _away:
-            return
-        _away[server] = time.monotonic()
+        is_known = server in _away
+        _away.setdefault(server, (time.monotonic(), set()))[1].add(who)
+    if is_known:
+        return
     _log.warning(f"{server}_away", reason=" ".join(reason.split()), next="waiting for it")
 
 
-def clear(server: str) -> None:
-    """Log that a server is back, if it was away."""
+def clear(server: str, *, who: str = "") -> None:
+    """Log that a server is back, if `who` was the last to miss it."""
     with _lock:
-        since = _away.pop(server, None)
-    if since is not None:
-        _log.warning(f"{server}_back", seconds_away=round(time.monotonic() - since, 1))
+        since, missing = _away.get(server, (0.0, set()))
+        if missing != {who}:
+            missing.discard(who)
+            return
+        del _away[server]
+    _log.warning(f"{server}_back", seconds_away=round(time.monotonic() - since, 1))
 
 
 def wait_for(

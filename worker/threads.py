@@ -65,9 +65,9 @@ class Repeating(abc.ABC):
         try:
             action()
         except DatabaseUnavailableError as error:
-            outages.note(outages.DATABASE, str(error))
+            outages.note(outages.DATABASE, str(error), who=self._thread.name)
             _log.debug(self._failure, reason=str(error))
         except Exception:  # noqa: BLE001 - what no step expects
             _log.exception(self._failure, next="tried again")
         else:
-            outages.clear(outages.DATABASE)
+            outages.clear(outages.DATABASE, who=self._thread.name)

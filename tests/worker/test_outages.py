@@ -40,3 +40,14 @@ def test_what_several_threads_miss_is_said_once() -> None:
 
     assert [line["event"] for line in logs] == ["database_away", "database_back"]
     assert logs[0]["reason"] == "gone away"
+
+
+def test_what_some_can_use_is_back_when_all_can() -> None:
+    with capture_logs() as logs:
+        outages.clear("database", who="reader")
+        for _ in range(3):
+            outages.note("database", "the disk is full", who="writer")
+            outages.clear("database", who="reader")
+        outages.clear("database", who="writer")
+
+    assert [line["event"] for line in logs] == ["database_away", "database_back"]

@@ -4,8 +4,11 @@
 here reads a file or a row.
 """
 
+import ctypes
+import errno
 import logging
 import os
+import sys
 import threading
 import warnings
 from dataclasses import dataclass, field
@@ -34,6 +37,9 @@ from worker.watch import scan, walking
 from worker.watch.exclusions import Rules
 from worker.watch.settling import Settling
 
+if sys.platform == "linux":
+    from watchdog.observers import inotify_c
+
 #: Without this filter our own reading of a photo would be an event.
 _EVENTS: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
@@ -46,7 +52,8 @@ _EVENTS: list[type[FileSystemEvent]] = [
     DirDeletedEvent,
 ]
 _GONE_EVENTS = (FileDeletedEvent, DirDeletedEvent, FileMovedEvent, DirMovedEvent)
-_TOO_MANY = {24, 28}  # EMFILE: inotify instances; ENOSPC: inotify watches
+#: Too many inotify instances, too many inotify watches.
+_TOO_MANY = {errno.EMFILE, errno.ENOSPC}
 
 
 class OverflowAlarm(logging.Handler):
@@ -129,9 +136,42 @@ def start(changes: Changes, *, poll_s: float | None) -> Observation:
     if found is None:
         raise RootError(f"{shown}: no such folder; check the name, or mount it first")
     try:
-        return Observation(_observe(changes, poll_s), found)
+        observation = Observation(_observe(changes, poll_s), found)
     except OSError as error:
         raise RootError(_explain(shown, error)) from error
+    if poll_s is None and not can_watch_more(changes.top):
+        observation.stop()
+        raise RootError(too_many(shown))
+    return observation
+
+
+def can_watch_more(folder: Path) -> bool:
+    """Return whether the system would let one more folder be watched.
+
+    watchdog 7 says nothing of folders below a root that it may not watch: where there is no room
+    for one more folder, some may have been passed over.
+    """
+    if sys.platform != "linux":
+        return True
+    instance = inotify_c.inotify_init()
+    if instance == -1:
+        return ctypes.get_errno() not in _TOO_MANY
+    try:
+        watch = inotify_c.inotify_add_watch(
+            instance, os.fsencode(folder), inotify_c.InotifyConstants.IN_DELETE_SELF
+        )
+        return watch != -1 or ctypes.get_errno() not in _TOO_MANY
+    finally:
+        os.close(instance)
+
+
+def too_many(shown: str) -> str:
+    """Return what to do where no further folder can be watched."""
+    return (
+        f"{shown}: the system's limit of watched folders is reached; raise it with `sysctl "
+        "fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024`, "
+        "or watch with --poll"
+    )
 
 
 def _observe(changes: Changes, poll_s: float | None) -> BaseObserver:
@@ -165,9 +205,5 @@ def _text(path: bytes | str) -> str:
 
 def _explain(shown: str, error: OSError) -> str:
     if error.errno in _TOO_MANY:
-        return (
-            f"{shown}: the system's limit of watched folders is reached; raise it with `sysctl "
-            "fs.inotify.max_user_watches=1048576 fs.inotify.max_user_instances=1024`, "
-            "or watch with --poll"
-        )
+        return too_many(shown)
     return f"{shown}: cannot be watched ({error.strerror}); try --poll"

@@ -21,6 +21,7 @@ from catalog.db.database import Database
 from catalog.errors import DatabaseUnavailableError
 from catalog.photos import files, sidecars
 from catalog.tags import store
+from worker import outages
 from worker.errors import RootError
 from worker.watch import events, ingest, scan, walking
 from worker.watch.exclusions import Rules
@@ -33,6 +34,8 @@ _TICK_S = 0.1
 #: How often each root is checked to be still the folder that is observed.
 _ROOTS_CHECK_S = 2.0
 _FILES_AT_ONCE = 256
+#: Who misses the database, in `outages`.
+_WHO = "watcher"
 #: Pause after the database could not be reached.
 _PAUSE_S = 5.0
 
@@ -80,6 +83,10 @@ class _WatchedRoot:
         found = scan.identify(self.top)
         return self._observation is not None and found == self._observation.identity
 
+    def is_told(self) -> bool:
+        """Return whether the system tells of changes here, and no polling finds them."""
+        return self._observation is not None and self._poll_s is None
+
     def revive(self) -> bool:
         """Observe the folder again if it was gone and is back; return whether it was."""
         now, observation = scan.identify(self.top), self._observation
@@ -112,6 +119,8 @@ class Watcher:
     #: Set if events were lost or could not be recorded: the roots must be compared again.
     _behind: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
+    #: Whether the system lets no further folder be watched.
+    _is_full: bool = False
 
     def run(self, folders: Iterable[Folder], on_ready: Callable[[], None] = lambda: None) -> None:
         """Watch folders until `stop` is called.
@@ -147,11 +156,12 @@ class Watcher:
             except DatabaseUnavailableError as error:
                 self._wait_for_database(error)
             else:
+                outages.clear(outages.DATABASE, who=_WHO)
                 on_ready()
                 return
 
     def _wait_for_database(self, error: DatabaseUnavailableError) -> None:
-        _log.error("database_unavailable", reason=str(error), retry_s=_PAUSE_S)
+        outages.note(outages.DATABASE, str(error), who=_WHO)
         self._behind.set()
         self._stopped.wait(_PAUSE_S)
 
@@ -166,6 +176,7 @@ class Watcher:
                     self._reconcile_all()
                     reconcile_at = 0.0
                 if now >= check_at:
+                    self._check_room()
                     self._revive_roots()
                     check_at = now + _ROOTS_CHECK_S
                 if now >= retry_at:
@@ -174,6 +185,8 @@ class Watcher:
                 self._take_changes()
             except DatabaseUnavailableError as error:
                 self._wait_for_database(error)
+            else:
+                outages.clear(outages.DATABASE, who=_WHO)
             reconcile_at = reconcile_at or now + self.intervals.reconcile_s
 
     def _take_changes(self) -> None:
@@ -205,6 +218,22 @@ class Watcher:
                 continue
             if is_back:
                 self._reconcile(watched)
+
+    def _check_room(self) -> None:
+        """Say once that new folders are not watched; watch all again once there is room."""
+        observed = [watched for watched in self._roots if watched.is_told()]
+        is_full = any(not events.can_watch_more(watched.top) for watched in observed)
+        if is_full and not self._is_full:
+            shown = paths.printable(paths.to_text(observed[0].top))
+            _log.warning(
+                "watch_limit_reached",
+                reason=events.too_many(shown),
+                new_folders_seen_after_s=self.intervals.reconcile_s,
+            )
+        if self._is_full and not is_full:
+            for watched in observed:
+                watched.stop()  # `_revive_roots` starts again, and compares
+        self._is_full = is_full
 
     def _reconcile(self, watched: _WatchedRoot) -> None:
         met = walking.Seen()

@@ -1,7 +1,10 @@
 """The watcher keeps going, and believes nothing of a root that is not there."""
 
+import ctypes
+import errno
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from sqlalchemy import select, update
 
 from catalog.db.database import Database, open_database
@@ -19,6 +23,9 @@ from tests.support import folders, photos
 from tests.support.folders import Folder, digest
 from worker.errors import RootError
 from worker.watch import events, ingest, roots, scan, walking, watcher
+
+if sys.platform == "linux":
+    from watchdog.observers import inotify_c
 
 PATIENCE_S = 20.0
 
@@ -53,6 +60,27 @@ def watching(folder: Folder) -> Iterator[watcher.Watcher]:
     assert not thread.is_alive()
 
 
+class Kernel:
+    """Refuses to watch more than some folders, as Linux does at `max_user_watches`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+        self.limit = limit
+        self._watched: set[bytes] = set()
+        self._add = inotify_c.inotify_add_watch
+        monkeypatch.setattr(inotify_c, "inotify_add_watch", self._add_within_limit)
+
+    def _add_within_limit(self, instance: int, path: bytes, mask: int) -> int:
+        if mask == inotify_c.InotifyConstants.IN_DELETE_SELF:  # a look for room
+            is_full = len(self._watched) >= self.limit
+        else:
+            is_full = len(self._watched | {path}) > self.limit
+            self._watched |= set() if is_full else {path}
+        if is_full:
+            ctypes.set_errno(errno.ENOSPC)
+            return -1
+        return self._add(instance, path, mask)
+
+
 def eventually(condition: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not condition():
@@ -64,6 +92,39 @@ def eventually(condition: Callable[[], object]) -> None:
 def polled(request: pytest.FixtureRequest, folder: Folder) -> Folder:
     folder.root.polled = request.param
     return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit")
+def test_more_folders_than_the_system_lets_be_watched_end_it_with_a_sentence(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        folder.write(f"{name}/1.jpg")
+    Kernel(monkeypatch, limit=3)
+
+    watched = watcher.Watcher(folder.database, folder.ring)
+    with pytest.raises(RootError, match=r"sysctl fs\.inotify\.max_user_watches=.* --poll"):
+        watched.run([roots.Folder(folder.root, folder.top)])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit")
+def test_new_folders_beyond_the_limit_are_told_of_once_and_watched_when_there_is_room(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "_ROOTS_CHECK_S", 0.05)
+    kernel = Kernel(monkeypatch, limit=3)
+    with watching(folder), structlog.testing.capture_logs() as logs:
+        folder.write("a/1.jpg")
+        folder.write("b/1.jpg")
+        eventually(lambda: any(each["event"] == "watch_limit_reached" for each in logs))
+        folder.write("c/1.jpg")
+        eventually(lambda: len(folder.rows()) == 3)
+        kernel.limit = 100
+        eventually(lambda: any(each["event"] == "root_is_back" for each in logs))
+        folder.write("c/2.jpg")
+        eventually(lambda: len(folder.rows()) == 4)
+
+    assert [each["event"] for each in logs].count("watch_limit_reached") == 1
 
 
 def test_root_that_is_unmounted_and_comes_back_marks_nothing_missing(polled: Folder) -> None:
