@@ -31,6 +31,8 @@ from catalog.errors import DatabaseUnavailableError, NotFoundError, SchemaVersio
 BUSY_TIMEOUT_S = 30.0
 #: Pages of a SQLite file that each connection keeps in memory.
 CACHE_MIB = 64
+#: Connections that stay open; ten more may be opened for a while.
+CONNECTIONS = 5
 #: PostgreSQL's code for a write to a standby, which psycopg counts among its internal errors.
 _READ_ONLY = "25006"
 
@@ -66,7 +68,9 @@ class Database:
         self.engine.dispose()
 
 
-def open_catalogue(url: str | None = None, *, cache_mib: int = CACHE_MIB) -> Database:
+def open_catalogue(
+    url: str | None = None, *, cache_mib: int = CACHE_MIB, connections: int = CONNECTIONS
+) -> Database:
     """Open a catalogue that exists, by default the one that KADR_DATABASE_URL names.
 
     A SQLite catalogue of an older version is upgraded; a server's is upgraded by `kadr db upgrade`.
@@ -74,6 +78,7 @@ def open_catalogue(url: str | None = None, *, cache_mib: int = CACHE_MIB) -> Dat
     Args:
         url: The catalogue.
         cache_mib: Memory of each SQLite connection; less suits a program of many connections.
+        connections: How many stay open once they were needed.
 
     Raises:
         NotFoundError: There is no such SQLite file.
@@ -88,17 +93,21 @@ def open_catalogue(url: str | None = None, *, cache_mib: int = CACHE_MIB) -> Dat
             "or set KADR_DATABASE_URL"
         )
         raise NotFoundError(message)
-    return open_database(chosen, upgrade=file is not None, cache_mib=cache_mib)
+    return open_database(
+        chosen, upgrade=file is not None, cache_mib=cache_mib, connections=connections
+    )
 
 
-def open_database(url: str, *, upgrade: bool, cache_mib: int = CACHE_MIB) -> Database:
+def open_database(
+    url: str, *, upgrade: bool, cache_mib: int = CACHE_MIB, connections: int = CONNECTIONS
+) -> Database:
     """Open the catalogue at `url`; with `upgrade`, create or upgrade its tables first.
 
     Raises:
         SchemaVersionError: The catalogue is newer than this program, or older without `upgrade`.
         DatabaseUnavailableError: The database cannot be reached, or is not a database.
     """
-    engine = create(url, cache_mib=cache_mib)
+    engine = create(url, cache_mib=cache_mib, connections=connections)
     with ExitStack() as on_failure:
         on_failure.callback(engine.dispose)
         with explained(engine.url):
@@ -125,7 +134,7 @@ def write_beside(session: Session) -> Iterator[Session]:
         yield writing
 
 
-def create(url: str, *, cache_mib: int = CACHE_MIB) -> Engine:
+def create(url: str, *, cache_mib: int = CACHE_MIB, connections: int = CONNECTIONS) -> Engine:
     """Return an engine with this catalogue's settings, not yet connected.
 
     Raises:
@@ -140,9 +149,10 @@ def create(url: str, *, cache_mib: int = CACHE_MIB) -> Engine:
         )
         raise DatabaseUnavailableError(message) from error
     if parsed.get_backend_name() == "sqlite":
-        return _create_sqlite(parsed, cache_mib)
+        return _create_sqlite(parsed, cache_mib, connections)
     if parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        driven = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(driven, pool_pre_ping=True, pool_size=connections)
         event.listen(engine, "connect", _configure_postgresql)
         return engine
     message = f"{parsed.get_backend_name()} is not supported; use sqlite:// or postgresql://"
@@ -169,7 +179,7 @@ def current_revision(engine: Engine) -> str | None:
         return found
 
 
-def _create_sqlite(url: URL, cache_mib: int) -> Engine:
+def _create_sqlite(url: URL, cache_mib: int, connections: int) -> Engine:
     if not url.database or url.database == ":memory:":
         message = "a catalogue in memory would be lost; give sqlite:////path/to/kadr.db"
         raise DatabaseUnavailableError(message)
@@ -181,12 +191,17 @@ def _create_sqlite(url: URL, cache_mib: int) -> Engine:
         message = f"{file}: {error.strerror}; set KADR_DATABASE_URL to a writable place"
         raise DatabaseUnavailableError(message) from error
     if _is_read_only(file):
-        engine = create_engine(url.set(database=str(file)), creator=lambda: _connect_reading(file))
+        engine = create_engine(
+            url.set(database=str(file)),
+            creator=lambda: _connect_reading(file),
+            pool_size=connections,
+        )
         event.listen(engine, "connect", partial(_configure_sqlite_reading, cache_mib))
     else:
         engine = create_engine(
             url.set(database=str(file)),
             connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+            pool_size=connections,
         )
         event.listen(engine, "connect", partial(_configure_sqlite, cache_mib))
     event.listen(engine, "begin", _begin_sqlite)

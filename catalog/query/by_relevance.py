@@ -29,7 +29,7 @@ from catalog.query.pages import Position, Sort
 from catalog.query.plan import DRIVEN, Driver, Plan, find_driver, has_driver
 
 #: Photos in the first look, shared among the driver's tags: at least, and at most.
-FIRST_LOOK, WIDEST_FIRST_LOOK = 400, 6400
+FIRST_LOOK, WIDEST_FIRST_LOOK = 400, 12_800
 #: Each look is this many times as deep as the one before.
 GROWTH = 4
 #: The least depth of a look for each tag.
@@ -100,7 +100,9 @@ def _first_look(plan: Plan, driver: Driver, limit: int) -> int:
     shares = (min(1.0, each.photos / photos) for each in known)
     matches = max(1.0, photos * math.prod(shares))
     wanted = driver.photos * (limit / matches) ** (1 / len(known)) * _SPARE
-    return int(min(max(FIRST_LOOK, wanted), WIDEST_FIRST_LOOK))
+    is_pair = len(known) == 2  # noqa: PLR2004 - of more words, the guess is a rough one
+    widest = WIDEST_FIRST_LOOK if is_pair else WIDEST_FIRST_LOOK // 2
+    return int(min(max(FIRST_LOOK, wanted), widest))
 
 
 def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:

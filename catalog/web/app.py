@@ -21,8 +21,9 @@ from catalog.web.services import Services
 from catalog.web.settings import WebSettings
 from catalog.web.telling import Teller
 
-#: Requests that read or write the catalogue at a time; each holds one connection.
-THREADS = 14
+#: Requests that read or write the catalogue at a time; each holds one connection. More would wait
+#: for each other, since Python runs one of them, and would hold memory for it.
+THREADS = 8
 #: Bytes of a request's body; a decision about 10,000 photos takes 100 kB.
 MAX_BODY_BYTES = 2 * 1024 * 1024
 

@@ -28,13 +28,11 @@ from catalog.web.identity import Doorkeeper
 from catalog.web.services import Services
 from catalog.web.settings import WebSettings
 from worker.cli import loaders, options
-from worker.serving import scanning
 from worker.serving.counting import Counter
 from worker.serving.meaning import TextEncoders
 from worker.serving.thumbs import ThumbMaker
 from worker.settings import Settings
 from worker.thumbs.store import ThumbStore
-from worker.watch.exclusions import Rules
 
 if TYPE_CHECKING:
     from worker.decoding.pool import Decoders
@@ -43,8 +41,9 @@ app = typer.Typer(add_completion=False)
 
 #: How long open connections may take to end.
 _GRACE_S = 3
-#: Of each of the connections, of which there may be fourteen.
-_CACHE_MIB = 8
+#: Of each connection of SQLite, of which each thread has one; the system keeps the file as well.
+#: With 8 MiB no page is faster.
+_CACHE_MIB = 2
 Ring = Callable[[Sequence[int]], bool]
 
 
@@ -71,7 +70,9 @@ def serve(
         ring, decoders = _ring_of(settings), None
         if is_working := watch or bool(folders):
             ring, decoders = stack.enter_context(_watching(settings, folders or []))
-        database = stack.enter_context(databases.open_catalogue(cache_mib=_CACHE_MIB))
+        database = stack.enter_context(
+            databases.open_catalogue(cache_mib=_CACHE_MIB, connections=web_app.THREADS)
+        )
         if not is_working:
             stack.enter_context(Counter(database))
         _require_password(database, web)
@@ -162,11 +163,18 @@ def _services(
                 thumbnails=thumbs,
                 load_encoder=encoders.load,
                 look_up=partial(_look_up, database),
-                scan=lambda: scanning.scan_roots(database, ring, Rules.of_settings(settings)),
+                scan=partial(_scan, settings, database, ring),
             )
     finally:
         thumbs.close()
         encoders.close()
+
+
+def _scan(settings: Settings, database: Database, ring: Ring) -> int:
+    from worker.serving import scanning  # noqa: PLC0415 - reads files, which the first page does not
+    from worker.watch.exclusions import Rules  # noqa: PLC0415 - as above
+
+    return scanning.scan_roots(database, ring, Rules.of_settings(settings))
 
 
 def _note_hashes(database: Database, hashes: Mapping[bytes, bytes]) -> None:
