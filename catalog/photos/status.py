@@ -4,19 +4,30 @@
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, select, union_all
 from sqlalchemy.orm import Session
 
 from catalog import paths
 from catalog.db import sql
-from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Root, Sidecar, Tag
+from catalog.db.tables import (
+    Photo,
+    PhotoEvent,
+    PhotoFile,
+    PhotoState,
+    PhotoTag,
+    Root,
+    Sidecar,
+    Tag,
+)
 from catalog.photos import files, lifecycle
+from catalog.photos.history import EventKind
 
-#: The period over which the rate is measured.
-RATE_WINDOW_S = 300.0
+#: The period over which the rate is measured, and the events that are read for it at most.
+RATE_WINDOW_S, RATE_EVENTS = 300.0, 20_000
+_IS_TAGGED = (EventKind.TAGGED.value, EventKind.RETAGGED.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,8 @@ def count_states(
     photo_ids: Collection[int] | None = None,
 ) -> Counts:
     """Return the number of photos in each state: of the whole catalogue, some roots, or some."""
+    if root_ids is None and photo_ids is None:
+        return _count_all(session)
     here = _is_here(root_ids, photo_ids)
     waits = lifecycle.is_waiting()
     rows = session.execute(
@@ -75,14 +88,26 @@ def count_states(
     )
 
 
+def _count_all(session: Session) -> Counts:
+    """Return the photos of the whole catalogue in each state, without a look at their files."""
+    waits = and_(lifecycle.is_waiting(), Photo.missing_since.is_(None))
+    waiting = select(func.count(Photo.id)).where(_is_in(PhotoState.PENDING), waits)
+    return replace(
+        count_progress(session),
+        waiting=session.scalar(waiting) or 0,
+        unreadable=files.count_files(session, _is_unreadable(None)),
+    )
+
+
 def count_progress(session: Session) -> Counts:
     """Return the photos in each state, without those that wait, which takes longer to find out.
 
-    Indexes answer it alone: a page that watches the tagging asks every second.
+    Indexes answer it alone: a page that watches the tagging asks again and again.
     """
     found = dict(session.execute(select(Photo.state, func.count()).group_by(Photo.state)).all())
-    gone = select(Photo.state, func.count()).where(Photo.missing_since.is_not(None))
-    missing = dict(session.execute(gone.group_by(Photo.state)).all())
+    gone = select(Photo.id).where(Photo.missing_since.is_not(None))
+    of_gone = select(Photo.state, func.count()).where(Photo.id.in_(gone)).group_by(Photo.state)
+    missing = dict(session.execute(of_gone).all())
     here = {state: found.get(state, 0) - missing.get(state, 0) for state in PhotoState}
     return Counts(
         pending=here[PhotoState.PENDING],
@@ -106,31 +131,40 @@ def count_unfinished(
     return session.scalar(query) or 0
 
 
-def count_tagged_since(session: Session, since: datetime) -> int:
-    """Return how many photos were tagged after a time."""
-    return session.scalar(select(func.count(Photo.id)).where(Photo.tagged_at > since)) or 0
-
-
 def get_rate(session: Session, now: datetime) -> float:
-    """Return the photos tagged per second over the last `RATE_WINDOW_S`."""
-    recent = count_tagged_since(session, now - timedelta(seconds=RATE_WINDOW_S))
-    return recent / RATE_WINDOW_S
+    """Return the photos tagged per second over the last `RATE_WINDOW_S`, from the history.
+
+    Of a fleet that is so fast that `RATE_EVENTS` are fewer seconds, it is the rate of those.
+    """
+    newest = select(PhotoEvent.at, PhotoEvent.kind).order_by(PhotoEvent.id.desc())
+    recent = newest.limit(RATE_EVENTS).subquery()
+    query = select(
+        func.count(),
+        func.count(case((recent.c.kind.in_(_IS_TAGGED), 1))),
+        func.min(recent.c.at),
+    ).where(recent.c.at > now - timedelta(seconds=RATE_WINDOW_S))
+    events, tagged, first = session.execute(query).one()
+    is_cut = events == RATE_EVENTS
+    took = max((now - first).total_seconds(), 1.0) if is_cut else RATE_WINDOW_S
+    return float(tagged / took)
 
 
 def find_failures(session: Session, *, limit: int | None = None) -> list[Failure]:
     """Return quarantined photos and unreadable files with reasons, ordered by path."""
-    put_aside = and_(Photo.state == PhotoState.QUARANTINED, PhotoFile.missing_since.is_(None))
-    query = (
-        select(PhotoFile.photo_id, Root.path, PhotoFile.path, Photo.failure, PhotoFile.failure)
-        .join(Root, Root.id == PhotoFile.root_id)
-        .join(Photo, Photo.id == PhotoFile.photo_id, isouter=True)
-        .where(or_(put_aside, _is_unreadable(None)))
-        .order_by(Root.path, PhotoFile.path)
-        .limit(limit)
+    columns = (PhotoFile.photo_id, Root.path, PhotoFile.path, PhotoFile.failure)
+    of_root = select(*columns).join(Root, Root.id == PhotoFile.root_id)
+    put_aside = (
+        of_root.with_only_columns(*columns[:3], Photo.failure)
+        .join(Photo, Photo.id == PhotoFile.photo_id)
+        .where(_is_in(PhotoState.QUARANTINED), PhotoFile.missing_since.is_(None))
     )
+    # Two statements in one: with an OR no index would serve, and all files would be read.
+    both = union_all(put_aside, of_root.where(_is_unreadable(None))).subquery()
+    photo_id, root, path, failure = both.c
+    query = select(photo_id, root, path, failure).order_by(root, path).limit(limit)
     return [
-        Failure(photo_id, paths.printable(f"{root}/{path}"), reason or unread or "unknown")
-        for photo_id, root, path, reason, unread in session.execute(query)
+        Failure(photo_id, paths.printable(f"{root}/{path}"), reason or "unknown")
+        for photo_id, root, path, reason in session.execute(query)
     ]
 
 
@@ -163,6 +197,15 @@ def count_tags(session: Session) -> int:
     gone = select(Photo.id).where(Photo.missing_since.is_not(None))
     used = exists().where(PhotoTag.tag_id == Tag.id, PhotoTag.photo_id.not_in(gone))
     return session.scalar(select(func.count(Tag.id)).where(used)) or 0
+
+
+def _is_in(state: PhotoState) -> ColumnElement[bool]:
+    """Return the SQL condition that a photo is in a state of which few are.
+
+    SQLite knows how many photos are in a state on average alone, and would rather read all photos
+    than use the index; for a list of ids it uses it.
+    """
+    return Photo.id.in_(select(Photo.id).where(Photo.state == state))
 
 
 def _is_here(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, func, literal, not_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from catalog import cursors
@@ -62,6 +62,7 @@ def find_keywords(
     limit: int = 100,
     after: str | None = None,
     parent_id: int | None = None,
+    is_used: bool = False,
 ) -> KeywordPage:
     """Return a page of the keywords that photos have, or had when they were last counted.
 
@@ -72,12 +73,12 @@ def find_keywords(
         limit: Keywords at most.
         after: The cursor of the page before.
         parent_id: Only keywords whose broader word has this id.
+        is_used: Only keywords that count on a photo: neither rejected nor below the threshold.
 
     Raises:
         QueryError: The cursor is damaged.
     """
-    has_photos = select(PhotoTag.tag_id).where(PhotoTag.tag_id == Tag.id).limit(1)
-    query = select(Tag).where(or_(Tag.photos > 0, has_photos.scalar_subquery().is_not(None)))
+    query = select(Tag).where(or_(Tag.photos > 0, _has_row(is_used=is_used)))
     if parent_id is not None:
         query = query.where(Tag.parent_id == parent_id)
     if prefix:
@@ -91,7 +92,23 @@ def find_keywords(
     shown, rest = found[:limit], found[limit:]
     last = shown[-1] if rest and shown else None
     cursor = None if last is None else cursors.pack([last.photos, last.key])
-    return KeywordPage(tuple(_describe(session, shown)), cursor)
+    items = _describe(session, shown)
+    return KeywordPage(tuple(each for each in items if each.photos or not is_used), cursor)
+
+
+def has_unused(session: Session, *, prefix: str = "") -> bool:
+    """Return whether keywords that begin so were given to photos, but count on none."""
+    query = select(Tag.id).where(_has_row(is_used=False), not_(_has_row(is_used=True)))
+    if prefix:
+        query = query.where(Tag.id.in_(_ids_with_prefix(fold(prefix))))
+    return session.scalar(query.where(Tag.photos == 0).limit(1)) is not None
+
+
+def _has_row(*, is_used: bool) -> ColumnElement[bool]:
+    row = select(PhotoTag.tag_id).where(PhotoTag.tag_id == Tag.id).limit(1)
+    if is_used:
+        row = row.where(threshold.counts(PhotoTag, threshold.choose(), is_ranked=True))
+    return row.scalar_subquery().is_not(None)
 
 
 def get_keyword(session: Session, tag_id: int) -> ListedKeyword:

@@ -48,18 +48,27 @@ def keywords(
     view: Literal["tree", "list"] = "list",
     sort: Literal["count", "name"] = "count",
     after: str | None = None,
+    unused: Literal["", "1"] = "",
 ) -> HTMLResponse:
-    """Show the keywords that photos have."""
+    """Show the keywords that photos have; those that count on none when they are asked for."""
     t = frame.texts_of(request)
+    is_used = view == "list" and not unused
     limit = _TREE if view == "tree" else _PAGE
     with context.of(request).database.read() as session:
         try:
             page = browse.find_keywords(
-                session, prefix=prefix, sort=sort, limit=limit, after=after or None
+                session,
+                prefix=prefix,
+                sort=sort,
+                limit=limit,
+                after=after or None,
+                is_used=is_used,
             )
         except QueryError as error:
             return frame.problem(request, 400, str(error))
         lines = _lines(session, t, page.items)
+        is_last = is_used and page.next_cursor is None
+        is_more = is_last and browse.has_unused(session, prefix=prefix)
     parents = {each.id: each.parent_id for each in page.items}
     return frame.render(
         request,
@@ -72,6 +81,7 @@ def keywords(
         tree=_grow(lines, parents) if view == "tree" else [],
         is_open=len(lines) <= _OPEN,
         next=page.next_cursor,
+        is_more=is_more,
     )
 
 

@@ -53,6 +53,19 @@ def test_a_word_that_nobody_has_is_answered_with_similar_ones(client, ids):
     assert 'href="/?q=grass"' in page
 
 
+def test_keywords_on_no_photo_are_shown_when_they_are_asked_for(client, ids):
+    asked = {"action": "reject", "words": ["grass"], "photos": [ids[0]]}
+    assert client.post("/api/v1/decisions", json=asked).status_code == 200
+
+    page, all_of_them = client.get("/keywords").text, client.get("/keywords?unused=1").text
+
+    assert "cat" in page
+    assert "/?q=grass" not in page
+    assert 'href="/keywords?unused=1"' in page
+    assert "/?q=grass" in all_of_them
+    assert "unused=1" not in client.get("/keywords?prefix=c").text
+
+
 def test_a_wrong_query_is_marked_where_it_is_wrong(client, ids):
     answer = client.get("/", params={"q": "dog AND )"})
 
