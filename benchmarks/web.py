@@ -35,6 +35,8 @@ from catalog.db.tables import PhotoTag, Tag
 
 QUESTIONS = 60
 PEOPLE, PAGES_EACH = 20, 5
+#: Seconds that a person looks at a page of 100 photos.
+LOOK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ def measure(server: Server, words: list[list[str]], common: list[str], last: int
     ask_all("photo", [f"/api/v1/photos/{drawn.randint(1, last)}" for _ in range(QUESTIONS)])
     ask_all("review of a word", [f"/api/v1/review?word={quote(each[0])}" for each in words[:20]])
     time_all("words to review, first", [("/api/v1/review/words", None)])
+    ask_all("status", ["/status"] * 5)
     ask_all("page of a photo", [f"/photo/{drawn.randint(1, last)}" for _ in range(20)])
     ask_all("pages of keywords", ["/keywords", "/keywords?view=tree"] * 3)
     ids = [drawn.randint(1, last) for _ in range(QUESTIONS)]
@@ -180,22 +183,25 @@ def measure(server: Server, words: list[list[str]], common: list[str], last: int
     time_all("decision of 10,000", [("/api/v1/decisions", many)], 3000)
 
 
-def measure_people(server: Server, words: list[list[str]]) -> None:
-    """Have people scroll at the same time, each through some pages."""
+def measure_people(server: Server, words: list[list[str]], *, look_s: float) -> None:
+    """Have people scroll at the same time, each through some pages, which they look at."""
     took: list[Answer] = []
 
     def scroll(number: int) -> None:
         q = quote(words[number % len(words)][0])
         after = ""
+        time.sleep(look_s * number / PEOPLE)
         for _ in range(PAGES_EACH):
             took.append(server.ask(f"/api/v1/photos?q={q}&limit=100{after}"))
             cursor = json.loads(took[-1].content)["next"]
             after = f"&after={quote(cursor)}" if cursor else ""
+            time.sleep(look_s)
 
     threads = [threading.Thread(target=scroll, args=(n,)) for n in range(PEOPLE)]
     before = server.cpu_s
     run_all(threads)
-    report(f"{PEOPLE} people, API page of 100", took, server.cpu_s - before, 400)
+    pause = f"a page each {look_s:g} s" if look_s else "without a pause"
+    report(f"{PEOPLE} people, {pause}", took, server.cpu_s - before, 400)
 
 
 def run_all(threads: list[threading.Thread]) -> None:
@@ -220,7 +226,8 @@ def main() -> None:
             json.dumps({"start_s": round(server.started_s, 2), "rss_mib": round(rss), "load": load})
         )
         measure(server, words, common, last)
-        measure_people(server, words)
+        measure_people(server, words, look_s=LOOK_S)
+        measure_people(server, words, look_s=0)
         rss = server.process.memory_info().rss / 2**20
         print(json.dumps({"rss_mib_after": round(rss), "load": os.getloadavg()[0]}))
 
