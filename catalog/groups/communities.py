@@ -56,8 +56,10 @@ def link_tags(has: sparse.csr_array) -> Links:
     n_common = int(np.count_nonzero(photos_of >= MIN_COMMON))
     least = np.log(max(1.0, (n_common - 1) / 2 / CHANCE_LINKS))
     found = [np.empty((0, 3))]
+    rest = has
     for low, high in _blocks(has, photos_of):
-        common = sparse.coo_array(by_tag[low:high] @ has)
+        rest = _from_column(rest, low)  # a pair is counted once, by its first tag
+        common = sparse.coo_array(by_tag[low:high] @ rest)
         first, second, both = common.row + low, common.col, common.data.astype(np.float64)
         kept = (second > first) & (both >= MIN_COMMON)
         first, second, both = first[kept], second[kept], both[kept]
@@ -71,6 +73,15 @@ def link_tags(has: sparse.csr_array) -> Links:
         found.append(np.column_stack([first, second, npmi])[npmi > 0])
     links = np.concatenate(found)
     return Links(links[:, :2].astype(np.int64), np.minimum(links[:, 2], 1.0))
+
+
+def _from_column(matrix: sparse.csr_array, low: int) -> sparse.csr_array:
+    """Return a matrix without its entries in columns before `low`, in the same shape."""
+    kept = matrix.indices >= low
+    ends = np.zeros(len(kept) + 1, dtype=matrix.indptr.dtype)
+    np.cumsum(kept, out=ends[1:])
+    entries = (matrix.data[kept], matrix.indices[kept], ends[matrix.indptr])
+    return sparse.csr_array(entries, shape=matrix.shape)
 
 
 def _surprise(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sqlalchemy import Integer, Select, Text, cast, func, select
+from sqlalchemy import BigInteger, Integer, Select, Text, cast, func, select
 from sqlalchemy.orm import Session
 
 from catalog.db.sql import member, read_ids
@@ -20,6 +20,8 @@ from catalog.tags import threshold
 
 #: Confidences are read in thousandths; a keyword that a photo has counts at least `_LEAST`.
 _SCALE, _LEAST = 1000, 0.1
+#: A photo and its confidence are read as one number: id x _PACK + thousandths.
+_PACK = 1024
 #: At most so many photos are selected by id; for more, all rows are read.
 _FEW_PHOTOS = 50_000
 _TAGS_AT_ONCE = 200
@@ -54,20 +56,22 @@ def load(
     columns: list[NDArray[np.int32]] = []
     values: list[NDArray[np.float32]] = []
     n_tags = 0
+    last = int(photo_ids[-1]) if len(photo_ids) else 0
+    place_of = np.full(last + 2, -1, dtype=np.int32)  # by id; the last is for ids beyond
+    place_of[photo_ids] = np.arange(len(photo_ids))
     joined = session.execute(_joined(session, photo_ids, ready.least))
     for part in joined.partitions(_TAGS_AT_ONCE):
-        tags, counts, photos, thousandths = zip(*part, strict=True)
-        found = all_matches.parse_numbers(",".join(photos))
-        row = np.minimum(np.searchsorted(photo_ids, found), max(0, len(photo_ids) - 1))
-        kept = photo_ids[row] == found if len(photo_ids) else np.zeros(len(found), dtype=bool)
+        tags, counts, packed = zip(*part, strict=True)
+        found, thousandths = np.divmod(all_matches.parse_numbers(",".join(packed)), _PACK)
+        row = place_of[np.minimum(found, len(place_of) - 1)]
+        kept = row >= 0
         column, place = np.unique(
             np.repeat(np.arange(len(tags)), counts)[kept], return_inverse=True
         )
         tag_ids.append(np.array(tags, dtype=np.int64)[column])
-        rows.append(row[kept].astype(np.int32))
+        rows.append(row[kept])
         columns.append((n_tags + place).astype(np.int32))
-        rated = all_matches.parse_numbers(",".join(thousandths))[kept]
-        values.append((rated / _SCALE).astype(np.float32))
+        values.append((thousandths[kept] / _SCALE).astype(np.float32))
         n_tags += len(column)
     shape = (len(photo_ids), n_tags)
     if not n_tags:
@@ -105,16 +109,14 @@ def count_photos(session: Session, ready: plan.Plan) -> dict[int, int]:
     return dict(session.execute(query.group_by(PhotoTag.tag_id)).all())
 
 
-def _joined(
-    session: Session, photo_ids: NDArray[np.int64], least: float
-) -> Select[int, int, str, str]:
+def _joined(session: Session, photo_ids: NDArray[np.int64], least: float) -> Select[int, int, str]:
     thousandths = cast(func.round(PhotoTag.confidence * _SCALE), Integer)
+    packed = cast(PhotoTag.photo_id, BigInteger) * _PACK + thousandths
     statement = (
         select(
             PhotoTag.tag_id,
             func.count(),
-            func.aggregate_strings(cast(PhotoTag.photo_id, Text), ","),
-            func.aggregate_strings(cast(thousandths, Text), ","),
+            func.aggregate_strings(cast(packed, Text), ","),
         )
         .where(threshold.counts(PhotoTag, least))
         .group_by(PhotoTag.tag_id)
