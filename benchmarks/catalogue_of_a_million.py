@@ -168,6 +168,11 @@ def _write(connection: Connection, table: str, columns: str, rows: object) -> No
     with driver.cursor().copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+    if columns.startswith("id,"):  # ids were given, so the sequence knows nothing of them
+        highest = f"(SELECT max(id) FROM {table})"  # noqa: S608
+        connection.exec_driver_sql(
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {highest})"
+        )
 
 
 def _for_sqlite(value: object) -> object:
