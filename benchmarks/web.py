@@ -1,4 +1,4 @@
-"""Measures the gallery and its API through a real server: docs/api.md shows the figures.
+"""Measures the gallery and its API through a real server: docs/gallery.md shows the figures.
 
     python benchmarks/catalogue_of_a_million.py sqlite:////tmp/million.db --photos 1000000
     python benchmarks/web.py sqlite:////tmp/million.db
