@@ -1,5 +1,6 @@
 """Owns how keywords are spelled and compared, everywhere in Kadr."""
 
+import functools
 import re
 import unicodedata
 
@@ -42,6 +43,7 @@ def clean(word: str) -> str:
     return " ".join(text.split()) if text.strip(_JOINED) else ""
 
 
+@functools.lru_cache(maxsize=100_000)  # a model gives the same words again and again
 def fold(word: str) -> str:
     """Return a word as it is looked up.
 

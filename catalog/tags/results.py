@@ -153,7 +153,8 @@ def _is_outdated(session: Session, tagger_id: int) -> tuple[ColumnElement[bool],
 
 def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhoto]) -> None:
     statement = sql.insert(session, Embedding)
-    session.execute(
+    sql.execute_many(
+        session,
         statement.on_conflict_do_update(
             index_elements=[Embedding.model_id, Embedding.photo_id],
             set_={"vector": statement.excluded.vector},
@@ -194,4 +195,4 @@ def _insert_scored(
         index_elements=[PhotoTag.tag_id, PhotoTag.photo_id],
         set_={name: statement.excluded[name] for name in scores},
     )
-    session.execute(upsert, list(rows.values()))
+    sql.execute_many(session, upsert, list(rows.values()))

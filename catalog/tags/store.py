@@ -120,13 +120,17 @@ def nothing_known(_keys: Collection[str]) -> Lexicon:
 
 def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
     """Return the tag ids of folded words; a tag of that name comes before an alias."""
-    found: dict[str, int] = {}
-    for chunk in sql.chunks(keys):
-        aliases = select(TagAlias.key, TagAlias.tag_id).where(TagAlias.key.in_(chunk))
-        found.update((key, tag_id) for key, tag_id in session.execute(aliases))
-        exact = select(Tag.key, Tag.id).where(Tag.key.in_(chunk))
-        found.update((key, tag_id) for key, tag_id in session.execute(exact))
-    return found
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    aliases = select(TagAlias.key, TagAlias.tag_id)
+    exact = select(Tag.key, Tag.id)
+    found = {
+        key: tag_id
+        for query, column in ((aliases, TagAlias.key), (exact, Tag.key))
+        for key, tag_id in sql.read_by_texts(session, query, column, wanted)
+    }
+    return {key: found[key] for key in wanted if key in found}
 
 
 def find_names(session: Session, tag_ids: Iterable[int]) -> dict[int, str]:
