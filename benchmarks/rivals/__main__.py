@@ -80,6 +80,7 @@ def main() -> None:
                     rate = measure(row, contestants, folder, results)
                     if rate is not None:
                         results.rates[row, size].append(rate)
+                        print(f"  {size}, {row.title}: {rate:.1f}", file=sys.stderr, flush=True)
     sizes = photos.megapixels(found)
     print(f"{options.model} with random weights; {machine.describe()}")
     print(
