@@ -55,6 +55,8 @@ class EventKind(enum.StrEnum):
 
 
 _NEWS = frozenset({EventKind.TAGGED, EventKind.QUARANTINED})
+#: Neither a photo nor what is known of it changes, apart from its keywords.
+_OF_KEYWORDS = frozenset({EventKind.DECIDED, EventKind.UNDONE, EventKind.METADATA_WRITTEN})
 #: Another program changed what a photo's file or its sidecars say.
 _REREAD = frozenset({EventKind.REWRITTEN, EventKind.METADATA_READ, EventKind.WITHDRAWN})
 
@@ -77,6 +79,13 @@ class News:
 def last_event_id(session: Session) -> int:
     """Return the id of the newest event, to be given to `find_news`."""
     return session.scalar(select(func.max(PhotoEvent.id))) or 0
+
+
+def last_photo_event_id(session: Session) -> int:
+    """Return the id of the newest event that is of a photo, not of the decisions about it."""
+    others = [kind.value for kind in _OF_KEYWORDS]
+    query = select(PhotoEvent.id).where(PhotoEvent.kind.not_in(others))
+    return session.scalar(query.order_by(PhotoEvent.id.desc()).limit(1)) or 0
 
 
 def count_finished(

@@ -16,39 +16,53 @@ T = TypeVar("T")
 _MAX_KEPT = 200
 
 
-def version_of(session: Session) -> str:
-    """Return a text that changes with every event of the history, and with the threshold."""
-    return f"{history.last_event_id(session)}-{threshold.choose():g}"
+def version_of(session: Session, *, has_words: bool = True) -> str:
+    """Return a text that changes with every event of the history, and with the threshold.
+
+    Without words, decisions about keywords leave it as it is.
+    """
+    newest = history.last_event_id if has_words else history.last_photo_event_id
+    return f"{newest(session)}-{threshold.choose():g}"
 
 
-def etag(session: Session, *parts: str) -> str:
+def etag(session: Session, *parts: str, has_words: bool = True) -> str:
     """Return the ETag of an answer about the present catalogue."""
-    text = "\n".join((version_of(session), *parts))
+    text = "\n".join((version_of(session, has_words=has_words), *parts))
     return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
 @dataclass(slots=True)
 class Kept:
-    """The last answers of this process, of one version of the catalogue."""
+    """The last answers of this process, each of one version of the catalogue."""
 
-    _version: str = ""
-    _answers: "OrderedDict[str, Any]" = field(default_factory=OrderedDict)
+    #: Version, whether decisions change it, and the answer.
+    _answers: "OrderedDict[str, tuple[str, bool, Any]]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def get(self, session: Session, key: str, make: Callable[[], T]) -> T:
-        """Return the answer of a key: a kept one, or one that is made now."""
-        version = version_of(session)
+    def get(
+        self, session: Session, key: str, make: Callable[[], T], *, has_words: bool = True
+    ) -> T:
+        """Return the answer of a key: a kept one, or one that is made now.
+
+        Without `has_words`, decisions about keywords do not change the answer.
+        """
+        version = version_of(session, has_words=has_words)
         with self._lock:
-            if version != self._version:
-                self._answers.clear()
-                self._version = version
-            if key in self._answers:
-                found: T = self._answers[key]
+            known, _, answer = self._answers.get(key, ("", has_words, None))
+            if known == version:
+                self._answers.move_to_end(key)
+                found: T = answer
                 return found
         made = make()
         with self._lock:
-            if version == self._version:
-                self._answers[key] = made
-                while len(self._answers) > _MAX_KEPT:
-                    self._answers.popitem(last=False)
+            former = [
+                each
+                for each, (known, depends, _) in self._answers.items()
+                if depends == has_words and known != version
+            ]
+            for each in former:
+                del self._answers[each]
+            self._answers[key] = (version, has_words, made)
+            while len(self._answers) > _MAX_KEPT:
+                self._answers.popitem(last=False)
         return made

@@ -239,8 +239,11 @@ def find_months(request: Request, response: Response, q: QueryText = "") -> Time
     """Return the months of a query with their number of photos."""
     web = context.of(request)
     with web.database.read() as session:
-        response.headers["ETag"] = versions.etag(session, "timeline", q)
-        return web.kept.get(session, f"timeline {q}", lambda: _months(session, q))
+        has_words = bool(q.strip())
+        response.headers["ETag"] = versions.etag(session, "timeline", q, has_words=has_words)
+        return web.kept.get(
+            session, f"timeline {q}", lambda: _months(session, q), has_words=has_words
+        )
 
 
 def _months(session: Session, q: str) -> TimelineShape:

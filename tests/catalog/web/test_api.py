@@ -108,6 +108,24 @@ def test_the_timeline_has_every_photo_once(client: TestClient, photo_ids: list[i
     assert client.get("/api/v1/timeline/2023-13").status_code == 400
 
 
+def test_months_of_all_photos_stay_until_a_photo_changes(
+    client: TestClient, photo_ids: list[int], database: Database
+):
+    def tags_of(q: str) -> str:
+        return client.get("/api/v1/timeline", params={"q": q}).headers["ETag"]
+
+    before, of_dogs = tags_of(""), tags_of("dog")
+    post(client, "/decisions", {"action": "reject", "words": ["dog"], "photos": photo_ids[:1]})
+    assert tags_of("") == before
+    assert tags_of("dog") != of_dogs
+
+    with database.write() as session:
+        [added] = catalogue.add_photos(session, "another.jpg")
+        catalogue.tag_photo(session, added, {"dog": 0.9})
+    assert tags_of("") != before
+    assert sum(each["photos"] for each in get(client, "/timeline")["months"]) == len(photo_ids) + 1
+
+
 def test_a_photo_tells_all_that_is_known_of_it(client: TestClient, photo_ids: list[int]):
     photo = get(client, f"/photos/{photo_ids[0]}")
 
