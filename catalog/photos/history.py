@@ -81,11 +81,14 @@ def last_event_id(session: Session) -> int:
     return session.scalar(select(func.max(PhotoEvent.id))) or 0
 
 
-def last_photo_event_id(session: Session) -> int:
-    """Return the id of the newest event that is of a photo, not of the decisions about it."""
+def last_photo_event_id(session: Session, *, after: int = 0) -> int:
+    """Return the id of the newest event after another that is no mere decision about keywords.
+
+    It is `after` itself if there is none; the events since are read.
+    """
     others = [kind.value for kind in _OF_KEYWORDS]
-    query = select(PhotoEvent.id).where(PhotoEvent.kind.not_in(others))
-    return session.scalar(query.order_by(PhotoEvent.id.desc()).limit(1)) or 0
+    query = select(PhotoEvent.id).where(PhotoEvent.id > after, PhotoEvent.kind.not_in(others))
+    return session.scalar(query.order_by(PhotoEvent.id.desc()).limit(1)) or after
 
 
 def count_finished(

@@ -16,18 +16,19 @@ T = TypeVar("T")
 _MAX_KEPT = 200
 
 
-def version_of(session: Session, *, has_words: bool = True) -> str:
-    """Return a text that changes with every event of the history, and with the threshold.
-
-    Without words, decisions about keywords leave it as it is.
-    """
-    newest = history.last_event_id if has_words else history.last_photo_event_id
-    return f"{newest(session)}-{threshold.choose():g}"
+def version_of(session: Session) -> str:
+    """Return a text that changes with every event of the history, and with the threshold."""
+    return f"{history.last_event_id(session)}-{threshold.choose():g}"
 
 
-def etag(session: Session, *parts: str, has_words: bool = True) -> str:
+def etag(session: Session, *parts: str) -> str:
     """Return the ETag of an answer about the present catalogue."""
-    text = "\n".join((version_of(session, has_words=has_words), *parts))
+    return etag_of(version_of(session), *parts)
+
+
+def etag_of(version: str, *parts: str) -> str:
+    """Return the ETag of an answer about a version of the catalogue."""
+    text = "\n".join((version, *parts))
     return f'W/"{hashlib.sha256(text.encode()).hexdigest()[:24]}"'
 
 
@@ -38,6 +39,18 @@ class Kept:
     #: Version, whether decisions change it, and the answer.
     _answers: "OrderedDict[str, tuple[str, bool, Any]]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
+    #: The newest event that was seen, and the newest of them that is of a photo.
+    _seen: tuple[int, int] = (0, 0)
+
+    def version_without_words(self, session: Session) -> str:
+        """Return a version that decisions about keywords leave as it is."""
+        newest = history.last_event_id(session)
+        seen, of_photos = self._seen if self._seen[0] <= newest else (0, 0)
+        if seen < newest:
+            latest = history.last_photo_event_id(session, after=seen)
+            of_photos = latest if latest > seen else of_photos
+            self._seen = (newest, of_photos)
+        return f"{of_photos} of photos"
 
     def get(
         self, session: Session, key: str, make: Callable[[], T], *, has_words: bool = True
@@ -46,7 +59,7 @@ class Kept:
 
         Without `has_words`, decisions about keywords do not change the answer.
         """
-        version = version_of(session, has_words=has_words)
+        version = version_of(session) if has_words else self.version_without_words(session)
         with self._lock:
             known, _, answer = self._answers.get(key, ("", has_words, None))
             if known == version:

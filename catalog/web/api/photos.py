@@ -240,7 +240,8 @@ def find_months(request: Request, response: Response, q: QueryText = "") -> Time
     web = context.of(request)
     with web.database.read() as session:
         has_words = bool(q.strip())
-        response.headers["ETag"] = versions.etag(session, "timeline", q, has_words=has_words)
+        version = versions.version_of if has_words else web.kept.version_without_words
+        response.headers["ETag"] = versions.etag_of(version(session), "timeline", q)
         return web.kept.get(
             session, f"timeline {q}", lambda: _months(session, q), has_words=has_words
         )
