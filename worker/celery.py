@@ -13,6 +13,8 @@ from worker import log, outages, settings
 
 #: One queue, so that a worker needs no options.
 QUEUE = "kadr"
+#: Priority of what was there before; 0, Celery's default, is that of what arrives and goes first.
+BACKFILL = 6
 
 
 def _configuration() -> dict[str, Any]:

@@ -29,8 +29,8 @@ WORKER_MOMENTS = {
 WATCHER_MOMENTS = {
     "event, no row": Moment("worker.watch.ingest:take_files", after=False),
     "row, not committed": Moment("worker.watch.ingest:lifecycle.mark_rung"),
-    "committed, no message": Moment("worker.queue.doorbell:Doorbell.ring", after=False),
-    "after the message": Moment("worker.queue.doorbell:Doorbell.ring"),
+    "committed, no message": Moment("worker.queue.doorbell:Doorbell._ring", after=False),
+    "after the message": Moment("worker.queue.doorbell:Doorbell._ring"),
 }
 
 UNFINISHED = (PhotoState.PENDING, PhotoState.LEASED)

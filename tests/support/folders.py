@@ -25,6 +25,8 @@ class Folder:
     root: Root
     #: All photos that were rung for, ring by ring.
     rung: list[list[int]] = field(default_factory=list)
+    #: Those of `ring_later`.
+    rung_later: list[list[int]] = field(default_factory=list)
     is_broker_up: bool = True
     sidecar_dir: Path | None = None
 
@@ -37,6 +39,11 @@ class Folder:
         now = _next_time()
         os.utime(path, ns=(now, now))
         return path
+
+    def ring_later(self, photo_ids: Sequence[int]) -> bool:
+        """Take a ring for what was there before."""
+        self.rung_later.append(list(photo_ids))
+        return self.is_broker_up
 
     def ring(self, photo_ids: Sequence[int]) -> bool:
         """Take a ring as a broker does."""

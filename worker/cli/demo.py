@@ -20,12 +20,10 @@ from catalog.cli import console, search
 from catalog.db.database import open_database
 from catalog.photos import history
 from catalog.photos.history import News
-from worker.cli import options, running, samples
-from worker.queue import tasks
+from worker.cli import options, running, samples, watching
 from worker.queue.process import Process
 from worker.settings import Settings
 from worker.watch import roots
-from worker.watch.watcher import Intervals, Watcher
 
 _PHOTOS = 12
 _PAUSE_S = 0.7
@@ -90,9 +88,7 @@ def _watch(
 @contextmanager
 def _watching(process: Process, inbox: Path) -> Iterator[None]:
     folders = roots.register(process.database, [str(inbox)])
-    watcher = Watcher(
-        process.database, tasks.doorbell_of(process).ring, Intervals(process.settings.settle_s)
-    )
+    watcher = watching.make_watcher(process)
     thread = threading.Thread(target=watcher.run, args=(folders,), daemon=True)
     thread.start()
     try:

@@ -86,10 +86,9 @@ def _watching(
     settings: Settings, folders: Sequence[str]
 ) -> Iterator[tuple[Ring, Callable[[], "Decoders"]]]:
     """Tag photos in this process, or have the fleet do it, while the gallery is shown."""
-    from worker.cli import running  # noqa: PLC0415 - brings Celery, and torch where it tags itself
+    from worker.cli import running, watching  # noqa: PLC0415 - bring Celery, torch where it tags
     from worker.queue import tasks  # noqa: PLC0415 - as above
     from worker.watch import roots  # noqa: PLC0415 - only to watch
-    from worker.watch.watcher import Intervals, Watcher  # noqa: PLC0415 - only to watch
 
     with running.open_process(settings) as process:
         given = console.read_arguments(folders)
@@ -99,11 +98,10 @@ def _watching(
         if not given:
             raise SettingsError("no folder is known yet; name one: `kadr serve DIR`")
         named = roots.register(process.database, given)
-        intervals = Intervals(settings.settle_s, settings.reconcile_s, settings.poll_s)
-        ring = tasks.doorbell_of(process).ring
-        watcher = Watcher(process.database, ring, intervals)
+        ring = tasks.doorbell_of(process).ring_later
+        watcher = watching.make_watcher(process)
         thread = threading.Thread(target=watcher.run, args=(named, _announce_nothing))
-        with running.working(process):
+        with running.working(process), watching.make_sidecar_loop(process, named):
             running.warn_if_nobody_works(settings)
             thread.start()
             try:
@@ -124,7 +122,7 @@ def _ring_of(settings: Settings) -> Ring:
     from worker.queue import tasks  # noqa: PLC0415 - brings Celery, for a fleet alone
     from worker.queue.doorbell import Doorbell  # noqa: PLC0415 - as above
 
-    return Doorbell(tasks.tag_photos.delay, settings.ring_size).ring
+    return Doorbell(tasks.tag_backfill.delay, settings.ring_size).ring
 
 
 def _require_password(database: Database, web: WebSettings) -> None:

@@ -5,14 +5,9 @@ from typing import Annotated
 import typer
 
 from catalog.cli import console
-from worker.cli import following, options, running
+from worker.cli import following, options, running, watching
 from worker.errors import RootError
-from worker.queue import tasks
-from worker.sidecars.loop import SidecarLoop
-from worker.sidecars.writer import Options as SidecarOptions
 from worker.watch import roots
-from worker.watch.exclusions import Rules
-from worker.watch.watcher import Intervals, Watcher
 
 app = typer.Typer(add_completion=False)
 
@@ -49,26 +44,13 @@ def watch(
         named = roots.register(process.database, console.read_arguments(folders), poll=poll)
         if named_photos := [folder.shown for folder in named if folder.photos]:
             raise RootError(f"{named_photos[0]}: not a folder; watch the folder that it is in")
-        intervals = Intervals(settings.settle_s, settings.reconcile_s, settings.poll_s)
-        rules = Rules.of_settings(settings)
-        watcher = Watcher(
-            process.database,
-            tasks.doorbell_of(process).ring,
-            intervals,
-            process.read_metadata,
-            process.look_up,
-            rules,
-        )
+        watcher = watching.make_watcher(process)
         shown = ", ".join(folder.shown for folder in named)
         with (
             following.stopping_on_signals(watcher.stop),
             running.working(process, patiently=True),
             following.Follower(process.database, None if quiet else following.print_news),
-            SidecarLoop(
-                process.database,
-                SidecarOptions.of(settings),
-                frozenset(folder.root.id for folder in named),
-            ),
+            watching.make_sidecar_loop(process, named),
         ):
             running.warn_if_nobody_works(settings)
             watcher.run(

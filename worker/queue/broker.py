@@ -37,6 +37,16 @@ def is_queue_empty() -> bool:
     return is_empty
 
 
+def has_arrivals() -> bool:
+    """Return whether a message of photos that arrived waits; False if that cannot be known."""
+    try:
+        with app.connection_for_write() as connection:
+            return bool(connection.default_channel.has_first(QUEUE))
+    except Exception as error:  # noqa: BLE001 - the client has many errors while it reconnects
+        outages.note(outages.BROKER, str(error))
+        return False
+
+
 def wait_for_broker() -> None:
     """Return when the broker can be reached."""
     outages.wait_for(outages.BROKER, require_broker, BrokerError)

@@ -28,16 +28,25 @@ class Doorbell:
 
     send: Send
     ring_size: int
+    #: Sends a message that goes behind all others; None: `send` does.
+    send_later: Send | None = None
     #: Returns whether the queue is known to be empty; False where that cannot be known.
     is_queue_empty: Callable[[], bool] = bool
     #: Knows leases that nobody renews.
     leases: Leases = field(default_factory=Leases)
 
     def ring(self, photo_ids: Sequence[int]) -> bool:
-        """Send messages for photos; return whether the broker took them."""
+        """Send messages for photos that arrive; return whether the broker took them."""
+        return self._ring(self.send, photo_ids)
+
+    def ring_later(self, photo_ids: Sequence[int]) -> bool:
+        """Send messages for photos that were there before: those that arrive overtake them."""
+        return self._ring(self.send_later or self.send, photo_ids)
+
+    def _ring(self, send: Send, photo_ids: Sequence[int]) -> bool:
         try:
             for chunk in sql.chunks(photo_ids, self.ring_size):
-                self.send(chunk)
+                send(chunk)
         except Exception as error:  # noqa: BLE001 - the client has many errors while it reconnects
             outages.note(outages.BROKER, str(error))
             _log.debug("ring_lost", photos=len(photo_ids), reason=str(error), next="swept later")
@@ -56,7 +65,7 @@ class Doorbell:
             dead = self.leases.find_dead(lifecycle.find_leases(session))
             now = datetime.now(UTC)
             due = lifecycle.sweep(session, now=now, is_queue_empty=is_empty, dead=dead)
-        if due and not self.ring(due):
+        if due and not self.ring_later(due):
             with database.write() as session:
                 lifecycle.make_due(session, due, now=datetime.now(UTC))
             return 0

@@ -147,7 +147,9 @@ class _Run:
         for changed in self._changes(folder):
             if not changed:
                 continue
-            process, ring = self._process, self._doorbell.ring
+            process = self._process
+            # single photos that a person names go before a fleet's backfill
+            ring = self._doorbell.ring if folder.photos else self._doorbell.ring_later
             taken = ingest.take_files(
                 process.database,
                 folder.root,
@@ -181,7 +183,7 @@ class _Run:
         for folder in self._folders:
             if folder.photos:
                 continue
-            database, ring = self._process.database, self._doorbell.ring
+            database, ring = self._process.database, self._doorbell.ring_later
             backlog = ingest.Backlog(database, folder.root, ring)
             while time.monotonic() < until and backlog.step():
                 pass

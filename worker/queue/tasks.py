@@ -3,12 +3,14 @@
 A message only names photos that may be pending; a task that comes twice or too late does nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from celery import signals
 
 from catalog.errors import CatalogError
-from worker.celery import app
+from worker.celery import BACKFILL, app
 from worker.errors import WorkerError
 from worker.queue import broker
 from worker.queue import process as processes
@@ -17,11 +19,23 @@ from worker.queue.process import Process
 
 
 @app.task(name="kadr.tag_photos")  # type: ignore[untyped-decorator]
-def tag_photos(photo_ids: list[int]) -> dict[str, int]:
+def tag_photos(photo_ids: list[int]) -> dict[str, Any]:
     """Tag those of the photos that are still pending; a failed task is repeated by the sweep."""
+    return _tag(photo_ids, is_overtaken=lambda: False)
+
+
+@app.task(name="kadr.tag_backfill", priority=BACKFILL)  # type: ignore[untyped-decorator]
+def tag_backfill(photo_ids: list[int]) -> dict[str, Any]:
+    """Tag photos as `tag_photos` does, but give way to those that arrive, after each batch."""
+    return _tag(photo_ids, is_overtaken=broker.has_arrivals)
+
+
+def _tag(photo_ids: list[int], is_overtaken: Callable[[], bool]) -> dict[str, Any]:
     process = processes.get_process()
     try:
-        return asdict(process.get_pipeline().tag_photos(photo_ids))
+        outcome = process.get_pipeline().tag_photos(photo_ids, is_overtaken=is_overtaken)
+        doorbell_of(process).ring_later(outcome.left)
+        return asdict(outcome)
     except (CatalogError, WorkerError) as error:
         process.report(error)
         return {}
@@ -38,9 +52,15 @@ def doorbell_of(process: Process) -> Doorbell:
     """Return the doorbell that sends `tag_photos` messages."""
     settings = process.settings
     if settings.is_embedded:  # messages live and die with this process
-        return Doorbell(tag_photos.delay, settings.ring_size, leases=process.leases)
+        return Doorbell(
+            tag_photos.delay, settings.ring_size, tag_backfill.delay, leases=process.leases
+        )
     return Doorbell(
-        tag_photos.delay, settings.ring_size, broker.is_queue_empty, leases=process.leases
+        tag_photos.delay,
+        settings.ring_size,
+        tag_backfill.delay,
+        broker.is_queue_empty,
+        leases=process.leases,
     )
 
 

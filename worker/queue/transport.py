@@ -25,7 +25,7 @@ REFUSED_KEY, _KEPT = "kadr.refused", 100
 _MAX_BODY_BYTES = 1024 * 1024
 _MAX_IDS = 100_000
 #: The arguments of each task: whether it takes a list of photo ids.
-_TASKS = {"kadr.tag_photos": True, "kadr.sweep": False}
+_TASKS = {"kadr.tag_photos": True, "kadr.tag_backfill": True, "kadr.sweep": False}
 
 
 class Channel(redis.Channel):
@@ -37,6 +37,11 @@ class Channel(redis.Channel):
         except (ValueError, RecursionError) as error:
             _log.warning("message_refused", reason=f"not JSON ({type(error).__name__})")
             return True
+
+    def has_first(self, queue: str) -> bool:
+        """Return whether a message of the first priority waits."""
+        with self.conn_or_acquire() as client:
+            return bool(client.llen(queue))
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's
         """Acknowledge a message; one that Redis keeps comes again later, and does nothing.

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -49,12 +49,15 @@ class Outcome:
     tagged: int = 0
     quarantined: int = 0
     postponed: int = 0
+    #: Photos that were not begun, since others that arrived go first.
+    left: tuple[int, ...] = ()
 
     def __add__(self, other: "Outcome") -> "Outcome":
         return Outcome(
             self.tagged + other.tagged,
             self.quarantined + other.quarantined,
             self.postponed + other.postponed,
+            self.left + other.left,
         )
 
 
@@ -122,9 +125,14 @@ class Pipeline:
         self._tokens: set[str] = set()
         self._hung: Counter[int] = Counter()
 
-    def tag_photos(self, photo_ids: Sequence[int]) -> Outcome:
-        """Tag those of the photos that are pending and not claimed by another worker."""
-        outcome, hand = Outcome(), list[_Opening]()
+    def tag_photos(
+        self, photo_ids: Sequence[int], *, is_overtaken: Callable[[], bool] = lambda: False
+    ) -> Outcome:
+        """Tag those of the photos that are pending and not claimed by another worker.
+
+        Once `is_overtaken` says that others go first, no further batch is begun.
+        """
+        outcome, hand, ends = Outcome(), list[_Opening](), False
         left = list(dict.fromkeys(photo_ids))  # each is claimed once: some are soon pending again
         with (
             ThreadPoolExecutor(self._settings.decode_threads, "decode") as threads,
@@ -133,7 +141,8 @@ class Pipeline:
             try:
                 hand = self._begin(left, threads, heartbeat)
                 while hand and not self.stopping.is_set() and not self._decoders.is_closed:
-                    if len(hand) < 2 * self._settings.batch_size:
+                    ends = ends or is_overtaken()
+                    if len(hand) < 2 * self._settings.batch_size and not ends:
                         ahead = self._begin(left, threads, heartbeat)
                     else:  # too many photos take long: no more until some of them are open
                         ahead = []
@@ -142,12 +151,13 @@ class Pipeline:
                     outcome += self._finish(ready)
                     hand = [photo for photo in hand if photo not in ready] + ahead
                     self._forget_all_but(hand, heartbeat)
-                    hand = hand or self._begin(left, threads, heartbeat)
+                    if not hand and not ends:
+                        hand = self._begin(left, threads, heartbeat)
             finally:
                 for photo in hand:
                     photo.photo.cancel()
             self.give_back()
-        return outcome
+        return replace(outcome, left=tuple(left)) if ends else outcome
 
     def give_back(self) -> None:
         """Release the photos that are claimed and not recorded; any thread may call this.

@@ -114,6 +114,8 @@ class Watcher:
     look_up: store.LookUp = store.nothing_known
     #: What is left out of every root.
     rules: Rules = field(default_factory=Rules)
+    #: Sends what was there before, behind what arrives; None: `ring` does.
+    ring_later: ingest.Ring | None = None
     clock: Callable[[], float] = time.monotonic
     _roots: list[_WatchedRoot] = field(default_factory=list)
     #: Set if events were lost or could not be recorded: the roots must be compared again.
@@ -241,11 +243,11 @@ class Watcher:
             self.database, watched.root, watched.top, rules=watched.rules, met=met
         )
         for changed in changes:
-            self._take(watched, self._settled(watched, changed))
+            self._take(watched, self._settled(watched, changed), self._backfill)
             if self._stopped.is_set():
                 return
         watched.unreadable = _locked(met.unreadable)
-        watched.backlog = ingest.Backlog(self.database, watched.root, self.ring)
+        watched.backlog = ingest.Backlog(self.database, watched.root, self._backfill)
         self.read_metadata()
 
     def _retry_unreadable(self) -> None:
@@ -281,20 +283,29 @@ class Watcher:
                 found.extend(self._settled(watched, self._walk(watched, path)))
             elif (file := scan.stat_file(path)) is not None:
                 found.append(file)
-        self._take(watched, found)
+        # A folder that came is told of itself and by its files.
+        once = {file.path: file for file in found}.values()
+        # A photo that arrives alone need not wait for a whole folder that was copied in.
+        self._take(watched, once, self.ring if len(once) <= _FILES_AT_ONCE else self._backfill)
 
     def _walk(self, watched: _WatchedRoot, folder: Path) -> Iterator[scan.FoundFile]:
         met = walking.Seen()
         yield from scan.walk(folder, watched.rules.of(watched.base), met)
         watched.unreadable |= _locked(met.unreadable)
 
-    def _take(self, watched: _WatchedRoot, files: Iterable[scan.FoundFile]) -> None:
+    @property
+    def _backfill(self) -> ingest.Ring:
+        return self.ring_later or self.ring
+
+    def _take(
+        self, watched: _WatchedRoot, files: Iterable[scan.FoundFile], ring: ingest.Ring
+    ) -> None:
         for chunk in sql.chunks(files, _FILES_AT_ONCE):
             taken = ingest.take_files(
                 self.database,
                 watched.root,
                 chunk,
-                self.ring,
+                ring,
                 look_up=self.look_up,
                 sidecar_dir=self.rules.sidecar_dir,
             )

@@ -22,7 +22,7 @@ def test_a_message_that_is_lost_is_due_in_the_next_sweep(
     def fail(_: list[int]) -> None:
         raise error
 
-    doorbell = Doorbell(fail, 10, lambda: True)
+    doorbell = Doorbell(fail, 10, is_queue_empty=lambda: True)
 
     assert doorbell.ring([1]) is False
     assert doorbell.sweep(database) == 0

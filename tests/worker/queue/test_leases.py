@@ -33,7 +33,9 @@ def test_a_sweep_frees_what_a_dead_worker_with_a_clock_ahead_had_leased(database
         far = NOW + timedelta(days=40_000)
         lifecycle.claim_photos(session, photo_ids[:1], limit=1, lease_s=60, now=far)
     now, sent = 0.0, list[int]()
-    doorbell = Doorbell(sent.extend, 10, lambda: True, leases=Leases(60, clock=lambda: now))
+    doorbell = Doorbell(
+        sent.extend, 10, is_queue_empty=lambda: True, leases=Leases(60, clock=lambda: now)
+    )
 
     doorbell.sweep(database)
     assert photo_ids[0] not in sent

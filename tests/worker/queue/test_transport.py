@@ -1,6 +1,7 @@
 """Messages that nobody of Kadr's sent are put away, and the worker goes on."""
 
 import base64
+import functools
 import json
 import zlib
 from typing import Any
@@ -14,7 +15,8 @@ from structlog.testing import capture_logs
 
 from worker import celery, settings
 from worker.celery import QUEUE, app
-from worker.queue import transport
+from worker.queue import broker, tasks, transport
+from worker.queue.doorbell import Doorbell
 
 
 def message(task: str = "kadr.tag_photos", arguments: Any = None, **changes: Any) -> dict[str, Any]:
@@ -168,3 +170,35 @@ def test_a_lost_connection_is_an_error_and_not_a_read_without_end(
         server.client_kill_filter(_type="pubsub")
         with pytest.raises(redis.ConnectionError):
             channel._receive_one(listening)
+
+
+@pytest.mark.parametrize("is_in_memory", [False, True], ids=["redis", "memory"])
+def test_photos_that_arrive_overtake_those_that_were_there(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, *, is_in_memory: bool
+) -> None:
+    url = "memory://localhost/" if is_in_memory else request.getfixturevalue("redis_url")
+    if not is_in_memory:
+        redis.Redis(unix_socket_path=url.removeprefix("redis+socket://")).flushall()
+    seen: list[list[int]] = []
+
+    def receive(body: Any, received: Any) -> None:
+        seen.append(body[0][0])
+        received.ack()
+
+    monkeypatch.setattr(app, "connection_for_write", lambda: Connection(url))
+    with Connection(url) as connection:
+        for task in (tasks.tag_photos, tasks.tag_backfill):
+            send = functools.partial(task.apply_async, connection=connection)
+            monkeypatch.setattr(task, "apply_async", send)
+        bell = Doorbell(tasks.tag_photos.delay, 2, tasks.tag_backfill.delay)
+        bell.ring_later([])
+        assert not broker.has_arrivals()
+        bell.ring_later([1, 2, 3])
+        assert not broker.has_arrivals()
+        bell.ring([4])
+        assert broker.has_arrivals()
+        with Consumer(connection, [Queue(QUEUE)], callbacks=[receive], accept=["json"]):
+            while len(seen) < 3:
+                connection.drain_events(timeout=10)
+
+    assert seen == [[4], [1, 2], [3]]

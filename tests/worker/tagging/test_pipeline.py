@@ -166,6 +166,26 @@ def test_photos_are_tagged_batch_by_batch(
         assert len(session.scalars(select(PhotoTag.photo_id)).all()) == 30
 
 
+def test_what_is_overtaken_finishes_its_batches_and_gives_the_rest_back(
+    database: Database, pipeline: Pipeline, encoder: ColourEncoder, tmp_path: Path
+):
+    photo_ids = add(database, tmp_path / "photos", 15)
+    asked: list[int] = []
+
+    def is_overtaken() -> bool:
+        asked.append(len(asked))
+        return len(asked) == 2
+
+    outcome = pipeline.tag_photos(photo_ids, is_overtaken=is_overtaken)
+
+    assert encoder.batches == [4, 4]
+    assert len(asked) == 2
+    assert states(database) == {"tagged": 8, "pending": 7}
+    with database.read() as session:
+        pending = session.scalars(select(Photo.id).where(Photo.state == PhotoState.PENDING)).all()
+    assert sorted(outcome.left) == sorted(pending)
+
+
 def test_a_photo_is_tagged_once_however_often_it_is_rung_for(
     database: Database, pipeline: Pipeline, encoder: ColourEncoder, tmp_path: Path
 ):

@@ -46,7 +46,7 @@ def folder(database: Database, tmp_path: Path) -> Folder:
 def watching(folder: Folder) -> Iterator[watcher.Watcher]:
     """Watch a folder in a thread of this process."""
     intervals = watcher.Intervals(settle_s=0.05, poll_s=0.05)
-    running = watcher.Watcher(folder.database, folder.ring, intervals)
+    running = watcher.Watcher(folder.database, folder.ring, intervals, ring_later=folder.ring_later)
     ready = threading.Event()
     named = [roots.Folder(folder.root, folder.top)]
     thread = threading.Thread(target=running.run, args=(named, ready.set))
@@ -86,6 +86,28 @@ def eventually(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_what_was_there_before_goes_behind_what_arrives(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watcher, "_FILES_AT_ONCE", 2)
+    before = folder.write("before.jpg")
+    eventually(lambda: time.time() - before.stat().st_ctime > 0.1)  # it has settled
+    with watching(folder):
+        eventually(lambda: folder.rung_later)
+        folder.write("arrives.jpg")
+        eventually(lambda: folder.rung)
+        inbox = folder.top.parent / "inbox"
+        inbox.mkdir()
+        for number in range(5):
+            (inbox / f"{number}.jpg").write_bytes(b"%d" % number)
+        inbox.rename(folder.top / "inbox")
+        eventually(lambda: len(folder.rows()) == 7)
+
+    ids = folder.photo_ids()
+    assert folder.rung == [[ids["arrives.jpg"]]]
+    assert sum(map(len, folder.rung_later)) == 6
 
 
 @pytest.fixture(params=[False, True], ids=["events", "polling"])
