@@ -1,5 +1,6 @@
 """Databases for the tests: SQLite and a real PostgreSQL, both built by the migrations."""
 
+import gc
 import os
 import re
 import shutil
@@ -30,10 +31,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 #: Folders and files whose tests start servers, train a model or take long otherwise.
 SLOW = ("end_to_end/", "faults/", "test_starter", "worker/training/", "test_demo", "_property.py")
-#: Rooms that hold no SQL of their own: PostgreSQL below them is left to `make check`.
+#: Rooms that hold no SQL of their own, and files of many examples: PostgreSQL below them is left
+#: to `make check`.
 ABOVE_SQL = ("tests/catalog/cli/", "tests/catalog/web/", "tests/worker/")
+OF_MANY_EXAMPLES = ("_property.py", "upkeep/test_check.py")
 #: Fixtures that start a server.
 SERVERS = {"postgresql_server", "redis_url"}
+
+
+# What is imported is no garbage; looking through it takes a fifth of the time of a collection.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but not what is there by now."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +64,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         is_on_a_server = is_on_postgresql or (
             isinstance(item, pytest.Function) and SERVERS.intersection(item.fixturenames)
         )
-        if is_on_postgresql and item.nodeid.startswith(ABOVE_SQL):
+        is_again = item.nodeid.startswith(ABOVE_SQL) or any(
+            part in item.nodeid for part in OF_MANY_EXAMPLES
+        )
+        if is_on_postgresql and is_again:
             item.add_marker(pytest.mark.thorough)
         if is_on_a_server or any(part in item.nodeid for part in SLOW):
             item.add_marker(pytest.mark.slow)

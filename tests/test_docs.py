@@ -117,6 +117,7 @@ def kadr_command() -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_first_commands_of_the_readme_work(newcomer: Kadr):
     shown = console_commands(README)
     assert len(shown) >= 4

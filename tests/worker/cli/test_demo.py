@@ -29,6 +29,7 @@ def test_the_demo_tags_every_sample_and_searches(newcomer: Kadr, tmp_path: Path)
     )
 
 
+@pytest.mark.thorough
 def test_the_demo_takes_photos_of_ones_own_and_leaves_them_alone(newcomer: Kadr, tmp_path: Path):
     own = tmp_path / "own"
     own.mkdir()

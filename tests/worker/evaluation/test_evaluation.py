@@ -200,6 +200,7 @@ def test_a_photo_that_would_fill_the_memory_is_left_out(
     assert "raise KADR_DECODE_MEMORY to include it" in said[0]
 
 
+@pytest.mark.thorough
 def test_plot_that_cannot_be_written_loses_no_figures(labelled: Path) -> None:
 
     named = ["--model", str(labelled / "model"), "--vocabulary", str(labelled / "mine.txt")]
