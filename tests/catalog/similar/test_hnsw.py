@@ -1,6 +1,7 @@
 """Search by meaning through pgvector's HNSW: the answers of exact search, nearly always."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,40 +20,66 @@ from catalog.errors import UnsupportedError
 from catalog.similar import directions, hnsw, vector_file
 from catalog.similar import exact as exact_search
 from tests.catalog.similar.test_similar import DIM, Encoder, rain, store, unit
-from tests.support import catalogue
+from tests.support import catalogue, postgresql
 from tests.support.kadr import Kadr
 
 N_PHOTOS, N_RAINY = 3_000, 40
 
 
-@pytest.fixture
-def database(postgresql_url: str) -> Database:
-    opened = open_database(postgresql_url, upgrade=True)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def photos(database: Database) -> list[int]:
+@pytest.fixture(scope="module")
+def planted(postgresql_server: str) -> tuple[str, list[int]]:
     """Three thousand photos around a hundred scenes; the first forty look like rain."""
     random = np.random.default_rng(3)
     scenes = random.standard_normal((100, DIM))
     vectors = scenes[random.integers(100, size=N_PHOTOS)] + random.standard_normal((N_PHOTOS, DIM))
     vectors[:N_RAINY] += 4 * rain()
-    with database.write() as session:
+    url = postgresql.create_database(postgresql_server)
+    with open_database(url, upgrade=True) as opened, opened.write() as session:
         ids = catalogue.add_photos(session, *(f"{n}.jpg" for n in range(N_PHOTOS)))
         catalogue.tag_photo(session, ids[0], {"even": 0.5, "odd": 0.5})
         store(session, ids, unit(vectors))
-    return ids
+    return url, ids
+
+
+@pytest.fixture(scope="module")
+def indexed(postgresql_server: str, planted: tuple[str, list[int]]) -> str:
+    """The URL of those photos with an index."""
+    url = postgresql.create_database(postgresql_server, postgresql.database_of(planted[0]))
+    with open_database(url, upgrade=False) as opened:
+        with opened.read() as session:
+            found = vector_file.find_model(session)
+        hnsw.build(opened, found)
+    return url
 
 
 @pytest.fixture
-def model(database: Database, photos: list[int]) -> Model:
+def url(request: pytest.FixtureRequest, postgresql_server: str) -> str:
+    """The URL of a copy of `indexed` for a test that asks for `model`, else of `planted`."""
+    if "model" in request.fixturenames:
+        template = request.getfixturevalue("indexed")
+    else:
+        template, _ = request.getfixturevalue("planted")
+    return postgresql.create_database(postgresql_server, postgresql.database_of(template))
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The catalogue of that URL."""
+    with open_database(url, upgrade=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+def photos(planted: tuple[str, list[int]]) -> list[int]:
+    """The photos, by id."""
+    return planted[1]
+
+
+@pytest.fixture
+def model(database: Database) -> Model:
     """The model of the vectors, indexed."""
     with database.read() as session:
-        found = vector_file.find_model(session)
-    hnsw.build(database, found)
-    return found
+        return vector_file.find_model(session)
 
 
 def open_index(session: Session, model: Model) -> hnsw.HnswIndex:
@@ -139,12 +166,12 @@ def test_filter_gives_the_photos_that_exact_search_gives(
 
 def test_commands_build_it_use_it_and_go_around_it(
     database: Database,
-    postgresql_url: str,
+    url: str,
     photos: list[int],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    kadr = Kadr({"KADR_DATABASE_URL": postgresql_url}, tmp_path)
+    kadr = Kadr({"KADR_DATABASE_URL": url}, tmp_path)
     done = kadr.run("db", "index-vectors")
     assert done.returncode == 0, done.stderr
     assert "of the 50 nearest photos it finds" in done.stdout
@@ -152,7 +179,7 @@ def test_commands_build_it_use_it_and_go_around_it(
     assert again.returncode == 1
     assert "no photo has been encoded by unheard-of yet" in again.stderr
 
-    monkeypatch.setenv("KADR_DATABASE_URL", postgresql_url)
+    monkeypatch.setenv("KADR_DATABASE_URL", url)
     monkeypatch.setenv("KADR_CACHE_DIR", str(tmp_path / "cache"))
     app = lazy.build(COMMANDS, Loaders(lambda _: Encoder()))
 
