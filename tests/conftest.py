@@ -35,6 +35,8 @@ SLOW = ("end_to_end/", "faults/", "test_starter", "worker/training/", "test_demo
 #: to `make check`.
 ABOVE_SQL = ("tests/catalog/cli/", "tests/catalog/web/", "tests/worker/")
 OF_MANY_EXAMPLES = ("_property.py", "upkeep/test_check.py")
+#: Files that take longest: they are run first, so that no process waits for another at the end.
+LONG = ("test_wheel", "worker/training/", "end_to_end/", "cli/test_cli", "test_docs", "test_demo")
 #: Fixtures that start a server.
 SERVERS = {"postgresql_server", "redis_url"}
 
@@ -59,6 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long = [item for item in items if item.get_closest_marker("faults")]
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+    items.sort(key=lambda item: not any(part in item.nodeid for part in LONG))
     for item in items:
         is_on_postgresql = re.search(r"[\[-]postgresql[\]-]", item.name)
         is_on_a_server = is_on_postgresql or (

@@ -28,7 +28,7 @@ PREPROCESS = Preprocess(224, (0.0,) * 3, (1.0,) * 3)
         ("P", ".gif", {}),
         ("RGB", ".webp", {"method": 0}),
         ("RGB", ".tif", {"compression": "tiff_lzw"}),
-        ("RGB", ".heic", {"quality": 40}),
+        ("RGB", ".heic", {"quality": 40, "enc_params": {"preset": "ultrafast"}}),
         ("RGB", ".avif", {"speed": 10}),
     ],
 )
