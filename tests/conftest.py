@@ -34,7 +34,11 @@ SLOW = ("end_to_end/", "faults/", "test_starter", "worker/training/", "test_demo
 #: Rooms that hold no SQL of their own, and files of many examples: PostgreSQL below them is left
 #: to `make check`.
 ABOVE_SQL = ("tests/catalog/cli/", "tests/catalog/web/", "tests/worker/")
-OF_MANY_EXAMPLES = ("_property.py", "upkeep/test_check.py")
+OF_MANY_EXAMPLES = (
+    "_property.py",
+    "upkeep/test_check.py",
+    "photos/test_ledger.py::test_a_photo_is",
+)
 #: Files that take longest: they are run first, so that no process waits for another at the end.
 LONG = ("test_wheel", "worker/training/", "end_to_end/", "cli/test_cli", "test_docs", "test_demo")
 #: Fixtures that start a server.

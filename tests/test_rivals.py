@@ -80,6 +80,7 @@ def test_bench_prints_a_table_and_why_a_rival_is_missing(
 
 
 @pytest.mark.slow  # builds models
+@pytest.mark.thorough
 def test_each_way_of_kadr_and_open_clip_finishes_all_photos(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

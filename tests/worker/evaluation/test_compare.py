@@ -124,6 +124,7 @@ def test_papers_classifier_takes_300_pixels() -> None:
     assert known.input_size == (3, 300, 300)
 
 
+@pytest.mark.thorough
 def test_sample_is_spread_over_all_photos(photos: Path) -> None:
     many = [Path(f"{n}.jpg") for n in range(10)]
 

@@ -126,6 +126,7 @@ def test_a_head_is_read_back_as_it_was_trained(tmp_path: Path) -> None:
         torch.testing.assert_close(written, trained.embed(seen), atol=1e-4, rtol=0)
 
 
+@pytest.mark.thorough
 def test_evaluation_prints_figures_and_lists_what_no_label_confirms(
     photos: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
