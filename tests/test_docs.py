@@ -127,6 +127,7 @@ def test_the_first_commands_of_the_readme_work(newcomer: Kadr):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_the_console_blocks_of_the_docs_work_on_a_tagged_catalogue(newcomer: Kadr):
     run_all(newcomer, ["kadr tag ~/Pictures"])
     shown = [
