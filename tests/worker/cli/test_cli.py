@@ -253,6 +253,7 @@ def test_other_words_are_found_by_all_their_names(kadr: Kadr, photos: Path):
         assert kadr.json("search", alias)["photos"], alias
 
 
+@pytest.mark.thorough
 def test_another_model_is_refused_until_retag(kadr: Kadr, photos: Path, tmp_path: Path):
     from tests.support.models import make_tiny_model
 
@@ -320,6 +321,7 @@ def test_a_wrong_setting_is_named(kadr: Kadr, photos: Path, name: str, value: st
     assert message in done.stderr
 
 
+@pytest.mark.thorough
 def test_without_a_network_the_starter_model_says_so(kadr: Kadr, photos: Path):
     del kadr.settings["KADR_MODEL"], kadr.settings["KADR_VOCABULARY"]
 

@@ -15,6 +15,7 @@ def newcomer(tmp_path: Path) -> Kadr:
     return Kadr({"KADR_CACHE_DIR": str(tmp_path / "cache"), "KADR_OFFLINE": "1"}, tmp_path)
 
 
+@pytest.mark.thorough
 def test_the_demo_tags_every_sample_and_searches(newcomer: Kadr, tmp_path: Path):
     done = newcomer.run("demo")
 
