@@ -154,13 +154,13 @@ def can_watch_more(folder: Path) -> bool:
     if sys.platform != "linux":
         return True
     instance = inotify_c.inotify_init()
-    if instance == -1:
-        return ctypes.get_errno() not in _TOO_MANY
+    if instance == -1:  # too many instances, which the observer does not need
+        return True
     try:
         watch = inotify_c.inotify_add_watch(
             instance, os.fsencode(folder), inotify_c.InotifyConstants.IN_DELETE_SELF
         )
-        return watch != -1 or ctypes.get_errno() not in _TOO_MANY
+        return watch != -1 or ctypes.get_errno() != errno.ENOSPC
     finally:
         os.close(instance)
 

@@ -130,6 +130,19 @@ def test_more_folders_than_the_system_lets_be_watched_end_it_with_a_sentence(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit")
+def test_too_many_observers_of_other_programs_are_no_lack_of_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        ctypes.set_errno(errno.EMFILE)
+        return -1
+
+    monkeypatch.setattr(inotify_c, "inotify_init", refuse)
+
+    assert events.can_watch_more(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such limit")
 def test_new_folders_beyond_the_limit_are_told_of_once_and_watched_when_there_is_room(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
