@@ -40,7 +40,7 @@ def is_queue_empty() -> bool:
 def has_arrivals() -> bool:
     """Return whether a message of photos that arrived waits; False if that cannot be known."""
     try:
-        with app.connection_for_write() as connection:
+        with app.pool.acquire(block=True) as connection:  # asked after each batch: kept open
             return bool(connection.default_channel.has_first(QUEUE))
     except Exception as error:  # noqa: BLE001 - the client has many errors while it reconnects
         outages.note(outages.BROKER, str(error))

@@ -186,6 +186,7 @@ def test_photos_that_arrive_overtake_those_that_were_there(
         received.ack()
 
     monkeypatch.setattr(app, "connection_for_write", lambda: Connection(url))
+    monkeypatch.setattr(app, "_pool", None)
     with Connection(url) as connection:
         for task in (tasks.tag_photos, tasks.tag_backfill):
             send = functools.partial(task.apply_async, connection=connection)
