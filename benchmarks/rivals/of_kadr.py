@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 
 from benchmarks import tagging
 from benchmarks.rivals.serving import Way, serve
-from catalog.tags.taggers import TaggerSpec
 from catalog.vectors import unit
 from worker import scoring, settings, vocabulary
 from worker.decoding import jobs
@@ -28,9 +26,9 @@ from worker.decoding.guards import Guards
 from worker.decoding.pool import Decoders
 from worker.errors import PhotoError
 from worker.models import clip, loading
-from worker.tagging.tagger import Tagger
+from worker.tagging import tagger
 from worker.thumbs.store import ThumbStore
-from worker.vocabulary import lexicon, prompts
+from worker.vocabulary import prompts
 
 WORDS = "english-50k"
 
@@ -49,7 +47,7 @@ class RandomWords:
         return unit(self._random.standard_normal((len(texts), self.dim), np.float32))
 
 
-def load_tagger(spec: str, how: settings.Settings) -> Tagger:
+def load_tagger(spec: str, how: settings.Settings) -> tagger.Tagger:
     """Return a tagger like `worker.tagging.tagger.load` does, with random vectors of words."""
     model = loading.load_model(spec, how)
     known = vocabulary.load(WORDS)
@@ -58,18 +56,7 @@ def load_tagger(spec: str, how: settings.Settings) -> Tagger:
     scorer = scoring.build_scorer(
         RandomWords(model), known, asked, settings=options, cache_dir=None
     )
-    identity = TaggerSpec(
-        model=model.name,
-        model_digest=model.digest,
-        dim=model.dim,
-        vocabulary=known.name,
-        vocabulary_digest=known.digest,
-        prompts=asked.templates,
-        prompt_digest=asked.digest,
-        scoring_digest=scorer.digest,
-        scoring=asdict(options),
-    )
-    return Tagger(model, scorer, identity, lexicon.of(known))
+    return tagger.assemble(model, known, asked, options, scorer)
 
 
 def load(architecture: str, cache: Path, work: Path, decoders: Decoders) -> Mapping[str, Way]:

@@ -16,7 +16,7 @@ from catalog.tags.results import ScoredTag
 from catalog.tags.taggers import TaggerChoice, TaggerSpec
 from worker import scoring, vocabulary
 from worker.images import Preprocess
-from worker.models import loading
+from worker.models import clip, loading
 from worker.reporting import Progress
 from worker.settings import Settings
 from worker.vocabulary import lexicon, prompts
@@ -71,6 +71,17 @@ def load(chosen: TaggerChoice, settings: Settings, progress: Progress | None = N
     scorer = scoring.build_scorer(
         model, words, asked, settings=how, cache_dir=settings.cache_dir, progress=progress
     )
+    return assemble(model, words, asked, how, scorer)
+
+
+def assemble(
+    model: clip.ClipModel,
+    words: vocabulary.Vocabulary,
+    asked: prompts.Prompts,
+    how: scoring.ScoringSettings,
+    scorer: scoring.Scorer,
+) -> Tagger:
+    """Return a tagger of loaded parts, with the identity that they make."""
     spec = TaggerSpec(
         model=model.name,
         model_digest=model.digest,
