@@ -68,13 +68,12 @@ def serve(
     web = web_settings.load(web_host=host, web_port=port)
     with ExitStack() as stack:
         ring, decoders = _ring_of(settings), None
-        if is_working := watch or bool(folders):
+        if watch or folders:
             ring, decoders = stack.enter_context(_watching(settings, folders or []))
         database = stack.enter_context(
             databases.open_catalogue(cache_mib=_CACHE_MIB, connections=web_app.THREADS)
         )
-        if not is_working:
-            stack.enter_context(Counter(database))
+        stack.enter_context(Counter(database))
         _require_password(database, web)
         services = stack.enter_context(_services(settings, web, database, ring, decoders))
         served = web_app.create_app(database, services, web)

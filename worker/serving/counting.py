@@ -1,6 +1,6 @@
-"""Counts the photos of each keyword anew after decisions, where `kadr serve` alone is at work.
+"""Counts the photos of each keyword anew while `kadr serve` shows them, sorted by these counts.
 
-Wherever photos are tagged, `worker.queue.sweeper` counts them.
+Without a gallery it is enough that `worker.queue.sweeper` counts them now and then.
 """
 
 import time

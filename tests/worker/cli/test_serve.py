@@ -1,14 +1,18 @@
 """`kadr serve` opens to this machine alone, unless a password was set; tokens and webhooks."""
 
+import json
 import re
 import subprocess
 import sys
 import urllib.request
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from catalog.db.database import open_database
-from tests.support.kadr import Kadr
+from tests.support import photos
+from tests.support.kadr import Kadr, eventually
 
 
 @pytest.fixture
@@ -81,3 +85,29 @@ def test_a_gallery_answers_and_says_that_it_works(catalogue: Kadr):
         assert catalogue.run("health", "--port", found[1]).returncode == 0
         assert catalogue.run("health", "--port", found[1], "--ready").returncode == 0
     assert catalogue.run("health", "--port", found[1]).returncode == 1
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_keywords_are_sorted_by_number_while_the_gallery_tags(catalogue: Kadr):
+    folder = catalogue.cwd / "Pictures"
+    folder.mkdir()
+    scenes = [photos.scene(64 + number, 48) for number in range(3)]
+    paths = [photos.save(folder / f"{scene.width}.jpg", scene) for scene in scenes]
+    with catalogue.running("serve", "--port", "0", str(folder), ready="Gallery on"):
+        [log] = catalogue.cwd.glob("serve-*.log")
+        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+        assert found is not None
+
+        def names() -> list[str]:
+            with urllib.request.urlopen(found[0] + "/api/v1/keywords", timeout=60) as answer:  # noqa: S310
+                return [each["name"] for each in json.load(answer)["items"]]
+
+        def is_added(path: Path) -> bool:
+            return catalogue.run("keyword", "add", str(path), "zz").returncode == 0
+
+        for path in paths:
+            eventually(partial(is_added, path))
+        assert catalogue.run("keyword", "add", str(paths[0]), "aa").returncode == 0
+
+        eventually(lambda: [name for name in names() if name in ("aa", "zz")] == ["zz", "aa"])
