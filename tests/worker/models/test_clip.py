@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from tests.support import models
 from worker import digests
 from worker.errors import ModelError
-from worker.models import clip, device, hub, names, text_tower
+from worker.models import clip, device, files, hub, names, text_tower
 from worker.models.names import ModelName
 
 TEXTS = ["dog", "a photo of a dog", "a photo of a very long dog that runs over the beach", ""]
@@ -137,6 +137,25 @@ def test_weights_that_do_not_fit_the_configuration_are_an_error(tmp_path: Path) 
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="cannot be loaded"):
         clip.load(str(folder))
+
+
+def test_weights_are_the_files_alone(folder: Path) -> None:
+    found = files.find(clip.resolve(str(folder)))
+    module = files.build(found)
+    saved = load_file(found.weights)
+    state = module.state_dict()
+    assert sorted(state) == sorted(saved)
+    assert all(each.equal(saved[name]) for name, each in state.items())
+
+
+def test_weights_that_a_file_fills_get_no_random_numbers() -> None:
+    before = torch.get_rng_state()
+    with files.WithoutInitialisation():
+        layer = torch.nn.Linear(8, 4)
+        assert layer(torch.ones(2, 8)).shape == (2, 4)
+    assert torch.get_rng_state().equal(before)
+    torch.nn.Linear(8, 4)
+    assert not torch.get_rng_state().equal(before)
 
 
 def test_vectors_are_of_unit_length(model: clip.ClipModel) -> None:
