@@ -30,6 +30,7 @@ _PLAIN = str.maketrans(
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u064b-\u0652]")
 
 
+@functools.lru_cache(maxsize=100_000)  # a model gives the same words again and again
 def clean(word: str) -> str:
     """Return a word as it is shown: NFC, single spaces, no control or invisible characters."""
     text = unicodedata.normalize("NFC", word)
@@ -43,7 +44,7 @@ def clean(word: str) -> str:
     return " ".join(text.split()) if text.strip(_JOINED) else ""
 
 
-@functools.lru_cache(maxsize=100_000)  # a model gives the same words again and again
+@functools.lru_cache(maxsize=100_000)
 def fold(word: str) -> str:
     """Return a word as it is looked up.
 

@@ -33,6 +33,9 @@ BUSY_TIMEOUT_S = 30.0
 CACHE_MIB = 64
 #: Connections that stay open; ten more may be opened for a while.
 CONNECTIONS = 5
+#: Pages of SQLite's log after which it writes them into the file, 16 MiB: a page that several
+#: batches change is then written once.
+LOG_PAGES = 4_000
 #: PostgreSQL's code for a write to a standby, which psycopg counts among its internal errors.
 _READ_ONLY = "25006"
 
@@ -253,6 +256,7 @@ def _configure_sqlite(cache_mib: int, connection: sqlite3.Connection, _: object)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=NORMAL",
+        f"wal_autocheckpoint={LOG_PAGES}",
         "foreign_keys=ON",
         f"cache_size=-{cache_mib * 1024}",
     ):

@@ -172,6 +172,14 @@ def member(
     return is_any
 
 
+def unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
+    """Return a column as it is, in a form that keeps SQLite from using the column's index.
+
+    Where rows are named by their ids and have a state as well, it would read all rows of the state.
+    """
+    return func.coalesce(column, column, type_=column.type)
+
+
 def member_of_texts(
     column: InstrumentedAttribute[str], texts: Sequence[str], dialect: str
 ) -> ColumnElement[bool]:

@@ -73,7 +73,8 @@ class StoredVector(TypeDecorator["NDArray[np.float16]"]):
         if getattr(dialect, HALFVEC_FLAG, False):
             import numpy as np  # noqa: PLC0415 - see the top
 
-            return "[" + ",".join(map(str, np.asarray(value, dtype="<f2").tolist())) + "]"
+            numbers = np.asarray(value, dtype="<f2").tolist()  # which five digits tell apart
+            return "[" + ",".join([f"{number:.5g}" for number in numbers]) + "]"
         return to_bytes(value)
 
     def process_result_value(

@@ -8,13 +8,12 @@ owns the transaction.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
-from catalog.db import generation, sql
+from catalog.db import bulk, generation, sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState, PhotoTag, Sidecar
 from catalog.paths import FileStat
 from catalog.photos import heirs, history, identity, lifecycle
@@ -70,7 +69,8 @@ def find_known(session: Session, root_id: int, files: Iterable[str]) -> dict[str
     )
     known: dict[str, KnownFile] = {}
     for chunk in sql.chunks(files):
-        query = select(*columns).where(PhotoFile.root_id == root_id, PhotoFile.path.in_(chunk))
+        is_named = sql.member_of_texts(PhotoFile.path, chunk, session.get_bind().dialect.name)
+        query = select(*columns).where(PhotoFile.root_id == root_id, is_named)
         for path, size, mtime_ns, ctime_ns, photo_id, missing in session.execute(query):
             stat = FileStat(size, mtime_ns, ctime_ns)
             known[path] = KnownFile(stat, photo_id, missing)
@@ -288,7 +288,7 @@ def _upsert_files(
 ) -> None:
     """Write the rows of files; the words of those in `read` stay if they hold the same photo."""
     changing = ("size_bytes", "mtime_ns", "ctime_ns", "photo_id", "failure", "missing_since")
-    rows: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    rows: dict[bool, list[bulk.Row]] = {False: [], True: []}
     for file in sorted(files, key=lambda file: file.path):
         photo_id = photo_ids[file.sha256] if file.sha256 is not None else None
         is_same = file.path in read and read[file.path].photo_id == photo_id
@@ -298,21 +298,17 @@ def _upsert_files(
             | {"ctime_ns": file.stat.ctime_ns, "missing_since": None, "failure": file.failure}
         )
     for is_same, values in rows.items():
-        statement = sql.insert(session, PhotoFile)
         names = changing if is_same else (*changing, "words")
-        upsert = statement.on_conflict_do_update(
-            index_elements=[PhotoFile.root_id, PhotoFile.path],
-            set_={name: statement.excluded[name] for name in names},
-        )
-        if values:
-            session.execute(upsert, values)
+        bulk.upsert(session, PhotoFile, values, key=("root_id", "path"), changing=names)
 
 
 def _still_pending(session: Session, photo_ids: Iterable[int]) -> list[int]:
     pending: list[int] = []
     for chunk in sql.chunks(photo_ids):
-        query = select(Photo.id).where(Photo.id.in_(chunk), Photo.state == PhotoState.PENDING)
-        pending.extend(session.scalars(query))
+        is_one = sql.member(Photo.id, chunk, session.get_bind().dialect.name)
+        is_pending = sql.unindexed(Photo.state) == PhotoState.PENDING
+        query = select(Photo.id).where(is_one, is_pending)
+        pending.extend(photo_id for (photo_id,) in sql.fetch(session, query))
     return pending
 
 
@@ -351,7 +347,8 @@ def lock(session: Session, photo_ids: Iterable[int]) -> None:
     other's rows, and both could get `missing_since` wrong.
     """
     for chunk in sql.chunks(sorted(photo_ids)):
-        locked = select(Photo.id).where(Photo.id.in_(chunk)).order_by(Photo.id)
+        is_one = sql.member(Photo.id, chunk, session.get_bind().dialect.name)
+        locked = select(Photo.id).where(is_one).order_by(Photo.id)
         session.execute(locked.with_for_update())
 
 
@@ -361,7 +358,7 @@ def note_present(session: Session, photo_ids: Iterable[int]) -> None:
         session.execute(
             update(Photo)
             .where(
-                Photo.id.in_(chunk),
+                sql.member(Photo.id, chunk, session.get_bind().dialect.name),
                 or_(Photo.missing_since.is_not(None), Photo.superseded_by_id.is_not(None)),
             )
             .values(missing_since=None, superseded_by_id=None)

@@ -14,7 +14,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from catalog import paths
-from catalog.db import sql
+from catalog.db import bulk
 from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoFile, PhotoState, PhotoTag, Tag
 
 
@@ -215,4 +215,4 @@ def add_events(
         for photo_id in photo_ids
     ]
     if rows:
-        sql.execute_many(session, sql.insert(session, PhotoEvent), rows)
+        bulk.insert(session, PhotoEvent, rows)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import Photo, PhotoFile
 from catalog.photos import heirs, history, lifecycle
 from catalog.photos.history import EventKind
@@ -258,7 +258,7 @@ def _add_new(
         | {"image_digest": file.image_digest}
         for sha256, file in unknown.items()
     ]
-    sql.insert_new(session, Photo, rows)
+    bulk.upsert(session, Photo, rows, key=("sha256",), changing=())
     ids = find_photo_ids(session, unknown)
     resolved.photo_ids |= ids
     resolved.new = set(ids.values())

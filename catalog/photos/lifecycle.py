@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import Embedding, Photo, PhotoFile, PhotoState, Root, Tagger
 from catalog.photos import history, sidecar_due
 from catalog.photos.history import EventKind
@@ -87,18 +87,23 @@ def claim_photos(
     suspects = [photo_id for photo_id, attempts in found if attempts > 0]
     chosen = [photo_id for photo_id, attempts in found if attempts == 0] or suspects[:1]
     token = secrets.token_hex(16)
-    session.execute(
+    if not chosen:
+        return Claim(token, ())
+    leased = session.connection().execute(
         update(Photo)
-        .where(Photo.id.in_(chosen))
+        .where(_is_one_of(session, chosen))
         .values(
             state=PhotoState.LEASED,
             attempts=Photo.attempts + 1,
             lease_token=token,
             due_at=now + timedelta(seconds=lease_s),
         )
-        .execution_options(synchronize_session=False)
+        .returning(Photo.id, Photo.attempts, Photo.sha256)
     )
-    return Claim(token, tuple(_load(session, chosen)))
+    rows = {photo_id: (attempts, sha256) for photo_id, attempts, sha256 in leased}
+    places = _find_places(session, chosen)
+    photos = (ClaimedPhoto(each, rows[each][0], places[each], rows[each][1]) for each in chosen)
+    return Claim(token, tuple(photos))
 
 
 def renew_lease(session: Session, token: str, *, lease_s: float, now: datetime) -> int:
@@ -269,7 +274,7 @@ def _set_due(session: Session, photo_ids: Iterable[int], due_at: datetime) -> No
     for chunk in sql.chunks(photo_ids):
         session.execute(
             update(Photo)
-            .where(Photo.id.in_(chunk), Photo.state == PhotoState.PENDING)
+            .where(_is_one_of(session, chunk), sql.unindexed(Photo.state) == PhotoState.PENDING)
             .values(due_at=due_at)
             .execution_options(synchronize_session=False)
         )
@@ -283,39 +288,41 @@ def _find_pending(
         query = (
             select(Photo.id, Photo.attempts)
             .where(
-                Photo.id.in_(chunk),
-                Photo.state == PhotoState.PENDING,
+                _is_one_of(session, chunk),
+                sql.unindexed(Photo.state) == PhotoState.PENDING,
                 Photo.missing_since.is_(None),
             )
             .order_by(Photo.attempts, Photo.id)
             .limit(limit - len(found))
             .with_for_update(skip_locked=True, of=Photo, key_share=True)
         )
-        found.extend((photo_id, attempts) for photo_id, attempts in session.execute(query))
+        found.extend((photo_id, attempts) for photo_id, attempts in sql.fetch(session, query))
         if len(found) >= limit:
             break
     return found
 
 
-def _load(session: Session, photo_ids: Sequence[int]) -> list[ClaimedPhoto]:
-    places: dict[int, list[Place]] = {photo_id: [] for photo_id in photo_ids}
+def _find_places(session: Session, photo_ids: Sequence[int]) -> dict[int, tuple[Place, ...]]:
+    """Return the files of each photo that are not missing."""
+    dialect = session.get_bind().dialect.name
+    columns = (PhotoFile.photo_id, Root.path, PhotoFile.path)
     query = (
-        select(PhotoFile, Root.path)
+        select(*columns, PhotoFile.size_bytes, PhotoFile.mtime_ns)
         .join(Root, Root.id == PhotoFile.root_id)
-        .where(PhotoFile.photo_id.in_(photo_ids), PhotoFile.missing_since.is_(None))
+        .where(sql.member(PhotoFile.photo_id, photo_ids, dialect))
+        .where(PhotoFile.missing_since.is_(None))
         .order_by(PhotoFile.id)
     )
-    for file, root in session.execute(query):
-        stat = paths.FileStat(file.size_bytes, file.mtime_ns)
-        path = paths.join(root, file.path)
-        if file.photo_id is not None:
-            places[file.photo_id].append(Place(path, stat))
-    columns = select(Photo.id, Photo.attempts, Photo.sha256).where(Photo.id.in_(photo_ids))
-    rows = {row.id: row for row in session.execute(columns)}
-    return [
-        ClaimedPhoto(photo_id, rows[photo_id].attempts, tuple(found), rows[photo_id].sha256)
-        for photo_id, found in places.items()
-    ]
+    found: dict[int, tuple[Place, ...]] = dict.fromkeys(photo_ids, ())
+    for photo_id, root, path, size, mtime_ns in sql.fetch(session, query):
+        place = Place(paths.join(root, path), paths.FileStat(size, mtime_ns))
+        found[photo_id] = (*found[photo_id], place)
+    return found
+
+
+def _is_one_of(session: Session, photo_ids: Sequence[int]) -> ColumnElement[bool]:
+    """Return the SQL condition that a photo is one of many, sent as one parameter."""
+    return sql.member(Photo.id, photo_ids, session.get_bind().dialect.name)
 
 
 def _pending_afresh(now: datetime) -> dict[str, Any]:
@@ -435,8 +442,7 @@ def mark_tagged(
         | dict(columns)
         for photo_id, columns in facts.items()
     ]
-    if rows:
-        session.execute(update(Photo), rows)
+    bulk.update_by(session, Photo, rows)
     history.add_events(session, sorted(facts), EventKind.TAGGED, now=now)
     sidecar_due.mark_due(session, facts, now=now, is_decision=False)
 
@@ -501,12 +507,12 @@ def find_owned(session: Session, token: str, photo_ids: Iterable[int]) -> set[in
         query = (
             select(Photo.id)
             .where(
-                Photo.id.in_(chunk),
+                _is_one_of(session, chunk),
                 Photo.lease_token == token,
-                Photo.state == PhotoState.LEASED,
+                sql.unindexed(Photo.state) == PhotoState.LEASED,
             )
             .order_by(Photo.id)
             .with_for_update()
         )
-        owned.update(session.scalars(query))
+        owned.update(photo_id for (photo_id,) in sql.fetch(session, query))
     return owned

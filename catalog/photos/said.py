@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from catalog import paths
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import Photo, PhotoFile, PhotoState, Root, Sidecar
 from catalog.said import FILE_NAME, Keyword, Said, Taken
 
@@ -76,14 +76,10 @@ def load(session: Session, photo_ids: Sequence[int]) -> dict[int, Merged]:
 
 def record_embedded(session: Session, said: Mapping[int, Said]) -> None:
     """Record what files say of their photos, by photo; all files of a photo say the same."""
-    is_it = PhotoFile.photo_id == bindparam("of_photo")
     rows = [
-        {"of_photo": photo_id, "said": each.to_json()} for photo_id, each in sorted(said.items())
+        {"photo_id": photo_id, "words": each.to_json()} for photo_id, each in sorted(said.items())
     ]
-    if rows:
-        session.connection().execute(
-            update(PhotoFile).where(is_it).values(words=bindparam("said", type_=_WORDS)), rows
-        )
+    bulk.update_by(session, PhotoFile, rows, key="photo_id")
 
 
 def forget_embedded(session: Session, photo_ids: Iterable[int]) -> None:
@@ -183,7 +179,9 @@ def find_present_files(session: Session, photo_ids: Sequence[int]) -> list[Prese
     return found
 
 
-_WORDS = PhotoFile.__table__.c.words.type
+def _is_of(session: Session, photo_ids: Sequence[int]) -> ColumnElement[bool]:
+    """Return the SQL condition that a file is of one of many photos, sent as one parameter."""
+    return sql.member(PhotoFile.photo_id, photo_ids, session.get_bind().dialect.name)
 
 
 def _load_files(
@@ -197,8 +195,8 @@ def _load_files(
     rows = [
         row
         for chunk in sql.chunks(photo_ids)
-        for row in session.execute(
-            select(*columns).where(PhotoFile.photo_id.in_(chunk)).order_by(PhotoFile.id)
+        for row in session.connection().execute(
+            select(*columns).where(_is_of(session, chunk)).order_by(PhotoFile.id)
         )
     ]
     present = {row.photo_id for row in rows if row.missing_since is None}
@@ -213,13 +211,13 @@ def _load_sidecars(session: Session, photo_ids: Sequence[int]) -> dict[int, list
             select(Sidecar.file_id, Sidecar.path, Sidecar.words)
             .join(PhotoFile, PhotoFile.id == Sidecar.file_id)
             .where(
-                PhotoFile.photo_id.in_(chunk),
+                _is_of(session, chunk),
                 Sidecar.words.is_not(None),
                 Sidecar.missing_since.is_(None),
             )
             .order_by(Sidecar.path)
         )
-        for file_id, path, words in session.execute(query):
+        for file_id, path, words in session.connection().execute(query):
             if file_id is not None and words is not None:
                 name = paths.printable(path.rsplit("/", 1)[-1])
                 found.setdefault(file_id, []).append((name, Said.from_json(words)))

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import and_, exists, select, update
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import PhotoFile, Sidecar, SidecarState
 from catalog.photos import sidecar_policy, sidecars
 
@@ -96,12 +96,5 @@ def plan(session: Session, root_id: int, path: str, file_id: int, *, due_at: dat
 
 
 def _upsert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    statement = sql.insert(session, Sidecar)
     names = ("file_id", "state", "due_at")
-    upsert = statement.on_conflict_do_update(
-        index_elements=[Sidecar.root_id, Sidecar.path],
-        set_={name: statement.excluded[name] for name in names},
-    )
-    sql.execute_many(session, upsert, rows)
+    bulk.upsert(session, Sidecar, rows, key=("root_id", "path"), changing=names)

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from catalog import settings, spelling
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import Photo, PhotoTag, Source
 from catalog.photos import history, said
 from catalog.photos.history import EventKind
@@ -100,15 +100,14 @@ def _set_facts(session: Session, merged: Mapping[int, Merged]) -> None:
     names = [column.key for column in columns]
     rows = []
     for chunk in sql.chunks(merged):
-        for photo_id, *values in session.execute(
-            select(Photo.id, *columns).where(Photo.id.in_(chunk))
-        ):
+        is_one = sql.member(Photo.id, chunk, session.get_bind().dialect.name)
+        query = select(Photo.id, *columns).where(is_one)
+        for photo_id, *values in session.connection().execute(query):
             before = dict(zip(names, values, strict=True))
             after = _facts_after(before, merged[photo_id])
             if after != before:
                 rows.append({"id": photo_id} | after)
-    if rows:
-        session.execute(update(Photo), rows)
+    bulk.update_by(session, Photo, rows)
 
 
 def _facts_after(before: Mapping[str, Any], merged: Merged) -> dict[str, Any]:
@@ -144,12 +143,12 @@ def _wanted(
 def _find_rows(session: Session, photo_ids: Sequence[int]) -> dict[tuple[int, int], bool]:
     """Return (photo, tag) of keywords that no model made, and whether a person decided."""
     query = select(PhotoTag.photo_id, PhotoTag.tag_id, PhotoTag.decision).where(
-        PhotoTag.photo_id.in_(photo_ids),
+        sql.member(PhotoTag.photo_id, photo_ids, session.get_bind().dialect.name),
         or_(PhotoTag.source != Source.CLIP, PhotoTag.decision.is_not(None)),
     )
     return {
         (photo_id, tag_id): decision is not None
-        for photo_id, tag_id, decision in session.execute(query)
+        for photo_id, tag_id, decision in sql.fetch(session, query)
     }
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import Embedding, Photo, PhotoState, PhotoTag, Source
 from catalog.photos import lifecycle, said
 from catalog.said import Said
@@ -80,14 +80,14 @@ def record_tagged(
     _store_vectors(session, taggers.get_model_id(session, tagger_id), kept)
     facts = {result.photo_id: _to_columns(result.facts) for result in kept}
     lifecycle.mark_tagged(session, facts, tagger_id, now=now)
+    read = {result.photo_id: result.facts.said for result in kept}
+    record_metadata(session, read, words=words, now=now, is_noted=False)
     store_tags(
         session,
         {result.photo_id: result.tags for result in kept},
         tagger_id=tagger_id,
         words=words,
     )
-    read = {result.photo_id: result.facts.said for result in kept}
-    record_metadata(session, read, words=words, now=now, is_noted=False)
     return len(kept)
 
 
@@ -117,7 +117,8 @@ def store_tags(
     """
     is_machine = (PhotoTag.source == Source.CLIP) & PhotoTag.decision.is_(None)
     for chunk in sql.chunks(scored):
-        session.execute(delete(PhotoTag).where(PhotoTag.photo_id.in_(chunk), is_machine))
+        is_of_one = sql.member(PhotoTag.photo_id, chunk, session.get_bind().dialect.name)
+        session.connection().execute(delete(PhotoTag).where(is_of_one, is_machine))
     names = [tag.word for found in scored.values() for tag in found]
     tag_ids = store.ensure_tags(session, names, lambda _keys: words)
     _insert_scored(session, scored, tag_ids, tagger_id)
@@ -152,18 +153,11 @@ def _is_outdated(session: Session, tagger_id: int) -> tuple[ColumnElement[bool],
 
 
 def _store_vectors(session: Session, model_id: int, results: Sequence[TaggedPhoto]) -> None:
-    statement = sql.insert(session, Embedding)
-    sql.execute_many(
-        session,
-        statement.on_conflict_do_update(
-            index_elements=[Embedding.model_id, Embedding.photo_id],
-            set_={"vector": statement.excluded.vector},
-        ),
-        [
-            {"model_id": model_id, "photo_id": result.photo_id, "vector": result.vector}
-            for result in results
-        ],
-    )
+    rows = [
+        {"model_id": model_id, "photo_id": result.photo_id, "vector": result.vector}
+        for result in results
+    ]
+    bulk.upsert(session, Embedding, rows, key=("model_id", "photo_id"), changing=("vector",))
 
 
 def _to_columns(facts: PhotoFacts) -> dict[str, object]:
@@ -187,12 +181,10 @@ def _insert_scored(
             row |= {"score": tag.score, "similarity": tag.similarity}
             row |= {"confidence": tag.confidence, "tagger_id": tagger_id}
             rows.setdefault((tag_ids[tag.word], photo_id), row)
-    if not rows:
-        return
-    statement = sql.insert(session, PhotoTag)
-    scores = ("score", "similarity", "tagger_id")
-    upsert = statement.on_conflict_do_update(
-        index_elements=[PhotoTag.tag_id, PhotoTag.photo_id],
-        set_={name: statement.excluded[name] for name in scores},
+    bulk.upsert(
+        session,
+        PhotoTag,
+        [rows[key] for key in sorted(rows)],  # as they are stored, which costs SQLite less
+        key=("tag_id", "photo_id"),
+        changing=("score", "similarity", "tagger_id"),
     )
-    sql.execute_many(session, upsert, list(rows.values()))

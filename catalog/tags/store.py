@@ -46,7 +46,7 @@ def ensure_tags(session: Session, names: Iterable[str], look_up: LookUp) -> dict
     An alias of a tag, or of a keyword in a vocabulary, stands for that tag: "puppies" in a file's
     keywords is "puppy", whether or not any photo was a "puppy" before.
     """
-    keys = {name: spelling.fold(name) for name in names if spelling.clean(name)}
+    keys = {name: spelling.fold(name) for name in dict.fromkeys(names) if spelling.clean(name)}
     known = find_tag_ids(session, set(keys.values()))
     new = {key: name for name, key in keys.items() if key not in known}
     if new:
@@ -123,13 +123,10 @@ def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
     wanted = list(keys)
     if not wanted:
         return {}
-    aliases = select(TagAlias.key, TagAlias.tag_id)
-    exact = select(Tag.key, Tag.id)
-    found = {
-        key: tag_id
-        for query, column in ((aliases, TagAlias.key), (exact, Tag.key))
-        for key, tag_id in sql.read_by_texts(session, query, column, wanted)
-    }
+    found = dict(sql.read_by_texts(session, select(Tag.key, Tag.id), Tag.key, wanted))
+    if others := [key for key in wanted if key not in found]:
+        aliases = select(TagAlias.key, TagAlias.tag_id)
+        found |= sql.read_by_texts(session, aliases, TagAlias.key, others)
     return {key: found[key] for key in wanted if key in found}
 
 

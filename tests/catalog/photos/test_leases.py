@@ -5,9 +5,9 @@ import threading
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 
-from catalog.db.database import Database
+from catalog.db.database import Database, open_database
 from catalog.db.tables import Photo, PhotoState
 from catalog.photos import lifecycle
 from catalog.tags import results, taggers
@@ -34,6 +34,30 @@ def test_a_photo_is_claimed_once(database: Database):
             "/photos/b.jpg",
         ]
         assert second.photos == ()
+
+
+def test_what_else_is_pending_is_not_read(sqlite_url: str):
+    """A claim once read every pending photo: a backfill's time grew with the square of its size."""
+    plans: list[str] = []
+
+    def explain(connection, _cursor, statement, values, *_):
+        if " photo " in statement and not statement.startswith(("EXPLAIN", "INSERT")):
+            found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.extend(row.detail for row in found)
+
+    with open_database(sqlite_url, upgrade=False) as database, database.write() as session:
+        photo_ids = add_photos(session, "a.jpg", "b.jpg")
+        event.listen(database.engine, "before_cursor_execute", explain)
+
+        lifecycle.mark_rung(session, photo_ids, now=NOW)
+        batch = claim(session, photo_ids)
+        owned = lifecycle.find_owned(session, batch.token, photo_ids)
+
+    assert owned == set(photo_ids)
+    assert [
+        plan for plan in plans if "ix_photo_state" in plan or plan.startswith("SCAN photo")
+    ] == []
+    assert sum("INTEGER PRIMARY KEY (rowid=?)" in plan for plan in plans) >= 4
 
 
 def test_two_workers_never_share_a_photo(database: Database):
