@@ -8,15 +8,17 @@ driver's keywords (see `plan`) and come after that point.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, null, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, null, select, tuple_
 
 from catalog.db.tables import Photo
-from catalog.query import all_sorted
+from catalog.query import all_sorted, counting
 from catalog.query.pages import Position, Sort
 from catalog.query.plan import Driver, Plan
 
 #: Drivers with up to this many photos are sorted without a walk; also the largest first step.
 SMALL = 2_000
+#: What a walk takes for a photo, in ids read by `all_matches`: it lies anywhere in the indexes.
+WALKED = 40
 _GROWTH = 4
 #: The first step of a walk, in pages: small, since often nearly every photo matches.
 FIRST_PAGES = 4
@@ -76,9 +78,16 @@ def _is_small(plan: Plan, driver: Driver, limit: int) -> bool:
     If one photo in `last / photos` matches, a walk to `limit` matches reads
     `limit * last / photos` photos, which is at least `photos` if `photos**2 <= limit * last`.
     Example: for a page of 50 in a million photos, a keyword on up to 7,071 photos is sorted.
+
+    Common words that are rare together are found by flags: their matches alone are sorted.
     """
-    last = plan.session.scalar(select(func.max(Photo.id))) or 0
-    return driver.photos <= SMALL or driver.photos**2 <= limit * last
+    if driver.photos <= SMALL or driver.photos**2 <= limit * plan.last_id:
+        return True
+    if not counting.are_flags_cheaper(plan, driver):
+        return False
+    matches = counting.estimate_matches(plan, driver)
+    walk = limit * plan.last_id / matches * WALKED
+    return walk > counting.count_reads_of_all(plan, plan.node) + matches * counting.LOOK_UP
 
 
 def _stretches(sort: Sort, after: Position | None) -> list[_Stretch]:

@@ -11,9 +11,12 @@ the next `puppy` photo has confidence 0.7, every unread photo has a relevance of
 Where another part of the AND is about as common as the driver, its photos down to the same
 confidence are read too and the two lists are intersected. Looking thousands of photos up one by one
 would take far longer. Each such read of the index is called a look.
+
+The more common words an AND has, the deeper its looks go: the best photo of one word is seldom the
+best of all five. Where they would read more than it takes to find all matches by flags, these are
+found and sorted instead.
 """
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,9 +24,9 @@ from sqlalchemy import ColumnElement, func, literal, literal_column, select, tru
 from sqlalchemy.orm import aliased
 
 from catalog.db.sql import as_real, member
-from catalog.db.tables import Photo, PhotoTag, Tag
+from catalog.db.tables import PhotoTag, Tag
 from catalog.language.tree import And, Word
-from catalog.query import all_sorted
+from catalog.query import all_sorted, counting
 from catalog.query.compiler import rules_of
 from catalog.query.pages import Position, Sort
 from catalog.query.plan import DRIVEN, Driver, Plan, find_driver, has_driver
@@ -40,6 +43,9 @@ AS_COMMON = 4
 #: 1/FEW_LEFT of the driver's photos reads all of them.
 FEW_LEFT = 2
 
+#: What a look takes for a row, in ids read by `all_matches`: SQL intersects the lists.
+LOOK = 6
+
 #: A first look is so many times as deep as is expected to be enough.
 _SPARE = 1.5
 
@@ -48,6 +54,8 @@ _BESIDE = aliased(PhotoTag, name="beside")
 
 def find_best(plan: Plan, driver: Driver, limit: int, after: Position | None) -> list[Position]:
     """Return the first `limit` matches after a position, best first."""
+    if _is_sorting_cheaper(plan, driver, limit):
+        return all_sorted.find_sorted(plan, driver, Sort.RELEVANCE, limit, after)
     best: dict[int, Position] = {}
     for high, low in _looks(plan, driver, limit, after):
         if low is None and high is None:  # this look has no bounds: it would read all photos
@@ -87,22 +95,41 @@ def _looks(
 
 
 def _first_look(plan: Plan, driver: Driver, limit: int) -> int:
-    """Return how many photos of the driver the first look reads: enough for a page, it is hoped.
+    """Return how many photos of the driver the first look reads: enough for a page, it is hoped."""
+    n_words = len(_find_words(plan))
+    if n_words < 2 or not driver.photos:  # noqa: PLR2004
+        return FIRST_LOOK
+    is_pair = n_words == 2  # noqa: PLR2004 - of more words, the guess is a rough one
+    widest = WIDEST_FIRST_LOOK if is_pair else WIDEST_FIRST_LOOK // 2
+    wanted = driver.photos * _share_looked_at(plan, driver, limit) * _SPARE
+    return int(min(max(FIRST_LOOK, wanted), widest))
+
+
+def _is_sorting_cheaper(plan: Plan, driver: Driver, limit: int) -> bool:
+    """Return whether looks would cost more than finding all matches by flags and sorting them."""
+    words = _find_words(plan)
+    if len(words) < 2 or not counting.are_flags_cheaper(plan, driver):  # noqa: PLR2004
+        return False
+    beside = driver.photos + sum(part.photos for part in _find_beside(plan, driver))
+    looks = beside * _share_looked_at(plan, driver, limit) * LOOK
+    rating = counting.estimate_matches(plan, driver) * len(words) * counting.LOOK_UP
+    return counting.count_reads_of_all(plan, plan.node) + rating < looks
+
+
+def _find_words(plan: Plan) -> list[Driver]:
+    """Return what of an AND has a driver: its words, as a rule."""
+    parts = plan.node.children if isinstance(plan.node, And) else ()
+    return [found for part in parts if (found := find_driver(part, plan.terms))]
+
+
+def _share_looked_at(plan: Plan, driver: Driver, limit: int) -> float:
+    """Return which share of the driver's photos looks read to find a page, about.
 
     Were the k words of an AND independent, and their confidences distributed alike, a look at `d`
     of the driver's `n` photos would find `(d/n)^k * matches` photos.
     """
-    parts = plan.node.children if isinstance(plan.node, And) else ()
-    known = [found for part in parts if (found := find_driver(part, plan.terms))]
-    if len(known) < 2 or not driver.photos:  # noqa: PLR2004
-        return FIRST_LOOK
-    photos = plan.session.scalar(select(func.max(Photo.id))) or 1
-    shares = (min(1.0, each.photos / photos) for each in known)
-    matches = max(1.0, photos * math.prod(shares))
-    wanted = driver.photos * (limit / matches) ** (1 / len(known)) * _SPARE
-    is_pair = len(known) == 2  # noqa: PLR2004 - of more words, the guess is a rough one
-    widest = WIDEST_FIRST_LOOK if is_pair else WIDEST_FIRST_LOOK // 2
-    return int(min(max(FIRST_LOOK, wanted), widest))
+    matches = counting.estimate_matches(plan, driver)
+    return min(1.0, float((limit / matches) ** (1 / len(_find_words(plan)))))
 
 
 def _find_beside(plan: Plan, driver: Driver) -> list[Driver]:

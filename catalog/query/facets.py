@@ -71,6 +71,9 @@ def _values(rows: Iterable[tuple[object, int]], step: int) -> tuple[FacetValue, 
 
 def _sampled(ready: plan.Plan, driver: plan.Driver | None) -> tuple[Sequence[int], int]:
     """Return the ids to count, and how many photos of the result each of them stands for."""
+    by_flags = driver is not None and counting.are_flags_cheaper(ready, driver)
+    if driver and by_flags and counting.estimate_matches(ready, driver) <= SAMPLE:
+        return _evenly(ready)
     matching = plan.matching_ids(ready, driver)
     likely = driver.photos if driver is not None else _n_photos(ready.session)
     if likely > 2 * SAMPLE:
@@ -78,14 +81,19 @@ def _sampled(ready: plan.Plan, driver: plan.Driver | None) -> tuple[Sequence[int
         ids = _every(ready, matching, step)
         if len(ids) * step > SAMPLE:
             return ids, step
-    if driver is not None and counting.are_flags_cheaper(ready, driver):
-        from catalog.query import all_matches  # noqa: PLC0415 - brings NumPy, for many matches alone
-
-        found = all_matches.find_ids(ready)
-        step = max(1, len(found) // SAMPLE)
-        return found[::step], step
+    if by_flags:
+        return _evenly(ready)
     ids = list(ready.session.scalars(matching.limit(SAMPLE + 1)))
     return (ids, 1) if len(ids) <= SAMPLE else (_every(ready, matching, 2), 2)
+
+
+def _evenly(ready: plan.Plan) -> tuple[Sequence[int], int]:
+    """Return what `_sampled` does, of all matches in ascending order."""
+    from catalog.query import all_matches  # noqa: PLC0415 - brings NumPy, for many matches alone
+
+    found = all_matches.find_ids(ready)
+    step = max(1, len(found) // SAMPLE)
+    return found[::step], step
 
 
 def _every(ready: plan.Plan, matching: Select[int], step: int) -> list[int]:

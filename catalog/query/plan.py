@@ -16,11 +16,11 @@ driver (`puppy xyzzy`) has no matches.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from catalog.db.sql import member
@@ -51,13 +51,15 @@ class Driver:
 
 @dataclass(frozen=True)
 class Plan:
-    """A query that is ready to run in one session."""
+    """A query that is ready to run in one session, until that session changes the catalogue."""
 
     session: Session
     node: Node
     terms: Terms
     #: The threshold: the least confidence at which a keyword counts; see `catalog.tags.threshold`.
     least: float
+    #: What `all_matches` found, so that a page, its count and its facets find it once.
+    found: dict[str, Any] = field(default_factory=dict, kw_only=True, compare=False, repr=False)
 
     @property
     def dialect(self) -> str:
@@ -68,6 +70,11 @@ class Plan:
     def are_few_gone(self) -> bool:
         """Whether at most `files.FEW_GONE` photos are missing: a planning hint only."""
         return files.are_few_gone(self.session)
+
+    @cached_property
+    def last_id(self) -> int:
+        """The greatest id of a photo, at least 1: about the number of photos, a hint as well."""
+        return self.session.scalar(select(func.max(Photo.id))) or 1
 
     def about(
         self,

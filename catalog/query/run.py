@@ -42,7 +42,10 @@ class Page:
 
 @dataclass(frozen=True)
 class Prepared(plan.Plan):
-    """A query that was parsed and whose words were looked up; valid as long as its session."""
+    """A query that was parsed and whose words were looked up.
+
+    It is valid as long as its session, and until that session changes the catalogue.
+    """
 
     text: str
 

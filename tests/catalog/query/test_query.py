@@ -12,7 +12,7 @@ from catalog import query
 from catalog.db.database import Database
 from catalog.errors import NotFoundError, QueryError
 from catalog.photos import files, roots
-from catalog.query import all_matches, by_relevance, photo
+from catalog.query import all_matches, by_date, by_relevance, counting, photo
 from catalog.tags import counts
 from tests.support import catalogue, generated
 
@@ -72,6 +72,18 @@ def test_not_and_filters_leave_relevance_alone(database: Database) -> None:
     assert _found(database, "dog NOT sea width:>100") == [(first, 0.75)]
 
 
+#: Of how many photos one has the word, of some that are common.
+_EVERY = {"animal": 1, "sea": 2, "beach": 3, "dog": 4}
+#: Costs with which few photos are many, and nothing is read but as flags.
+_DEAR = [
+    (counting, "MANY", 2),
+    (counting, "LOOK_UP", 1.5),
+    (by_date, "SMALL", 2),
+    (by_date, "WALKED", 1_000),
+    (by_relevance, "LOOK", 1_000),
+]
+
+
 def test_plural_finds_the_singular(database: Database) -> None:
     (first,) = _fill(database, {"puppy": 0.75})
     assert _found(database, "puppies") == [(first, 0.75)]
@@ -104,6 +116,30 @@ def test_a_page_of_common_words_is_read_once(
     best = sorted((min(pair) for pair in sure), reverse=True)[:4]
     assert [hit.relevance for hit in page.hits] == pytest.approx(best)
     assert sum("seen AS" in statement for statement in seen) == 1
+
+
+@pytest.mark.parametrize("sort", ["relevance", "taken"])
+def test_words_that_are_common_but_not_together_are_read_once_for_page_count_and_facets(
+    database: Database, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    for module, name, value in _DEAR:
+        monkeypatch.setattr(module, name, value)
+    of_each = [
+        {word: 0.3 + n / 100 for word, every in _EVERY.items() if n % every == 0} for n in range(60)
+    ]
+    ids = _fill(database, *of_each)
+    with database.write() as session:
+        counts.refresh(session)
+    with counted(database) as seen, database.read() as session:
+        ready = query.prepare(session, "animal dog sea beach")
+        page = ready.page(sort=sort, limit=4)
+        assert ready.count(cap=3) == 3
+        assert ready.count() == ready.facets().photos == 5
+    best = [ids[n] for n in (48, 36, 24, 12, 0)]  # of the same date, later ids come first
+    in_order = best if sort == "relevance" else sorted(best, reverse=True)
+    assert [hit.photo_id for hit in page.hits] == in_order[:4]
+    # dog and beach; the five with both, asked for the other words; the photos that are gone.
+    assert sum("group_concat" in each or "string_agg" in each for each in seen) == 4
 
 
 def test_mark_of_another_query_is_refused(database: Database) -> None:
