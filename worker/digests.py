@@ -6,8 +6,9 @@ by path, size and modification time.
 
 import hashlib
 import json
-import os
 from pathlib import Path
+
+from worker import memos
 
 
 def digest_of(*parts: str) -> str:
@@ -25,35 +26,12 @@ def file_digest(path: Path, *, cache_dir: Path | None = None) -> str:
     """
     stat = path.stat()
     known: list[str | int] = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
-    memo = _memo_path(path, cache_dir)
-    if memo is not None and (digest := _remembered(memo, known)) is not None:
+    memo = None
+    if cache_dir is not None:
+        memo = cache_dir / "digests" / f"{digest_of(str(path.resolve()))[:32]}.json"
+    if (digest := memos.recall(memo, known)) is not None:
         return digest
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if memo is not None:
-        _remember(memo, known, digest)
+    memos.keep(memo, known, digest)
     return digest
-
-
-def _memo_path(path: Path, cache_dir: Path | None) -> Path | None:
-    if cache_dir is None:
-        return None
-    return cache_dir / "digests" / f"{digest_of(str(path.resolve()))[:32]}.json"
-
-
-def _remembered(memo: Path, known: list[str | int]) -> str | None:
-    try:
-        entry = json.loads(memo.read_text(encoding="utf-8"))
-        return str(entry["sha256"]) if entry["file"] == known else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _remember(memo: Path, known: list[str | int], digest: str) -> None:
-    partial = memo.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        memo.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"file": known, "sha256": digest}), encoding="utf-8")
-        partial.replace(memo)
-    except OSError:
-        partial.unlink(missing_ok=True)

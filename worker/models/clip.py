@@ -13,6 +13,7 @@ import open_clip
 import torch
 from numpy.typing import NDArray
 
+from worker import digests, memos
 from worker.images import Preprocess
 from worker.models import device as devices
 from worker.models import files as model_files
@@ -152,7 +153,8 @@ def load(
         spec: A person's name of the model.
         device: `auto`, `cuda`, `cuda:1`, `mps` or `cpu`.
         precision: `auto`, `float32`, `float16` or `bfloat16`.
-        cache_dir: Where the digest of the weights is kept between starts; None: nowhere.
+        cache_dir: Where the digest of the weights and the measured precision are kept between
+            starts; None: nowhere.
 
     Raises:
         ModelError: The model, device or precision does not exist or cannot be used.
@@ -163,7 +165,22 @@ def load(
         devices.keep_freed_memory()
     files = model_files.find(resolve(spec), cache_dir=cache_dir)
     model = ClipModel(model_files.build(files), model_files.tokenizer(files), files)
-    return model.move_to(target, wanted or _measured_precision(model, target))
+    return model.move_to(target, wanted or _precision(model, target, cache_dir))
+
+
+def _precision(model: ClipModel, target: torch.device, cache_dir: Path | None) -> devices.Precision:
+    """Return the number format to use, measured once for a model on a kind of device."""
+    if not devices.candidates(target):
+        return "float32"
+    known = [model.digest, devices.describe(target)]
+    memo = None
+    if cache_dir is not None:
+        memo = cache_dir / "precisions" / f"{digests.digest_of(*known)[:32]}.json"
+    found = memos.recall(memo, known)
+    if found not in devices.DTYPES:
+        found = _measured_precision(model, target)
+        memos.keep(memo, known, found)
+    return found
 
 
 def _measured_precision(model: ClipModel, target: torch.device) -> devices.Precision:

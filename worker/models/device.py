@@ -4,6 +4,7 @@
 """
 
 import ctypes
+import json
 import platform
 import time
 from collections.abc import Callable
@@ -77,6 +78,17 @@ def _is_present(device: torch.device) -> bool:
             return torch.backends.mps.is_available()
         case _:
             return False
+
+
+def describe(device: torch.device) -> str:
+    """Return what decides how fast a device is with each format: its kind and torch's version."""
+    if device.type == "cuda":
+        kind: object = (torch.cuda.get_device_name(device), torch.version.cuda)
+    elif device.type == "cpu":
+        kind = sorted(torch.cpu.get_capabilities().items())
+    else:
+        kind = (platform.machine(), platform.mac_ver()[0])
+    return json.dumps([device.type, kind, torch.__version__])
 
 
 def candidates(device: torch.device) -> tuple[Precision, ...]:

@@ -265,6 +265,30 @@ def test_precision_and_device_are_checked() -> None:
         device.choose_device("cuda:99")
 
 
+def test_precision_is_measured_once_for_a_model_on_a_kind_of_device(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+
+    def measure(*_: object) -> device.Precision:
+        measured.append("bfloat16")
+        return "bfloat16"
+
+    def load() -> device.Precision:
+        return clip.load(str(folder), device="cpu", cache_dir=tmp_path).precision
+
+    monkeypatch.setattr(device, "candidates", lambda _: ("bfloat16",))
+    monkeypatch.setattr(device, "measure_precision", measure)
+    assert (load(), load(), len(measured)) == ("bfloat16", "bfloat16", 1)
+
+    monkeypatch.setattr(device, "describe", lambda _: "another processor")
+    assert (load(), len(measured)) == ("bfloat16", 2)
+
+    for memo in (tmp_path / "precisions").iterdir():
+        memo.write_text(memo.read_text().replace("bfloat16", "int3"))
+    assert (load(), len(measured)) == ("bfloat16", 3)
+
+
 def test_precision_is_the_first_that_agrees_and_is_faster() -> None:
     exact = np.eye(2, dtype=np.float32)
     wrong = np.full((2, 2), np.nan, np.float32)
