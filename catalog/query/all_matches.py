@@ -11,7 +11,8 @@
 A database would instead sort or hash a million ids to remove duplicates, and probe an index once
 per id to test for a second keyword. Reading ids in bulk and setting flags is much cheaper. Of an
 AND the rarest part is read first; once so few photos are left that probing them costs less than
-reading the next part, the database tests the rest of the query on those alone.
+reading the next part, the database tests the rest of the query on those alone. Words that were read
+a moment ago are kept (`kept_flags`).
 """
 
 from typing import Any
@@ -24,11 +25,10 @@ from sqlalchemy.orm import Session
 from catalog.db.sql import member
 from catalog.db.tables import Photo
 from catalog.language.tree import And, Node, Not, Or, Word
-from catalog.query import conditions, counting
+from catalog.query import conditions, counting, kept_flags
 from catalog.query.compiler import Compiler
+from catalog.query.kept_flags import Flags
 from catalog.query.plan import DRIVEN, Driver, Plan, has_driver, matching_ids
-
-Flags = NDArray[np.bool_]
 
 _MAX_INTEGER = 2**31 - 1
 
@@ -75,13 +75,20 @@ def _get_flags(plan: Plan, node: Node, n_ids: int) -> Flags:
         case Not():
             return ~_get_flags(plan, node.child, n_ids)
         case Word():
-            term = plan.terms[node]
-            word = Driver(term.tag_ids, term.photos, rules=node.rules)
-            is_counted = has_driver(plan, DRIVEN, word, is_ranked=True)
-            ids = _read_ids(plan, DRIVEN.photo_id, is_counted)
+            return _get_flags_of_word(plan, node, n_ids)
         case _:
-            ids = _read_photos(plan, node, is_whole=True)
-    return _as_flags(ids, n_ids)
+            return _as_flags(_read_photos(plan, node, is_whole=True), n_ids)
+
+
+def _get_flags_of_word(plan: Plan, node: Word, n_ids: int) -> Flags:
+    term = plan.terms[node]
+    word = Driver(term.tag_ids, term.photos, rules=node.rules)
+
+    def read() -> Flags:
+        is_counted = has_driver(plan, DRIVEN, word, is_ranked=True)
+        return _as_flags(_read_ids(plan, DRIVEN.photo_id, is_counted), n_ids)
+
+    return kept_flags.get(plan.session, (word.tag_ids, word.rules, plan.least), n_ids, read)
 
 
 def _get_common_flags(plan: Plan, node: And, n_ids: int) -> Flags:
