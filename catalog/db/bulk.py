@@ -1,15 +1,30 @@
 """Writes many rows at once: the rows of a batch of photos are most of what tagging writes.
 
-PostgreSQL takes each column as one array, in one statement. SQLite takes the rows one by one, which
-is how it is fastest, but past SQLAlchemy, which takes as long for each row as SQLite.
+PostgreSQL takes all rows as one JSON document, which is made faster than as many parameters or as
+arrays. SQLite takes them one by one, which is how it is fastest, but past SQLAlchemy, which takes
+as long for each row as SQLite.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from sqlalchemy import Dialect, bindparam, column, func, select, table, update
+from sqlalchemy import (
+    JSON,
+    Dialect,
+    Text,
+    TypeDecorator,
+    bindparam,
+    cast,
+    column,
+    func,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from catalog.db.tables import Base
@@ -81,8 +96,8 @@ def _write(session: Session, write: _Write, rows: Sequence[Row]) -> None:
     if connection.dialect.name == "postgresql":
         if write.key:  # it refuses to change a row twice in one statement
             rows = list({tuple(row[name] for name in write.key): row for row in rows}.values())
-        arrays = {f"new_{name}": [row[name] for row in rows] for name in write.names}
-        connection.execute(_of_arrays(write), arrays)
+        document = _as_json(write, rows, connection.dialect)
+        connection.execute(_of_a_document(write), {"document": document})
         return
     text, names = _of_one_row(write)
     columns = [
@@ -117,22 +132,49 @@ def _of_one_row(write: _Write) -> tuple[str, list[str]]:
     return str(compiled), [name.removeprefix("new_") for name in compiled.positiontup]
 
 
+def _as_json(write: _Write, rows: Sequence[Row], dialect: Dialect) -> str:
+    """Return rows as a JSON array of objects, whose texts PostgreSQL reads as it reads literals."""
+    for name in write.names:
+        kind = write.type_of(name)
+        if isinstance(kind, TypeDecorator):
+            rows = [{**row, name: kind.process_bind_param(row[name], dialect)} for row in rows]
+        if isinstance(kind, JSON):  # as text: a document within another has no NUL in its texts
+            rows = [
+                {**row, name: None if row[name] is None else json.dumps(row[name])} for row in rows
+            ]
+    return json.dumps(rows, default=_as_literal)
+
+
+def _as_literal(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"\\x{value.hex()}"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    message = f"{value!r} is of no kind that columns hold"
+    raise TypeError(message)
+
+
 @lru_cache(maxsize=64)
-def _of_arrays(write: _Write) -> Any:  # noqa: ANN401
-    """Return PostgreSQL's statement for all rows, with an array for each column."""
+def _of_a_document(write: _Write) -> Any:  # noqa: ANN401
+    """Return PostgreSQL's statement for all rows, whose parameter is what `_as_json` returns."""
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - only the dialect in use is loaded
 
     target = table(write.table.__tablename__, *map(column, write.names))
-    arrays = [
-        bindparam(f"new_{name}", type_=postgresql.ARRAY(write.type_of(name)))
-        for name in write.names
-    ]
-    new = func.unnest(*arrays).table_valued(*write.names, name="new").render_derived()
+    types = {name: write.type_of(name) for name in write.names}
+    in_json = {name for name, kind in types.items() if isinstance(kind, JSON)}
+    columns = [column(name, Text() if name in in_json else types[name]) for name in write.names]
+    document = cast(bindparam("document", type_=Text()), JSON())
+    new = func.json_to_recordset(document).table_valued(*columns, name="new")
+    new = new.render_derived(with_types=True)
     if write.is_update:
         (key,) = write.key
-        changed = {name: new.c[name] for name in write.names if name != key}
-        return update(target).where(target.c[key] == new.c[key]).values(changed)
-    rows = select(*(new.c[name] for name in write.names))
+        values = {
+            name: cast(new.c[name], JSON) if name in in_json else new.c[name] for name in types
+        }
+        same = target.c[key] == values.pop(key)
+        return update(target).where(same).values(values)
+    given = (cast(column(name), JSON) if name in in_json else column(name) for name in write.names)
+    rows: Any = select(*given).select_from(new)
     return _or_change(postgresql.insert(target).from_select(write.names, rows), write)
 
 

@@ -38,7 +38,7 @@ def test_rows_that_exist_change_in_the_named_columns_alone(database: Database):
 def test_values_of_every_kind_come_back(database: Database):
     with database.write() as session:
         first, second, third = add_photos(session, "a.jpg", "b.jpg", "c.jpg")
-        detail = {"to": "a \\ \"quoted\" {path}, 'x'", "list": [1, None, "\u00e9"]}
+        detail = {"to": "a \\ \"quoted\" {path}, 'x'", "list": [1, None, "\u00e9", "\0", "\ud800"]}
         same = {"at": NOW, "kind": "moved", "change_id": None}
         rows = [
             {"photo_id": first, "detail": detail} | same,
