@@ -25,7 +25,10 @@ from sqlalchemy import (
     literal_column,
     select,
 )
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from catalog.db.tables import Base
 
@@ -162,14 +165,30 @@ def member(
 ) -> ColumnElement[bool]:
     """Return the SQL condition that a column is one of many ids, sent as one parameter."""
     if dialect == "sqlite":  # which never loads the other dialect: that takes 30 ms
-        return column.in_(
-            select(func.json_each(json.dumps(list(ids))).table_valued("value").c.value)
-        )
+        return _is_in(column, ids)
     from sqlalchemy.dialects.postgresql import ARRAY  # noqa: PLC0415 - only the dialect in use is loaded
 
     kind = BigInteger() if max(ids, default=0) > _MAX_INTEGER else Integer()
     is_any: ColumnElement[bool] = column == func.any(cast(list(ids), ARRAY(kind)))
     return is_any
+
+
+class _Values(FunctionElement[Any]):
+    """The values of a JSON array, for SQLite; SQLAlchemy's own form takes twice as long."""
+
+    name = "json_values"
+    inherit_cache = True
+
+
+@compiles(_Values)
+def _compile_values(element: _Values, compiler: SQLCompiler, **kwargs: object) -> str:
+    array = compiler.process(element.clause_expr, **kwargs)
+    return f"(SELECT value FROM json_each{array})"  # noqa: S608 - a parameter's place
+
+
+def _is_in(column: Any, values: Sequence[int | str]) -> ColumnElement[bool]:  # noqa: ANN401
+    is_one: ColumnElement[bool] = column.bool_op("IN")(_Values(literal(json.dumps(list(values)))))
+    return is_one
 
 
 def unindexed(column: InstrumentedAttribute[T]) -> ColumnElement[T]:
@@ -185,6 +204,5 @@ def member_of_texts(
 ) -> ColumnElement[bool]:
     """Return the SQL condition that a column is one of many texts, sent as one parameter."""
     if dialect == "sqlite":
-        given = func.json_each(json.dumps(list(texts))).table_valued("value")
-        return column.in_(select(given.c.value))
+        return _is_in(column, texts)
     return column == any_(cast(list(texts), ARRAY(Text)))
