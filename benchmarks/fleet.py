@@ -3,8 +3,8 @@
     python -m benchmarks.fleet ~/Pictures --photos 960 --workers 1 2
 
 `kadr watch` and each `kadr worker` are processes of their own, with the Redis and PostgreSQL of the
-tests; a worker computes on one thread. A rate is that of the middle half of the photos, by when each was
-tagged: what starts, and who ends first, does not count. Fleets of each size take turns.
+tests; a worker computes on one thread. A rate is that of the middle half of the photos, by when
+each was tagged: what starts, and who ends first, does not count. Fleets of each size take turns.
 """
 
 import argparse
