@@ -177,9 +177,15 @@ def _insert_scored(
     rows: dict[tuple[int, int], dict[str, object]] = {}
     for photo_id, found in scored.items():
         for tag in found:  # best first: a worse word for the same tag adds nothing
-            row = {"tag_id": tag_ids[tag.word], "photo_id": photo_id, "source": Source.CLIP}
-            row |= {"score": tag.score, "similarity": tag.similarity}
-            row |= {"confidence": tag.confidence, "tagger_id": tagger_id}
+            row: dict[str, object] = {
+                "tag_id": tag_ids[tag.word],
+                "photo_id": photo_id,
+                "source": Source.CLIP,
+                "score": tag.score,
+                "similarity": tag.similarity,
+                "confidence": tag.confidence,
+                "tagger_id": tagger_id,
+            }
             rows.setdefault((tag_ids[tag.word], photo_id), row)
     bulk.upsert(
         session,

@@ -123,10 +123,13 @@ def find_tag_ids(session: Session, keys: Iterable[str]) -> dict[str, int]:
     wanted = list(keys)
     if not wanted:
         return {}
-    found = dict(sql.read_by_texts(session, select(Tag.key, Tag.id), Tag.key, wanted))
+    dialect = session.get_bind().dialect.name
+    exact = select(Tag.key, Tag.id).where(sql.member_of_texts(Tag.key, wanted, dialect))
+    found = dict(sql.fetch(session, exact))
     if others := [key for key in wanted if key not in found]:
         aliases = select(TagAlias.key, TagAlias.tag_id)
-        found |= sql.read_by_texts(session, aliases, TagAlias.key, others)
+        is_one = sql.member_of_texts(TagAlias.key, others, dialect)
+        found |= sql.fetch(session, aliases.where(is_one))
     return {key: found[key] for key in wanted if key in found}
 
 
