@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
 from catalog import query
 from catalog.db.database import Database
-from catalog.db.tables import Tag
+from catalog.db.tables import Photo, PhotoState, PhotoTag, Source, Tag
 from catalog.tags import store
 from catalog.tags.store import TagSpec
 from tests.support.catalogue import add_photos, tag_photo
@@ -82,3 +82,21 @@ def test_words_that_are_each_others_broader_word_make_no_circle(session: Session
     store.complete_tags(session, {"a": a, "b": b})
 
     assert parents(session) == {"a": "b", "b": None}
+
+
+def test_word_that_a_file_no_longer_says_stays_if_the_model_finds_it(session: Session):
+    (photo_id,) = add_photos(session, "a.jpg")
+    tag_photo(session, photo_id, {"dog": 0.9, "cat": 0.6}, keywords=("dog", "Rex"))
+    query_rows = select(Tag.name, PhotoTag.source, PhotoTag.score.is_not(None)).join(PhotoTag)
+
+    first = {tuple(row) for row in session.execute(query_rows)}
+    session.execute(update(Photo).values(state=PhotoState.PENDING))
+    tag_photo(session, photo_id, {"dog": 0.9})
+    second = {tuple(row) for row in session.execute(query_rows)}
+
+    assert first == {
+        ("dog", Source.METADATA, True),
+        ("Rex", Source.METADATA, False),
+        ("cat", Source.CLIP, True),
+    }
+    assert second == {("dog", Source.CLIP, True)}
