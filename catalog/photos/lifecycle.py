@@ -335,7 +335,7 @@ def retry_returned(session: Session, photo_ids: Sequence[int], *, now: datetime)
     for chunk in sql.chunks(photo_ids):
         session.execute(
             update(Photo)
-            .where(Photo.id.in_(chunk), Photo.state == PhotoState.QUARANTINED)
+            .where(_is_one_of(session, chunk), sql.unindexed(Photo.state) == PhotoState.QUARANTINED)
             .values(**_pending_afresh(now))
             .execution_options(synchronize_session=False)
         )
@@ -350,7 +350,7 @@ def restart(session: Session, photo_ids: Sequence[int], *, now: datetime) -> Non
     for chunk in sql.chunks(photo_ids):
         session.execute(
             update(Photo)
-            .where(Photo.id.in_(chunk), Photo.state.in_(begun))
+            .where(_is_one_of(session, chunk), sql.unindexed(Photo.state).in_(begun))
             .values(**_pending_afresh(now), lease_token=None)
             .execution_options(synchronize_session=False)
         )
@@ -366,7 +366,7 @@ def mark_like(session: Session, twins: Mapping[int, int], *, now: datetime) -> N
         for chunk in sql.chunks(twins.values())
         for photo_id, tagger_id in session.execute(
             select(Photo.id, Photo.tagger_id).where(
-                Photo.id.in_(chunk), Photo.state == PhotoState.TAGGED
+                _is_one_of(session, chunk), sql.unindexed(Photo.state) == PhotoState.TAGGED
             )
         )
     }

@@ -127,7 +127,7 @@ def find_unread(
             PhotoFile.words.is_(None),
             PhotoFile.missing_since.is_(None),
             PhotoFile.photo_id > after,
-            Photo.state.in_([PhotoState.TAGGED, PhotoState.QUARANTINED]),
+            sql.unindexed(Photo.state).in_([PhotoState.TAGGED, PhotoState.QUARANTINED]),
         )
         .order_by(PhotoFile.photo_id, PhotoFile.id)
         .limit(limit)

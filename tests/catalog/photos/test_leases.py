@@ -9,7 +9,7 @@ from sqlalchemy import event, select
 
 from catalog.db.database import Database, open_database
 from catalog.db.tables import Photo, PhotoState
-from catalog.photos import lifecycle
+from catalog.photos import lifecycle, said
 from catalog.tags import results, taggers
 from tests.support.catalogue import NOW, TAGGER, add_photos, tag_photo
 
@@ -52,12 +52,16 @@ def test_what_else_is_pending_is_not_read(sqlite_url: str):
         lifecycle.mark_rung(session, photo_ids, now=NOW)
         batch = claim(session, photo_ids)
         owned = lifecycle.find_owned(session, batch.token, photo_ids)
+        lifecycle.mark_like(session, {photo_ids[0]: photo_ids[1]}, now=NOW)
+        lifecycle.retry_returned(session, photo_ids, now=NOW)
+        lifecycle.restart(session, photo_ids, now=NOW)
+        said.find_unread(session, after=0, limit=10, photo_ids=photo_ids)
 
     assert owned == set(photo_ids)
     assert [
         plan for plan in plans if "ix_photo_state" in plan or plan.startswith("SCAN photo")
     ] == []
-    assert sum("INTEGER PRIMARY KEY (rowid=?)" in plan for plan in plans) >= 4
+    assert sum("INTEGER PRIMARY KEY (rowid=?)" in plan for plan in plans) >= 8
 
 
 def test_two_workers_never_share_a_photo(database: Database):
