@@ -6,6 +6,7 @@ as long for each row as SQLite.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -142,7 +143,15 @@ def _as_json(write: _Write, rows: Sequence[Row], dialect: Dialect) -> str:
             rows = [
                 {**row, name: None if row[name] is None else json.dumps(row[name])} for row in rows
             ]
-    return json.dumps(rows, default=_as_literal)
+    try:
+        return json.dumps(rows, default=_as_literal, allow_nan=False)
+    except ValueError:  # JSON has no infinities, which PostgreSQL reads from texts
+        rows = [{name: _as_finite(value) for name, value in row.items()} for row in rows]
+        return json.dumps(rows, default=_as_literal)
+
+
+def _as_finite(value: object) -> object:
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _as_literal(value: object) -> str:

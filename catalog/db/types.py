@@ -49,9 +49,8 @@ def _texts_of_halves() -> "NDArray[np.object_]":
     import numpy as np  # noqa: PLC0415 - see the top
 
     halves = np.arange(2**16, dtype="<u2").view("<f2").tolist()
-    return np.array(
-        [f"{half:.5g}" for half in halves], dtype=object
-    )  # which five digits tell apart
+    texts = [f"{half:.5g}" for half in halves]  # five digits tell them all apart
+    return np.array(texts, dtype=object)
 
 
 class Halfvec(UserDefinedType[Any]):

@@ -65,6 +65,17 @@ def test_values_of_every_kind_come_back(database: Database):
     ]
 
 
+def test_infinities_are_written(database: Database):
+    with database.write() as session:
+        [photo_id] = add_photos(session, "a.jpg")
+        place = {"id": photo_id, "latitude": float("inf"), "longitude": float("-inf")}
+        bulk.update_by(session, Photo, [place])
+
+    with database.read() as session:
+        found = session.execute(select(Photo.latitude, Photo.longitude)).one()
+    assert tuple(found) == (float("inf"), float("-inf"))
+
+
 def test_nothing_to_write_is_nothing(database: Database):
     with database.write() as session:
         bulk.insert(session, Setting, [])
