@@ -17,11 +17,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from benchmarks import folders
 from catalog.db.database import Database, open_database
-from catalog.db.tables import Photo, PhotoState
+from catalog.db.tables import Photo
+from catalog.photos import status
 from tests.support.kadr import eventually
 from tests.support.servers import PostgresServer, RedisServer
 from worker.watch import scan
@@ -63,17 +64,18 @@ def main() -> None:
     for number, found in rates.items():
         middle = statistics.median(found)
         spread = f"({min(found):.1f} to {max(found):.1f})"
-        print(f"{number} workers {middle:6.1f} {spread} photos/s, {middle / least:.2f} times")
+        workers = "worker " if number == 1 else "workers"
+        print(f"{number} {workers} {middle:6.1f} {spread} photos/s, {middle / least:.2f} times")
 
 
 def measure(inbox: Path, env: Mapping[str, str], workers: int, photos: int) -> float:
     """Return the photos a second of a fleet that begins with an empty catalogue."""
     with ExitStack() as stack, open_database(env["KADR_DATABASE_URL"], upgrade=True) as opened:
         stack.enter_context(running(env, "watch", "--quiet", str(inbox)))
-        eventually(lambda: count(opened, PhotoState.PENDING) == photos)
+        eventually(lambda: progress(opened).pending == photos)
         for number in range(workers):
             stack.enter_context(running(env, "worker", "-n", f"{number}@%h"))
-        eventually(lambda: count(opened, PhotoState.TAGGED) == photos, timeout_s=1800)
+        eventually(lambda: progress(opened).tagged == photos, timeout_s=1800)
         with opened.read() as session:
             times = sorted(session.scalars(select(Photo.tagged_at)).all())
     begin, end = len(times) // 4, len(times) * 3 // 4
@@ -95,10 +97,10 @@ def running(env: Mapping[str, str], *arguments: str) -> Iterator[None]:
         process.wait()
 
 
-def count(opened: Database, state: PhotoState) -> int:
-    """Return how many photos are in a state."""
+def progress(opened: Database) -> status.Counts:
+    """Return how many photos are in each state."""
     with opened.read() as session:
-        return session.scalar(select(func.count()).where(Photo.state == state)) or 0
+        return status.count_progress(session)
 
 
 if __name__ == "__main__":

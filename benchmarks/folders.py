@@ -9,7 +9,14 @@ from PIL import Image
 
 
 def copy_photos(found: Sequence[Path], inbox: Path, count: int) -> Path:
-    """Fill a folder with `count` distinct photos and return it."""
+    """Fill a folder with `count` distinct photos and return it.
+
+    Raises:
+        FileNotFoundError: There are none to copy.
+    """
+    if not found:
+        message = "there are no photos to copy; name a folder that has some"
+        raise FileNotFoundError(message)
     inbox.mkdir()
     for number, path in zip(range(count), itertools.cycle(found), strict=False):
         data = path.read_bytes() + number.to_bytes(8, "big")

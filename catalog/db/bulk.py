@@ -94,9 +94,9 @@ class _Write:
 def _write(session: Session, write: _Write, rows: Sequence[Row]) -> None:
     session.flush()
     connection = session.connection()
+    if write.key:  # PostgreSQL refuses to change a row twice in one statement
+        rows = list({tuple(row[name] for name in write.key): row for row in rows}.values())
     if connection.dialect.name == "postgresql":
-        if write.key:  # it refuses to change a row twice in one statement
-            rows = list({tuple(row[name] for name in write.key): row for row in rows}.values())
         document = _as_json(write, rows, connection.dialect)
         connection.execute(_of_a_document(write), {"document": document})
         return

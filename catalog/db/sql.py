@@ -88,12 +88,6 @@ def fetch(session: Session, query: Select[*tuple[Any, ...]]) -> list[tuple[Any, 
         return [] if result.cursor is None else list(result.cursor.fetchall())
 
 
-def execute_many(session: Session, statement: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401
-    """Execute a statement for each of many rows, of which the ORM would cost half the time."""
-    session.flush()
-    session.connection().execute(statement, rows)
-
-
 def insert_new(session: Session, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, skipping those that exist; safe if two programs do so at one moment."""
     if rows:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from catalog import paths, spelling
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import PhotoFile, Sidecar, SidecarState
 from catalog.paths import FileStat
 from catalog.said import Said
@@ -375,10 +375,7 @@ def _photos_of(session: Session, sidecar_ids: Iterable[int]) -> set[int]:
 def _upsert(session: Session, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    statement = sql.insert(session, Sidecar)
-    names = [name for name in rows[0] if name not in {"root_id", "path"}]
-    upsert = statement.on_conflict_do_update(
-        index_elements=[Sidecar.root_id, Sidecar.path],
-        set_={name: statement.excluded[name] for name in names},
-    )
-    session.execute(upsert, [{"state": SidecarState.SEEN} | row for row in rows])
+    key = ("root_id", "path")
+    changing = tuple(name for name in rows[0] if name not in key)
+    new = [{"state": SidecarState.SEEN} | row for row in rows]
+    bulk.upsert(session, Sidecar, new, key=key, changing=changing)

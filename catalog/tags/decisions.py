@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
 from catalog import spelling
-from catalog.db import sql
+from catalog.db import bulk, sql
 from catalog.db.tables import Decision, Photo, PhotoEvent, PhotoTag, Source, Tag
 from catalog.errors import KeywordError, NotFoundError
 from catalog.photos import history, sidecar_due
@@ -313,14 +313,8 @@ def _write(session: Session, rows: Mapping[tuple[int, int], _Row | None]) -> Non
         for (photo_id, tag_id), row in rows.items()
         if row is not None
     ]
-    if kept:
-        statement = sql.insert(session, PhotoTag)
-        names = ("source", "decision", "confidence")
-        upsert = statement.on_conflict_do_update(
-            index_elements=[PhotoTag.tag_id, PhotoTag.photo_id],
-            set_={name: statement.excluded[name] for name in names},
-        )
-        sql.execute_many(session, upsert, kept)
+    changing = ("source", "decision", "confidence")
+    bulk.upsert(session, PhotoTag, kept, key=("tag_id", "photo_id"), changing=changing)
 
 
 def _find_newest(session: Session) -> str:

@@ -22,7 +22,8 @@ def test_rows_that_exist_change_in_the_named_columns_alone(database: Database):
     later = NOW + timedelta(days=1)
     with database.write() as session:
         first = [new_photo(1, 1), new_photo(2, 2)]
-        bulk.upsert(session, Photo, first, key=("sha256",), changing=())
+        twice = [new_photo(1, 7), *first]  # the last of a key counts
+        bulk.upsert(session, Photo, twice, key=("sha256",), changing=())
         again = [new_photo(2, 3) | {"added_at": later}, new_photo(3, 4), new_photo(2, 5)]
         bulk.upsert(session, Photo, again, key=("sha256",), changing=("size_bytes",))
         bulk.upsert(session, Photo, [new_photo(1, 9)], key=("sha256",), changing=())
